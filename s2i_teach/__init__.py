@@ -1,0 +1,36 @@
+"""s2i_teach: from sketches to pictures with diffusion models, a course that runs.
+
+Importing it is quick: torch and diffusers load when something needs them.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "open_sketch": "images",
+    "load_pipeline": "models.load",
+    "translate": "translation.run",
+    "Settings": "translation.settings",
+    "Plan": "translation.settings",
+    "Result": "translation.result",
+    "read_record": "translation.result",
+    "InputError": "errors",
+    "sketches": "gallery",
+    "contact_sheet": "gallery",
+}
+"""Public name → the module that defines it."""
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 's2i_teach' has no attribute {name!r}")
+    value = getattr(import_module(f"s2i_teach.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_HOME})

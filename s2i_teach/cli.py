@@ -1,0 +1,172 @@
+"""The command line, ``s2i``: the same words as the library's.
+
+Exit status 0 on success, 2 on bad input with one line that says what to do.
+"""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+from s2i_teach import __version__
+from s2i_teach.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with its complaint on one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().replace("×", "x").split("x")
+    try:
+        width, height = (int(part) for part in parts)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 768x512, width first") from error
+    return width, height
+
+
+def build_parser() -> Parser:
+    """The parser of all commands."""
+    parser = Parser(prog="s2i", description="From sketches to pictures with diffusion models.")
+    parser.add_argument("--version", action="version", version=f"s2i_teach {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    translate = commands.add_parser("translate", help="turn a sketch into a picture")
+    translate.add_argument("sketch", nargs="?", metavar="SKETCH", help="a picture file; with --like, the one inside it")
+    translate.add_argument("--prompt", metavar="TEXT", help='what it shows, for instance "a turtle, openmoji style"')
+    translate.add_argument("--like", metavar="PNG", help="repeat a saved picture; other options change its settings")
+    translate.add_argument("--model", help="mini, sd15, a folder or a Hugging Face id (default: mini)")
+    translate.add_argument("--strength", type=float, metavar="S", help="above 0, up to 1: how far from the sketch")
+    translate.add_argument("--guidance", type=float, metavar="G", help="weight of the prompt, 1 is none")
+    translate.add_argument("--steps", type=int, metavar="N", help="steps on the whole schedule")
+    translate.add_argument("--seed", type=int, help="whole number (default: 0)")
+    translate.add_argument("--negative", metavar="TEXT", help="what to steer away from")
+    translate.add_argument("--size", type=_size, metavar="WxH", help="pixels of the picture, width first")
+    translate.add_argument("--prepare", choices=("lines", "filled"), help="take the lines, or fill what they enclose")
+    translate.add_argument("--fit", choices=("pad", "crop"), help="how the sketch is brought to the size")
+    translate.add_argument("--invert", action="store_true", default=None, help="the sketch is white on black")
+    translate.add_argument("--scheduler", metavar="NAME", help="ddim, dpm++, euler, lcm, pndm, unipc or ddpm")
+    translate.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)")
+    translate.add_argument("--slicing", action="store_true", help="attention slicing: less memory, more time")
+    translate.add_argument("--out", metavar="FILE", help="PNG to write (default: out/<sketch>.png)")
+    translate.add_argument("--plan", action="store_true", help="say what would run, and stop")
+    translate.set_defaults(run=_translate)
+
+    demo = commands.add_parser("demo", help="translate every embedded sketch and draw a contact sheet")
+    demo.add_argument("--out", default="out", metavar="FOLDER", help="where the pictures go (default: out)")
+    demo.set_defaults(run=_demo)
+
+    doctor = commands.add_parser("doctor", help="what this machine has, what runs here and how fast")
+    doctor.set_defaults(run=_doctor)
+
+    lab = commands.add_parser("lab", help="open JupyterLab at the first lesson")
+    lab.add_argument("options", nargs=argparse.REMAINDER, help="handed to JupyterLab")
+    lab.set_defaults(run=_lab)
+
+    train = commands.add_parser("train", help="make the miniature anew, part by part")
+    from s2i_teach.training.commands import add_train_parsers
+
+    add_train_parsers(train.add_subparsers(dest="part", metavar="PART", required=True))
+    return parser
+
+
+OPTIONS = {
+    "prompt": "prompt",
+    "negative": "negative_prompt",
+    "strength": "strength",
+    "guidance": "guidance_scale",
+    "steps": "num_inference_steps",
+    "seed": "seed",
+    "size": "size",
+    "prepare": "prepare",
+    "fit": "fit",
+    "invert": "invert",
+    "scheduler": "scheduler",
+}
+"""The option's name → the setting's."""
+
+
+def _translate(args) -> None:
+    from dataclasses import replace
+
+    given = {name: getattr(args, option) for option, name in OPTIONS.items() if getattr(args, option) is not None}
+    if args.like is None and args.sketch is None:
+        raise InputError("Name a sketch to translate, or a picture to repeat with --like.")
+    if args.like is None and args.prompt is None:
+        raise InputError('Say what the picture shows: --prompt "a turtle, openmoji style".')
+
+    # Everything that can be wrong with the input is found before the model is loaded.
+    from s2i_teach.images import open_sketch
+    from s2i_teach.translation.result import check_png_path, read_record
+    from s2i_teach.translation.settings import Settings
+
+    out = check_png_path(args.out or f"out/{Path(args.sketch or args.like).stem}{'-again' if args.like else ''}.png")
+    if args.like:
+        record = read_record(args.like)
+        model, dtype, settings = args.model or record.model, args.dtype or record.precision, replace(record.settings, **given)
+        sketch = record.sketch if args.sketch is None else args.sketch
+    else:
+        model, dtype, settings, sketch = args.model or "mini", args.dtype, Settings(**given), args.sketch
+    sketch = open_sketch(sketch, invert=settings.invert)
+
+    from s2i_teach.models.load import load_pipeline
+    from s2i_teach.translation.run import run
+
+    pipe = load_pipeline(model, dtype=dtype, attention_slicing=True if args.slicing else "auto")
+    settings = replace(settings, invert=False)  # done above
+    if args.plan:
+        print(settings.plan(pipe))
+        return
+    result = run(sketch, settings, pipe, _progress)
+    print(result.plan)
+    for note in result.notes:
+        print(note)
+    print(f"{result.save(out)} ({result.seconds:.1f} s)")
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
+def _demo(args) -> None:
+    from s2i_teach.demo import demo
+
+    demo(args.out)
+
+
+def _doctor(args) -> None:
+    from s2i_teach.doctor import report
+
+    print(report())
+
+
+def _lab(args) -> None:
+    from s2i_teach.doctor import open_lab
+
+    open_lab(args.options)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    warnings.showwarning = lambda message, *rest, **more: print(f"Note: {message}", file=sys.stderr)
+    try:
+        args = build_parser().parse_args(argv)
+        args.run(args)
+        return 0
+    except InputError as error:
+        print(f"s2i: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("s2i: stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `| head` does
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

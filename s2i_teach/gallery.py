@@ -1,0 +1,91 @@
+"""The embedded sketches, and sheets of pictures."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from s2i_teach.images import fit_to
+from s2i_teach.paths import data_dir
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """One drawing of ``data/sketches/``: ``kind`` is ``"line art"``, ``"by people"`` or ``"scene"``."""
+
+    name: str
+    path: Path
+    caption: str
+    prompt: str
+    kind: str
+    credit: str
+    licence: str
+
+    def open(self) -> Image.Image:
+        """The drawing as an RGB picture."""
+        with Image.open(self.path) as picture:
+            return picture.convert("RGB")
+
+    def _repr_png_(self) -> bytes:
+        return self.path.read_bytes()
+
+
+def sketches(kind: str | None = None) -> list[Sketch]:
+    """The embedded sketches, all or of one kind, in the order of ``data/sketches/sketches.json``."""
+    folder = data_dir() / "sketches"
+    table = json.loads((folder / "sketches.json").read_text(encoding="utf-8"))
+    everything = [Sketch(path=folder / row.pop("file"), **row) for row in table]
+    return [sketch for sketch in everything if kind in (None, sketch.kind)]
+
+
+def font(size: int):
+    """A readable font at ``size`` pixels; the one that comes with matplotlib, which every machine here has."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), size)
+
+
+def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, side: int = 192) -> Image.Image:
+    """Groups of pictures with a caption below each, ``columns`` groups a row, on white.
+
+    Each row entry is ``(pictures, caption)``; pictures are shown at ``side`` × ``side`` pixels, padded, and a caption may
+    have several lines.
+    """
+    gap, line = side // 12, max(13, side // 13)
+    text_font = font(line)
+    most = max((len(pictures) for pictures, _ in rows), default=1)
+    width = most * side + (most - 1) * gap // 2
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    captions = [_wrapped(measure, caption, text_font, width) for _, caption in rows]
+    text_height = max((len(lines) for lines in captions), default=1) * round(line * 1.35)
+    cell = (width + 2 * gap, side + text_height + 2 * gap)
+    lines_down = -(-len(rows) // columns)
+    sheet = Image.new("RGB", (columns * cell[0], lines_down * cell[1]), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, ((pictures, _), lines) in enumerate(zip(rows, captions, strict=True)):
+        left = (number % columns) * cell[0] + gap
+        top = (number // columns) * cell[1] + gap
+        for position, picture in enumerate(pictures):
+            x = left + position * (side + gap // 2)
+            sheet.paste(fit_to(picture, (side, side)), (x, top))
+            draw.rectangle([x - 1, top - 1, x + side, top + side], outline=(205, 205, 205))
+        draw.multiline_text((left, top + side + gap // 2), "\n".join(lines), (40, 40, 40), text_font, spacing=line * 0.3)
+    return sheet
+
+
+def _wrapped(draw, caption: str, text_font, width: int) -> list[str]:
+    """A caption in lines that fit ``width`` pixels."""
+    lines = []
+    for part in caption.split("\n"):
+        line = ""
+        for word in part.split(" "):
+            longer = f"{line} {word}".strip()
+            if line and draw.textlength(longer, font=text_font) > width:
+                lines.append(line)
+                line = word
+            else:
+                line = longer
+        lines.append(line)
+    return lines

@@ -1,0 +1,83 @@
+"""Every model by name: where it lies, by which living ids, its licence, its size and what it needs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from s2i_teach.paths import data_dir
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry. ``ids`` are tried one after the other; ``embedded`` is a folder below ``data/`` that is tried first.
+
+    ``size`` is ``(width, height)`` in pixels, ``download`` in bytes (0: nothing), ``memory`` in GB with half precision.
+    """
+
+    name: str
+    title: str
+    ids: tuple[str, ...]
+    licence: str
+    size: tuple[int, int]
+    download: int
+    memory: float
+    steps: int
+    guidance_scale: float
+    strength: float
+    embedded: str | None = None
+    variant: str | None = None
+    thesis: str = ""
+
+    def sources(self) -> list[str]:
+        """Folders and hub ids to try, in order."""
+        local = [str(data_dir() / self.embedded)] if self.embedded else []
+        return local + list(self.ids)
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        Model(
+            name="mini",
+            title="The miniature",
+            ids=(),
+            embedded="mini",
+            licence="CC BY-SA 4.0",
+            size=(128, 128),
+            download=0,
+            memory=0.1,
+            steps=20,
+            guidance_scale=4.0,
+            strength=0.7,
+        ),
+        Model(
+            name="sd15",
+            title="Stable Diffusion 1.5",
+            # The original, runwayml/stable-diffusion-v1-5, was deleted in August 2024.
+            ids=(
+                "stable-diffusion-v1-5/stable-diffusion-v1-5",
+                "sd-legacy/stable-diffusion-v1-5",
+                "benjamin-paine/stable-diffusion-v1-5",
+            ),
+            licence="CreativeML OpenRAIL-M",
+            size=(512, 512),
+            download=2_742_000_000,
+            memory=2.6,
+            steps=50,
+            guidance_scale=7.5,
+            strength=0.75,
+            variant="fp16",
+            thesis="the model of the thesis",
+        ),
+    )
+}
+
+
+def find(name: str) -> Model | None:
+    """The catalog's entry of that name, or None: then the name is a folder or a hub id."""
+    return MODELS.get(name)
+
+
+def describe(source: str | Path) -> str:
+    """A model's title for people: the catalog's, or the last part of its folder or id."""
+    entry = find(str(source))
+    return entry.title if entry else Path(str(source)).name

@@ -1,0 +1,81 @@
+"""Which device, which precision, and whether memory is short."""
+
+import os
+import warnings
+
+import torch
+
+from s2i_teach.errors import InputError
+
+
+def pick_device(device: str | None = None) -> torch.device:
+    """The device asked for, or the best that really works: CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        InputError: the device asked for is not there.
+    """
+    if device is not None:
+        try:
+            chosen = torch.device(device)
+            torch.zeros(1, device=chosen)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"The device {device!r} is not available here: use \"cpu\".") from error
+        return chosen
+    if torch.cuda.is_available():
+        try:
+            # A P100 is "available" to builds of torch that hold no kernels for it; only running one tells.
+            torch.zeros(8, device="cuda").add(1).sum().item()
+            return torch.device("cuda")
+        except RuntimeError as error:
+            warnings.warn(f"The GPU is there but this torch cannot use it ({error}); the CPU is used.", stacklevel=2)
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def cpu_is_fast_in_bf16() -> bool:
+    """Whether this CPU has instructions for bf16 (AMX or AVX512_BF16); without them bf16 is slower than fp32."""
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, name)() for name in checks if hasattr(torch.cpu, name))
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """fp16 on CUDA (bf16 from capability 8), bf16 on a CPU that has it, else fp32."""
+    if device.type == "cuda":
+        # is_bf16_supported() says True by emulation on a T4: the capability tells.
+        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+    if device.type == "cpu" and cpu_is_fast_in_bf16():
+        return torch.bfloat16
+    return torch.float32
+
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def check_dtype(dtype, device: torch.device) -> torch.dtype:
+    """A dtype from its name or itself; None picks.
+
+    Raises:
+        InputError: not a name we know, or fp16 on a CPU (30 to 50 times slower than fp32).
+    """
+    if dtype is None:
+        return pick_dtype(device)
+    chosen = DTYPES.get(str(dtype), dtype)
+    if chosen not in DTYPES.values():
+        raise InputError(f"The dtype {dtype!r} is not known: use {', '.join(DTYPES)}.")
+    if chosen == torch.float16 and device.type == "cpu":
+        raise InputError("fp16 on a CPU is 30 to 50 times slower than fp32: leave dtype out, or use fp32.")
+    return chosen
+
+
+def free_memory(device: torch.device) -> float:
+    """Free memory of the device in GB (the system's, for CPU and MPS)."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] / 1e9
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            table = dict(line.split(":", 1) for line in lines)
+        return int(table["MemAvailable"].split()[0]) * 1024 / 1e9
+    except (OSError, KeyError):
+        pages = {"SC_AVPHYS_PAGES", "SC_PAGE_SIZE"} & set(getattr(os, "sysconf_names", ()))
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9 if len(pages) == 2 else float("inf")

@@ -1,0 +1,123 @@
+"""Loads a model by name as a genuine diffusers pipeline, ready for this machine."""
+
+import logging
+import os
+import re
+import warnings
+from pathlib import Path
+
+from s2i_teach.errors import InputError
+from s2i_teach.models.catalog import MODELS, describe, find
+from s2i_teach.models.devices import check_dtype, free_memory, pick_device
+from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.models.shims import dtype_keyword, saved_parts
+
+log = logging.getLogger(__name__)
+
+
+def load_pipeline(
+    model: str | Path = "mini",
+    *,
+    device: str | None = None,
+    dtype=None,
+    attention_slicing: bool | str = "auto",
+    scheduler: str | None = None,
+    safety_checker: bool = True,
+    offline: bool | None = None,
+    progress: bool = False,
+):
+    """A diffusers ``StableDiffusionImg2ImgPipeline``, on the best device and in the precision that suits it.
+
+    Args:
+        model: a name of the catalog (``"mini"``, ``"sd15"``), a folder saved by diffusers, or a Hugging Face id.
+        device: ``"cuda"``, ``"mps"``, ``"cpu"``; None picks the best that works.
+        dtype: ``"fp32"``, ``"fp16"``, ``"bf16"`` or torch's; None picks fp16 on CUDA (bf16 from capability 8), bf16 on
+            a CPU that has it, else fp32.
+        attention_slicing: computes attention in slices: less memory on old GPUs, more time. ``"auto"`` turns it on
+            where memory is short.
+        scheduler: a short name (``"ddim"``, ``"dpm++"``, ``"euler"``, ``"lcm"``, ``"pndm"``, ``"unipc"``, ``"ddpm"``);
+            None keeps the model's own.
+        safety_checker: load the model's safety checker, where it has one.
+        offline: use only what is on this machine. None: offline if ``HF_HUB_OFFLINE`` is set.
+        progress: show diffusers' progress bar.
+
+    Only safetensors are read, never pickles, and no code that comes with a model is run.
+
+    Raises:
+        InputError: an unknown name, a folder without a pipeline, pickled weights, or nothing to be had from any id.
+    """
+    if attention_slicing not in (True, False, "auto"):
+        raise InputError(f'attention_slicing={attention_slicing!r} is not known: use "auto", True or False.')
+    chosen_device = pick_device(device)
+    chosen_dtype = check_dtype(dtype, chosen_device)
+    entry = find(str(model))
+    sources = entry.sources() if entry else [_checked_source(model)]
+    if offline is None:
+        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
+
+    failures = []
+    for source in sources:
+        try:
+            pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
+            break
+        except (OSError, ValueError, ImportError, RuntimeError) as error:
+            failures.append(f"{source}: {_first_line(error)}")
+            log.info("%s could not be loaded", source, exc_info=True)
+    else:
+        name = describe(model)
+        hint = "" if entry and entry.embedded else ' The miniature needs no network: load_pipeline("mini").'
+        raise InputError(f"{name} could not be loaded ({'; '.join(failures)}).{hint}")
+
+    if scheduler is not None:
+        pipe.scheduler = make_scheduler(scheduler, pipe.scheduler, 1)
+    pipe = pipe.to(chosen_device)
+    pipe.set_progress_bar_config(disable=not progress)
+    short = attention_slicing == "auto" and free_memory(chosen_device) < 1.5 * (entry.memory if entry else 2.6)
+    if attention_slicing is True or short:
+        pipe.enable_attention_slicing()
+    if short:
+        pipe.vae.enable_slicing()
+    pipe.s2i_model = str(model)
+    return pipe
+
+
+def _checked_source(model) -> str:
+    """A folder that holds a pipeline, or something that can be a hub id."""
+    text = str(model)
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        if not (folder / "model_index.json").is_file():
+            raise InputError(f"{folder} holds no diffusers pipeline (no model_index.json): give the folder that does.")
+        return str(folder)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", text) and not text.startswith((".", "~")):
+        return text
+    raise InputError(
+        f"The model {text!r} is not known: use {', '.join(MODELS)}, a folder saved by diffusers, or a Hugging Face id "
+        "such as stable-diffusion-v1-5/stable-diffusion-v1-5."
+    )
+
+
+def _load(source: str, dtype, variant: str | None, safety_checker: bool, offline: bool):
+    from diffusers import StableDiffusionImg2ImgPipeline
+
+    options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": offline}
+    if not safety_checker:
+        options |= {"safety_checker": None, "requires_safety_checker": False}
+    folder = Path(source)
+    if folder.is_dir():
+        options |= saved_parts(folder, dtype)
+        variant = None
+    with warnings.catch_warnings():
+        # The words of diffusers' warnings change with each release; what matters of them is checked here.
+        warnings.simplefilter("ignore", FutureWarning)
+        if variant:
+            try:
+                return StableDiffusionImg2ImgPipeline.from_pretrained(source, variant=variant, **options)
+            except (OSError, ValueError):
+                log.info("%s has no %s weights; the full ones are used", source, variant)
+        return StableDiffusionImg2ImgPipeline.from_pretrained(source, **options)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

@@ -1,0 +1,119 @@
+"""``s2i train …``: the commands that made the miniature, in the order they ran."""
+
+from pathlib import Path
+
+from s2i_teach.errors import InputError
+
+
+def add_train_parsers(parts) -> None:
+    """Add the parts' parsers to argparse's subparsers. Nothing heavy is imported here."""
+    data = parts.add_parser("data", help="build data/pairs and data/sketches from the open packages")
+    data.add_argument("--packages", default="build/packages", metavar="FOLDER", help="where the packages are kept")
+    data.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
+    data.set_defaults(run=_data)
+
+    text = _training(parts, "text", "the tokenizer and a CLIP in small; its text tower steers the U-Net")
+    text.set_defaults(run=_text)
+    vae = _training(parts, "vae", "the VAE, 128 × 128 × 3 to 16 × 16 × 4 and back")
+    vae.add_argument("--decoder-only", action="store_true", help="keep the encoder, so that a trained U-Net stays valid")
+    vae.add_argument("--start-from", metavar="FOLDER", help="a VAE to go on from, for instance data/mini/vae")
+    vae.set_defaults(run=_vae)
+    unet = _training(parts, "unet", "the U-Net, on the frozen VAE's latents")
+    unet.add_argument("--all-things", action="store_true", help="train on all things, not only those people like to draw")
+    unet.add_argument("--poses", type=int, default=24, help="random poses of each picture that are encoded (default: 24)")
+    unet.set_defaults(run=_unet)
+    judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
+    judge.set_defaults(run=_judge)
+
+    save = parts.add_parser("save", help="put the trained parts together as data/mini, in fp16")
+    save.add_argument("--out", default="runs", metavar="FOLDER", help="where the parts were trained (default: runs)")
+    save.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
+    save.set_defaults(run=_save)
+
+
+def _training(parts, name: str, help: str):
+    parser = parts.add_parser(name, help=f"train {help}")
+    parser.add_argument("--out", default="runs", metavar="FOLDER", help=f"works in FOLDER/{name} (default: runs)")
+    parser.add_argument("--minutes", type=float, help="budget in wall time, over all resumes")
+    parser.add_argument("--steps", type=int, help="budget in updates")
+    parser.add_argument("--batch-size", type=int, help="pictures an update")
+    parser.add_argument("--lr", type=float, help="highest learning rate")
+    parser.add_argument("--seed", type=int, help="fixes every random number")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: a GPU if there is one")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's choice)")
+    return parser
+
+
+def _options(args) -> dict:
+    """The options that were given, as keyword arguments of the trainings; checks the budget."""
+    import torch
+
+    if args.minutes is None and args.steps is None:
+        raise InputError("Give a budget: --minutes 20, or --steps 5000.")
+    for name in ("minutes", "steps", "batch_size", "lr", "threads"):
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0.")
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("There is no GPU that this torch can use: leave --device out.")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    names = ("minutes", "steps", "batch_size", "lr", "seed", "device")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return {**given, "resume": args.resume}
+
+
+def _data(args) -> None:
+    from s2i_teach.paths import data_dir
+    from s2i_teach.training.data import build_pairs, fetch_packages
+    from s2i_teach.training.sketches import build_sketches
+
+    to = Path(args.to) if args.to else data_dir()
+    try:
+        packages = fetch_packages(args.packages)
+    except RuntimeError as error:
+        raise InputError(str(error)) from error
+    print(build_pairs(packages, to / "pairs"))
+    print(f"{len(build_sketches(packages, to / 'sketches'))} sketches")
+
+
+def _text(args) -> None:
+    from s2i_teach.training.text import train_text
+
+    train_text(Path(args.out) / "text", **_options(args))
+
+
+def _vae(args) -> None:
+    from s2i_teach.training.vae import train_vae
+
+    if args.decoder_only and not args.start_from:
+        raise InputError("--decoder-only needs --start-from, the VAE whose encoder is kept.")
+    train_vae(
+        Path(args.out) / "vae", decoder_only=args.decoder_only, start_from=args.start_from, **_options(args)
+    )
+
+
+def _unet(args) -> None:
+    from s2i_teach.training.unet import train_unet
+
+    out = Path(args.out)
+    for part, folder in (("text", out / "text" / "text_encoder"), ("vae", out / "vae" / "vae")):
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not there: run s2i train {part} first.")
+    train_unet(
+        out / "unet", out / "text", out / "vae" / "vae", core_only=not args.all_things, poses=args.poses, **_options(args)
+    )
+
+
+def _judge(args) -> None:
+    from s2i_teach.training.judge import train_judge
+
+    train_judge(Path(args.out) / "judge", **_options(args))
+
+
+def _save(args) -> None:
+    from s2i_teach.paths import data_dir
+    from s2i_teach.training.save import save_everything
+
+    print(save_everything(Path(args.out), Path(args.to) if args.to else data_dir()))

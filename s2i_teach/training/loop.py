@@ -1,0 +1,229 @@
+"""One training loop for every part of the miniature: budget, schedule, EMA, checkpoints that resume exactly, a log.
+
+All randomness of step ``n`` comes from ``(seed, n)``. A run that is killed and resumed therefore takes the same steps,
+and with ``steps`` as its budget it ends with the same weights.
+"""
+
+import csv
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+
+@dataclass
+class Budget:
+    """How long to train: ``steps`` updates, or ``minutes`` of wall time summed over resumes, whichever ends first."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self):
+        if self.steps is None and self.minutes is None:
+            raise ValueError("A training needs a budget: give steps, minutes, or both.")
+
+    def progress(self, step: int, seconds: float) -> float:
+        """The fraction of the budget that is used, from 0 to 1."""
+        parts = [step / self.steps] if self.steps else []
+        parts += [seconds / (60 * self.minutes)] if self.minutes else []
+        return min(1.0, max(parts))
+
+
+def learning_rate(base: float, step: int, progress: float, warmup: int = 100, decay: float = 0.3) -> float:
+    """Linear warm-up, then constant, then linear to zero over the last ``decay`` of the budget."""
+    return base * min(1.0, (step + 1) / warmup) * min(1.0, (1 - progress) / decay)
+
+
+class EMA:
+    """Exponential moving average of a module's weights, warmed up: decay_n = min(decay, (1 + n) / (10 + n))."""
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.decay, self.updates = decay, 0
+        self.average = {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        state = module.state_dict()
+        floating = [name for name, value in self.average.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self.average[n] for n in floating], [state[n].detach() for n in floating], 1 - decay)
+
+    def copy_to(self, module: nn.Module) -> None:
+        """Put the averaged weights into ``module``."""
+        module.load_state_dict(self.average)
+
+
+def save_atomically(state: dict, path: Path) -> None:
+    """``torch.save`` that leaves either the old file or the new one, never half of it."""
+    partial = path.with_name(path.name + ".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+class Trainer:
+    """Runs ``step_fn`` under a budget.
+
+    Args:
+        out: folder for ``checkpoint.pt``, ``log.csv`` and what ``sample_fn`` draws.
+        model: the module that is trained (frozen parameters are left alone).
+        step_fn: ``step_fn(step, generator) -> {"loss": tensor, ...}``; must draw all its randomness from ``generator``.
+        sample_fn: ``sample_fn(ema_model_state, step)``, called now and then and at the end, or None.
+        lr, weight_decay, betas: AdamW.
+        ema: decay of the weight average.
+        resume: go on from ``checkpoint.pt`` if there is one.
+    """
+
+    def __init__(
+        self,
+        out: str | Path,
+        model: nn.Module,
+        step_fn: Callable,
+        budget: Budget,
+        *,
+        accelerator,
+        lr: float,
+        weight_decay: float = 0.01,
+        betas=(0.9, 0.99),
+        ema: float = 0.999,
+        clip: float = 1.0,
+        seed: int = 0,
+        sample_fn: Callable | None = None,
+        sample_every: float = 300,
+        checkpoint_every: float = 120,
+        resume: bool = False,
+        name: str = "train",
+    ):
+        self.out = Path(out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.accelerator = accelerator
+        self.model, self.step_fn, self.budget = model.to(accelerator.device), step_fn, budget
+        self.lr, self.clip, self.seed, self.name = lr, clip, seed, name
+        self.sample_fn, self.sample_every, self.checkpoint_every = sample_fn, sample_every, checkpoint_every
+        trained = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=weight_decay, betas=betas, fused=True)
+        self.ema = EMA(model, ema)
+        self.step, self.seconds = 0, 0.0
+        self.checkpoint = self.out / "checkpoint.pt"
+        if resume and self.checkpoint.is_file():
+            self._load()
+
+    def _state(self) -> dict:
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": self.ema.average,
+            "ema_updates": self.ema.updates,
+            "step": self.step,
+            "seconds": self.seconds,
+            "seed": self.seed,
+        }
+
+    def _load(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.accelerator.device, weights_only=True)
+        if state["seed"] != self.seed:
+            raise ValueError(
+                f"{self.checkpoint} was trained with seed {state['seed']}, not {self.seed}: "
+                "use the same seed, or another folder."
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.ema.average, self.ema.updates = state["ema"], state["ema_updates"]
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def run(self) -> nn.Module:
+        """Train until the budget is used; returns the model with the averaged weights in it."""
+        log_path = self.out / "log.csv"
+        fresh = self.step == 0 or not log_path.is_file()
+        started, last_saved, last_sampled = time.monotonic() - self.seconds, self.seconds, self.seconds
+        averages: dict[str, float] = {}
+        bar = tqdm(total=self.budget.steps, initial=self.step, desc=self.name, mininterval=5, smoothing=0.05)
+        with open(log_path, "w" if fresh else "a", newline="") as log:
+            writer = None
+            while (progress := self.budget.progress(self.step, self.seconds)) < 1:
+                for group in self.optimizer.param_groups:
+                    group["lr"] = learning_rate(self.lr, self.step, progress)
+                generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
+                torch.manual_seed(self.seed * 1_000_003 + self.step)  # layers that draw by themselves
+                losses = self.step_fn(self.step, generator)
+                self.accelerator.backward(losses["loss"])
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+                self.optimizer.step()
+                self.optimizer.zero_grad(set_to_none=True)
+                self.ema.update(self.model)
+                self.step += 1
+                self.seconds = time.monotonic() - started
+                for key, value in losses.items():
+                    value = float(value.detach())
+                    averages[key] = 0.98 * averages.get(key, value) + 0.02 * value
+                bar.update()
+                if self.step % 50 == 0:
+                    if not torch.isfinite(losses["loss"]):
+                        raise FloatingPointError(
+                            f"The loss is not finite at step {self.step}: lower the learning rate and resume from "
+                            f"{self.checkpoint}."
+                        )
+                    row = {"step": self.step, "seconds": round(self.seconds), **{k: f"{v:.5f}" for k, v in averages.items()}}
+                    bar.set_postfix({k: f"{v:.4f}" for k, v in averages.items()}, refresh=False)
+                    if writer is None:
+                        writer = csv.DictWriter(log, row)
+                        if fresh:
+                            writer.writeheader()
+                    writer.writerow(row)
+                    log.flush()
+                if self.seconds - last_saved > self.checkpoint_every:
+                    save_atomically(self._state(), self.checkpoint)
+                    last_saved = self.seconds
+                if self.sample_fn and self.seconds - last_sampled > self.sample_every:
+                    self._sample()
+                    last_sampled = self.seconds
+        bar.close()
+        save_atomically(self._state(), self.checkpoint)
+        if self.sample_fn:
+            self._sample()
+        self.ema.copy_to(self.model)
+        return self.model
+
+    def _sample(self) -> None:
+        trained = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.ema.copy_to(self.model)
+        self.model.eval()
+        with torch.no_grad():
+            self.sample_fn(self.model, self.step)
+        self.model.train()
+        self.model.load_state_dict(trained)
+
+
+def make_accelerator(device: str | None = None):
+    """An ``accelerate.Accelerator`` in the precision that this device is fast and safe in.
+
+    bf16 on CUDA from capability 8 and on CPUs with AMX or AVX512_BF16; else fp32 (training in fp16 is not tried).
+    """
+    from accelerate import Accelerator
+
+    cpu = device == "cpu" or not torch.cuda.is_available()
+    if cpu:
+        fast = getattr(torch.cpu, "_is_amx_tile_supported", bool)() or getattr(
+            torch.cpu, "_is_avx512_bf16_supported", bool
+        )()
+    else:
+        fast = torch.cuda.get_device_capability()[0] >= 8
+    return Accelerator(mixed_precision="bf16" if fast else "no", cpu=cpu)
+
+
+def save_grid(pictures: torch.Tensor, path: str | Path, columns: int) -> None:
+    """Write pictures ``(N, 3, H, W)`` in [−1, 1] as one PNG, ``columns`` a row, with a thin gap."""
+    from PIL import Image
+
+    pixels = ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    height, width = pixels.shape[1:3]
+    rows = -(-len(pixels) // columns)
+    sheet = Image.new("RGB", (columns * (width + 2) - 2, rows * (height + 2) - 2), (200, 200, 200))
+    for i, picture in enumerate(pixels):
+        sheet.paste(Image.fromarray(picture), ((i % columns) * (width + 2), (i // columns) * (height + 2)))
+    sheet.save(path)

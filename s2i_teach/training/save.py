@@ -1,0 +1,57 @@
+"""Puts the trained parts together as the miniature that ships: fp16, in shards that git and Colab take easily."""
+
+import json
+import shutil
+from pathlib import Path
+
+from s2i_teach.errors import InputError
+
+
+def save_miniature(
+    text_folder: str | Path, vae_folder: str | Path, unet_folder: str | Path, to: str | Path, shard: str = "14MB"
+) -> Path:
+    """Write the pipeline to ``to`` in diffusers' format, weights in fp16; what else lies there (the card) is kept.
+
+    The text encoder is copied as ``save_clip`` wrote it: saved anew, it would lose the prefix that old versions need.
+    """
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    from s2i_teach.training.unet import assemble, load_parts
+
+    to = Path(to)
+    tokenizer, text_encoder, _ = load_parts(text_folder, vae_folder)
+    vae = AutoencoderKL.from_pretrained(vae_folder).half()
+    unet = UNet2DConditionModel.from_pretrained(unet_folder).half()
+    for part in ("text_encoder", "tokenizer", "unet", "vae", "scheduler"):
+        shutil.rmtree(to / part, ignore_errors=True)
+    pipe = assemble(vae, text_encoder.half(), tokenizer, unet)
+    pipe.scheduler.save_pretrained(to / "scheduler")
+    pipe.save_config(to)
+    for name, model in (("vae", vae), ("unet", unet)):
+        model.to(memory_format=torch.contiguous_format).save_pretrained(to / name, max_shard_size=shard)
+    for name in ("tokenizer", "text_encoder"):
+        shutil.copytree(Path(text_folder) / name, to / name)
+    for config in (*to.rglob("config.json"), *to.rglob("scheduler_config.json"), to / "model_index.json"):
+        table = json.loads(config.read_text(encoding="utf-8"))
+        table.pop("_name_or_path", None)  # a path of the machine it was trained on
+        config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return to
+
+
+def save_everything(runs: Path, data: Path) -> str:
+    """Put what was trained below ``runs`` into ``data``: the miniature, the small CLIP and the judge. Says what it wrote.
+
+    Raises:
+        InputError: a part was not trained yet.
+    """
+    for part, folder in (("text", "text/text_encoder"), ("vae", "vae/vae"), ("unet", "unet/unet")):
+        if not (runs / folder).is_dir():
+            raise InputError(f"{runs / folder} is not there: run s2i train {part} first.")
+    written = [save_miniature(runs / "text", runs / "vae" / "vae", runs / "unet" / "unet", data / "mini")]
+    for source, name in ((runs / "text" / "clip", "clip"), (runs / "judge" / "judge", "judge")):
+        if source.is_dir():
+            shutil.rmtree(data / name, ignore_errors=True)
+            shutil.copytree(source, data / name)
+            written.append(data / name)
+    total = sum(file.stat().st_size for folder in written for file in folder.rglob("*.safetensors"))
+    return f"{', '.join(str(folder) for folder in written)}: {total / 1e6:.1f} MB of weights"

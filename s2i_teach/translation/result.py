@@ -1,0 +1,149 @@
+"""A finished picture with the record of how it was made, inside the PNG as well."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, PngImagePlugin
+
+from s2i_teach.errors import InputError
+from s2i_teach.images import open_sketch
+from s2i_teach.translation.prepare import prepare_sketch
+from s2i_teach.translation.settings import Plan, Settings
+
+KEY = "s2i_teach"
+"""The PNG text entry that holds the record, as JSON."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One translation.
+
+    Attributes:
+        image: the picture, RGB.
+        sketch: the sketch, upright, at the picture's size, dark on white; ``prepared`` is what the model saw.
+        settings: with every default filled in (``invert`` is False: the sketch has been turned).
+        plan: what ran.
+        model: the name or folder it was loaded by.
+        seconds: wall time of the run.
+        evaluation_seconds: mean wall time of one evaluation of the U-Net with its scheduler step.
+        precision: of the U-Net: "fp32", "fp16" or "bf16".
+        notes: sentences on what was done besides, for instance a decoding repeated in fp32.
+    """
+
+    image: Image.Image
+    sketch: Image.Image
+    settings: Settings
+    plan: Plan
+    model: str
+    seconds: float
+    evaluation_seconds: float
+    precision: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def prepared(self) -> Image.Image:
+        """The sketch as it was encoded: as it is, or with its regions filled."""
+        return prepare_sketch(self.sketch, self.settings.prepare)
+
+    def record(self) -> dict:
+        """What must be known to make the picture again: model, precision, settings, and the sketch itself."""
+        with io.BytesIO() as file:
+            self.sketch.save(file, "PNG")
+            sketch = file.getvalue()
+        return {
+            "format": 1,
+            "model": self.model,
+            "precision": self.precision,
+            "settings": self.settings.to_dict(),
+            "sketch_sha256": hashlib.sha256(sketch).hexdigest(),
+            "sketch_png": base64.b64encode(sketch).decode("ascii"),
+        }
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture with its record; a PNG, whole or not at all. Folders are made. Returns the path.
+
+        Raises:
+            InputError: the name does not end in ``.png``, or the place cannot be written.
+        """
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt(KEY, json.dumps(self.record(), ensure_ascii=False, sort_keys=True))
+        return save_png(self.image, path, info)
+
+    def _repr_png_(self) -> bytes:
+        with io.BytesIO() as file:
+            self.image.save(file, "PNG")
+            return file.getvalue()
+
+
+def check_png_path(path: str | Path) -> Path:
+    """A path that a PNG can be written to, or an InputError."""
+    path = Path(path).expanduser()
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path} does not end in .png: results are PNG files, since only those hold the settings.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: give a file name.")
+    return path
+
+
+def save_png(picture: Image.Image, path: str | Path, info: PngImagePlugin.PngInfo | None = None) -> Path:
+    """Write a PNG beside its place and move it there, so that no half-written file is ever seen."""
+    path = check_png_path(path)
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".partial", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            picture.save(file, "PNG", pnginfo=info)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(partial, 0o666 & ~umask)
+        os.replace(partial, path)
+        return path
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        if partial and os.path.exists(partial):
+            os.unlink(partial)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a saved picture says of itself: everything needed to make it again."""
+
+    model: str
+    precision: str
+    settings: Settings
+    sketch: Image.Image
+
+
+def read_record(path: str | Path) -> Record:
+    """The record inside a picture that :meth:`Result.save` wrote.
+
+    Raises:
+        InputError: no picture, no record, or a damaged one.
+    """
+    open_sketch(path)  # says what is wrong with a file that is no picture
+    with Image.open(path) as picture:
+        picture.load()
+        text = getattr(picture, "text", {}).get(KEY)
+    if text is None:
+        raise InputError(f"{path} holds no settings: only pictures saved by s2i_teach do (a copy through an editor or a "
+                         "messenger loses them).")
+    try:
+        table = json.loads(text)
+        png = base64.b64decode(table["sketch_png"], validate=True)
+        if hashlib.sha256(png).hexdigest() != table["sketch_sha256"]:
+            raise ValueError("the sketch inside does not have the hash that was noted")
+        return Record(
+            str(table["model"]), str(table["precision"]), Settings.from_dict(table["settings"]), open_sketch(png)
+        )
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The settings inside {path} are damaged ({error}): make the picture again.") from error

@@ -1,0 +1,152 @@
+"""One sketch, one prompt, one picture."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+import torch
+
+from s2i_teach.errors import InputError
+from s2i_teach.images import open_sketch
+from s2i_teach.models.load import load_pipeline
+from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.translation.prepare import prepare_sketch
+from s2i_teach.translation.result import Result
+from s2i_teach.translation.settings import Settings, note_timing
+
+PRECISIONS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+
+
+@lru_cache(maxsize=1)
+def default_pipeline():
+    """The miniature, loaded once."""
+    return load_pipeline("mini")
+
+
+def translate(
+    sketch,
+    prompt: str,
+    *,
+    pipe=None,
+    strength: float | None = None,
+    guidance_scale: float | None = None,
+    num_inference_steps: int | None = None,
+    seed: int = 0,
+    negative_prompt: str = "",
+    size: tuple[int, int] | None = None,
+    prepare: str = "lines",
+    fit: str = "pad",
+    invert: bool = False,
+    scheduler: str | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Turn a sketch into a picture by img2img (SDEdit, Meng et al. 2021) with a latent diffusion model.
+
+    Equal, pixel for pixel, to calling the diffusers pipeline by hand with the same picture, settings and
+    ``generator=torch.Generator("cpu").manual_seed(seed)``.
+
+    Args:
+        sketch: anything that :func:`s2i_teach.open_sketch` opens.
+        prompt: what the picture shows, for the miniature ``"a turtle, openmoji style"``.
+        pipe: from :func:`s2i_teach.load_pipeline`; None is the miniature.
+        strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler:
+            see :class:`s2i_teach.Settings`; None is the model's default.
+        on_step: called as ``on_step(done, total)`` after every evaluation of the U-Net.
+
+    Raises:
+        InputError: a sketch or setting that cannot be used, in one sentence.
+    """
+    settings = Settings(
+        prompt, negative_prompt, strength, guidance_scale, num_inference_steps, seed, size, prepare, fit, invert,
+        scheduler,
+    )
+    return run(sketch, settings, default_pipeline() if pipe is None else pipe, on_step)
+
+
+def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | None = None) -> Result:
+    """:func:`translate` with its settings in one object."""
+    settings = settings.resolved(pipe)
+    plan = settings.plan(pipe, measure=False)
+    picture = open_sketch(sketch, settings.size, fit=settings.fit, invert=settings.invert)
+    settings = replace(settings, invert=False)  # the result keeps the sketch as it is now
+    prepared = prepare_sketch(picture, settings.prepare)
+    watch = _Watch(plan.evaluations, on_step)
+    current = pipe.scheduler
+    started = time.perf_counter()
+    try:
+        # A scheduler remembers its last run; each run gets its own.
+        pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
+        output = pipe(
+            prompt=settings.prompt,
+            image=prepared,
+            strength=plan.strength_run,
+            guidance_scale=settings.guidance_scale,
+            num_inference_steps=settings.num_inference_steps,
+            negative_prompt=settings.negative_prompt,
+            generator=torch.Generator("cpu").manual_seed(settings.seed),
+            output_type="pt",
+            callback_on_step_end=watch,
+        )
+        pixels, notes = _finite(pipe, output.images, watch.latents)
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"The memory of {pipe.device} is not enough for {settings.size[0]} × {settings.size[1]} pixels: use a smaller "
+            "size, load with attention_slicing=True, or restart the notebook to free what it holds."
+        ) from error
+    finally:
+        pipe.scheduler = current
+    if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
+        notes += ("The model's safety checker blacked this picture out: use another prompt or seed.",)
+    seconds = time.perf_counter() - started
+    image = pipe.image_processor.numpy_to_pil(pipe.image_processor.pt_to_numpy(pixels))[0]
+    if watch.done > 1:  # a single step warms up and tells little
+        note_timing(pipe, plan, watch.per_step, seconds)
+    return Result(
+        image=image, sketch=picture, settings=settings, plan=plan, model=getattr(pipe, "s2i_model", "a pipeline"),
+        seconds=seconds, evaluation_seconds=watch.per_step, precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
+        notes=notes,
+    )
+
+
+class _Watch:
+    """diffusers' callback: counts the steps, times them and keeps the last latents."""
+
+    def __init__(self, total: int, on_step):
+        self.total, self.on_step, self.done, self.latents = total, on_step, 0, None
+        self.first = self.last = None
+
+    def __call__(self, pipe, step, timestep, tensors):
+        self.last = time.perf_counter()
+        self.first = self.first or self.last
+        self.latents = tensors["latents"]
+        self.done += 1
+        if self.on_step:
+            self.on_step(self.done, self.total)
+        return {}
+
+    @property
+    def per_step(self) -> float:
+        """Mean seconds a step, the first left out (it warms up); 0 after a single step."""
+        return (self.last - self.first) / (self.done - 1) if self.done > 1 else 0.0
+
+
+@torch.no_grad()
+def _finite(pipe, pixels: torch.Tensor, latents: torch.Tensor) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """The decoded pixels; decoded again in fp32 where half precision overflowed (they would show as black)."""
+    if torch.isfinite(pixels).all():
+        return pixels, ()
+    if not torch.isfinite(latents).all():
+        raise InputError(
+            'The latents are not finite in this precision: load the model with dtype="fp32" (some GPUs, such as the '
+            "GTX 16 series, cannot run it in fp16)."
+        )
+    dtype = pipe.vae.dtype
+    pipe.vae.to(torch.float32)
+    try:
+        decoded = pipe.vae.decode(latents.float() / pipe.vae.config.scaling_factor).sample
+    finally:
+        pipe.vae.to(dtype)
+    if not torch.isfinite(decoded).all():
+        raise InputError('The picture is not finite even when decoded in fp32: load the model with dtype="fp32".')
+    return (decoded / 2 + 0.5).clamp(0, 1), ("Half precision overflowed in the VAE: the picture was decoded in fp32.",)

@@ -1,0 +1,267 @@
+"""What a run is asked to do (``Settings``) and what that means before anything runs (``Plan``)."""
+
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from weakref import WeakKeyDictionary
+
+import torch
+
+from s2i_teach.errors import InputError
+from s2i_teach.images import check_size
+from s2i_teach.models.catalog import find
+from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
+
+PREPARE = ("lines", "filled")
+FIT = ("pad", "crop")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides a picture besides sketch and model. None means: the model's own default.
+
+    Attributes:
+        prompt: what the picture shows.
+        negative_prompt: what guidance steers away from.
+        strength: in (0, 1]: where on the noise schedule the denoising starts; 1 keeps next to nothing of the sketch.
+        guidance_scale: ≥ 0; weight of the prompt (Ho & Salimans 2022, in diffusers' convention: 1 is no guidance).
+        num_inference_steps: 1 to 1000 steps on the whole schedule, of which the last ``strength`` part runs.
+        seed: 0 to 2⁶³ − 1.
+        size: ``(width, height)`` in pixels, multiples of the VAE's factor (8).
+        prepare: ``"lines"`` takes the sketch as it is, ``"filled"`` fills its closed regions with grey first.
+        fit: ``"pad"`` or ``"crop"``: how the sketch is brought to ``size``.
+        invert: turn white lines on black around.
+        scheduler: a short name, or None for the model's own.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    strength: float | None = None
+    guidance_scale: float | None = None
+    num_inference_steps: int | None = None
+    seed: int = 0
+    size: tuple[int, int] | None = None
+    prepare: str = "lines"
+    fit: str = "pad"
+    invert: bool = False
+    scheduler: str | None = None
+
+    def __post_init__(self):
+        for name in ("prompt", "negative_prompt"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"{name} must be text, not {type(getattr(self, name)).__name__}.")
+        if self.strength is not None:
+            self._number("strength", float)
+            if not 0 < self.strength <= 1:
+                raise InputError(
+                    f"strength is {self.strength:g}: use a number above 0 (keeps the sketch) and up to 1 (ignores it)."
+                )
+        if self.guidance_scale is not None:
+            self._number("guidance_scale", float)
+            if not 0 <= self.guidance_scale <= 100:
+                raise InputError(f"guidance_scale is {self.guidance_scale:g}: use a number from 0 to 100, often 3 to 8.")
+        if self.num_inference_steps is not None:
+            self._number("num_inference_steps", int)
+            if not 1 <= self.num_inference_steps <= 1000:
+                raise InputError(f"num_inference_steps is {self.num_inference_steps}: use a number from 1 to 1000.")
+        self._number("seed", int)
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"The seed is {self.seed}: use a whole number from 0 to 2^63 - 1.")
+        if self.size is not None:
+            object.__setattr__(self, "size", check_size(self.size))
+        for name, known in (("prepare", PREPARE), ("fit", FIT), ("scheduler", (None, *SCHEDULERS))):
+            if getattr(self, name) not in known:
+                words = ", ".join(f'"{word}"' for word in known if word)
+                raise InputError(f"{name}={getattr(self, name)!r} is not known: use one of {words}.")
+
+    def _number(self, name: str, kind: type) -> None:
+        value = getattr(self, name)
+        try:
+            converted = kind(value)
+            if isinstance(value, (bool, str)) or converted != value:
+                raise ValueError
+        except (TypeError, ValueError, OverflowError) as error:
+            words = "a whole number" if kind is int else "a number"
+            raise InputError(f"{name} must be {words}, not {value!r}.") from error
+        object.__setattr__(self, name, converted)
+
+    def resolved(self, pipe) -> "Settings":
+        """The same with every None replaced by the model's default, so that nothing is left open.
+
+        Raises:
+            InputError: the size does not fit the model.
+        """
+        entry = find(getattr(pipe, "s2i_model", ""))
+        factor = vae_factor(pipe)
+        native = pipe.unet.config.sample_size
+        native = (native, native) if isinstance(native, int) else tuple(native)[::-1]
+        size = self.size or (entry.size if entry else tuple(side * factor for side in native))
+        return replace(
+            self,
+            strength=_default(self.strength, entry.strength if entry else 0.75),
+            guidance_scale=_default(self.guidance_scale, entry.guidance_scale if entry else 7.5),
+            num_inference_steps=_default(self.num_inference_steps, entry.steps if entry else 50),
+            size=check_size(size, factor),
+            scheduler=self.scheduler,
+        )
+
+    def plan(self, pipe, measure: bool = True) -> "Plan":
+        """What a run with these settings will do on this pipeline, before it runs.
+
+        ``measure=False`` leaves the seconds out where nothing was measured yet (else one evaluation is timed).
+        """
+        settings = self.resolved(pipe)
+        scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
+        start, strength = start_index(settings.num_inference_steps, settings.strength)
+        # The scheduler is set on the device where it will run, as the pipeline does.
+        scheduler.set_timesteps(settings.num_inference_steps, device=pipe.device)
+        timesteps = scheduler.timesteps[start * scheduler.order :]
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(start * scheduler.order)
+        one, zero = torch.ones(1, 1, 1, 1, device=pipe.device), torch.zeros(1, 1, 1, 1, device=pipe.device)
+        # What the scheduler really mixes: any scheduler's own convention comes out as signal and noise.
+        signal = scheduler.add_noise(one, zero, timesteps[:1]).item()
+        noise = scheduler.add_noise(zero, one, timesteps[:1]).item()
+        batch = 2 if settings.guidance_scale > 1 and pipe.unet.config.time_cond_proj_dim is None else 1
+        cost = timing(pipe, settings.size, batch, measure)
+        return Plan(
+            scheduler=scheduler_name(scheduler),
+            timesteps=tuple(round(float(t), 3) for t in timesteps),
+            sqrt_alpha_bar=signal / (signal**2 + noise**2) ** 0.5,
+            evaluations=len(timesteps),
+            batch=batch,
+            size=settings.size,
+            strength_run=strength,
+            seconds=None if cost is None else cost.fixed + cost.evaluation * len(timesteps),
+        )
+
+    def to_dict(self) -> dict:
+        """As plain values for JSON."""
+        table = asdict(self)
+        table["size"] = list(self.size) if self.size else None
+        return table
+
+    @classmethod
+    def from_dict(cls, table: dict) -> "Settings":
+        """From :meth:`to_dict`'s values; entries that are not known here are refused.
+
+        Raises:
+            InputError: an unknown or missing entry, or a value that is not allowed.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(table) - known)
+        if unknown or "prompt" not in table:
+            what = f"has the unknown entry {unknown[0]!r}" if unknown else "has no prompt"
+            raise InputError(f"The record {what}: it was written by another version of s2i_teach.")
+        size = table.get("size")
+        return cls(**{**table, "size": tuple(size) if size else None})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will run: made by :meth:`Settings.plan` from the scheduler itself, so what it says is what runs.
+
+    Attributes:
+        scheduler: its short name.
+        timesteps: the timesteps of the training schedule (0 to 999) at which the U-Net is evaluated, in order.
+        sqrt_alpha_bar: √ᾱ at the start, in [0, 1]: how much of the sketch is in the first noisy latent.
+        evaluations: how often the U-Net is called.
+        batch: pictures in each call: 2 with guidance (with and without the prompt), else 1.
+        size: ``(width, height)`` in pixels.
+        strength_run: the strength handed to diffusers; differs from the one asked for only where no step would be left.
+        seconds: predicted wall time in seconds on this machine, or None if nothing was measured.
+    """
+
+    scheduler: str
+    timesteps: tuple[float, ...]
+    sqrt_alpha_bar: float
+    evaluations: int
+    batch: int
+    size: tuple[int, int]
+    strength_run: float
+    seconds: float | None
+
+    @property
+    def start_timestep(self) -> float:
+        """The timestep of the training schedule where the denoising starts."""
+        return self.timesteps[0]
+
+    def __str__(self) -> str:
+        seconds = "not measured" if self.seconds is None else f"about {self.seconds:.1f} s"
+        return (
+            f"{self.scheduler}: starts at t = {self.start_timestep:g}, where {self.sqrt_alpha_bar:.0%} of the sketch's "
+            f"amplitude is left (√ᾱ); {self.evaluations} evaluations of the U-Net "
+            f"{'with' if self.batch == 2 else 'without'} guidance; {self.size[0]} × {self.size[1]} pixels; {seconds}"
+        )
+
+
+def _default(value, otherwise):
+    return otherwise if value is None else value
+
+
+def vae_factor(pipe) -> int:
+    """Pixels a latent's side: 2^(resolutions − 1)."""
+    return 2 ** (len(pipe.vae.config.block_out_channels) - 1)
+
+
+def start_index(num_inference_steps: int, strength: float) -> tuple[int, float]:
+    """How many of the steps are left out, and the strength to hand to diffusers so that it leaves out as many.
+
+    Equals ``StableDiffusionImg2ImgPipeline.get_timesteps``, which runs ``int(N · strength)`` steps in floating point:
+    0.58 of 50 steps are 28, not 29. Where no step at all would be left, and diffusers fails, one step runs.
+    """
+    steps = min(int(num_inference_steps * strength), num_inference_steps)
+    if steps < 1:
+        steps, strength = 1, min(1.0, 1.5 / num_inference_steps)
+    return num_inference_steps - steps, strength
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds on this machine: of one U-Net evaluation, and of all the rest (text, encoding, decoding)."""
+
+    evaluation: float
+    fixed: float
+
+
+_timings: WeakKeyDictionary = WeakKeyDictionary()
+
+
+def timing(pipe, size: tuple[int, int], batch: int, measure: bool) -> Timing | None:
+    """The cost known for this pipeline, size and batch; measured now, once, if asked."""
+    table = _timings.setdefault(pipe, {})
+    if (size, batch) not in table and measure:
+        table[size, batch] = _measure(pipe, size, batch)
+    return table.get((size, batch))
+
+
+def note_timing(pipe, plan: Plan, evaluation_seconds: float, total_seconds: float) -> None:
+    """Learn from a run: later plans predict from what was seen."""
+    fixed = max(0.0, total_seconds - evaluation_seconds * plan.evaluations)
+    _timings.setdefault(pipe, {})[plan.size, plan.batch] = Timing(evaluation_seconds, fixed)
+
+
+@torch.no_grad()
+def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
+    """Time the second of two evaluations, and one pass through the VAE each way."""
+    factor, device, dtype = vae_factor(pipe), pipe.device, pipe.unet.dtype
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch, pipe.unet.config.in_channels, size[1] // factor, size[0] // factor)
+    latents = torch.randn(shape, generator=generator).to(device, dtype)
+    text = torch.zeros(batch, pipe.tokenizer.model_max_length, pipe.text_encoder.config.hidden_size).to(device, dtype)
+
+    def seconds(run) -> float:
+        started = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - started
+
+    def evaluate():
+        pipe.unet(latents, 500, encoder_hidden_states=text)
+
+    def there_and_back():
+        z = pipe.vae.encode(torch.zeros(1, 3, size[1], size[0], device=device, dtype=pipe.vae.dtype)).latent_dist.mode()
+        pipe.vae.decode(z)
+
+    evaluate()
+    return Timing(seconds(evaluate), seconds(there_and_back))

@@ -1,0 +1,73 @@
+"""Shared fixtures: a tiny pipeline with random weights in Stable Diffusion's architecture, and no network."""
+
+import os
+import socket
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Any connection to another machine is an error: everything tested here runs offline."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "::1", "localhost"):
+            return connect(self, address)
+        raise AssertionError(f"a test tried to reach {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def make_tiny_pipe(tmp, seed: int = 0):
+    """Stable Diffusion's parts, four resolutions each, so small that an evaluation takes milliseconds."""
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    from s2i_teach.training.text import train_tokenizer
+    from s2i_teach.training.unet import assemble, build_unet
+    from s2i_teach.training.vae import CONFIG
+
+    rows = [{"text": "a turtle, openmoji style", "thing": "turtle", "tags": ["animal"]}] * 3
+    train_tokenizer(rows, tmp / "tokenizer", vocabulary=600)
+    tokenizer = CLIPTokenizer.from_pretrained(str(tmp / "tokenizer"))
+    torch.manual_seed(seed)
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+            eos_token_id=tokenizer.eos_token_id, bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id,
+        )
+    ).eval()
+    vae = AutoencoderKL(**{**CONFIG, "block_out_channels": (8, 8, 16, 16), "norm_num_groups": 4}).eval()
+    unet = build_unet(block_out_channels=(8, 8, 16, 16), norm_num_groups=4, cross_attention_dim=32, attention_head_dim=2)
+    pipe = assemble(vae, text, tokenizer, unet.eval())
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="session")
+def tiny_pipe(tmp_path_factory):
+    return make_tiny_pipe(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def mini():
+    """The miniature that ships, in fp32."""
+    from s2i_teach import load_pipeline
+
+    return load_pipeline("mini", dtype="fp32")
+
+
+@pytest.fixture()
+def sketch():
+    """A circle on white paper, 100 × 80."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", (100, 80), "white")
+    ImageDraw.Draw(picture).ellipse([20, 10, 80, 70], outline="black", width=4)
+    return picture
