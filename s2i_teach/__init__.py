@@ -18,6 +18,7 @@ _HOME = {
     "InputError": "errors",
     "sketches": "gallery",
     "contact_sheet": "gallery",
+    "show": "widgets.show",
 }
 """Public name → the module that defines it."""
 

@@ -19,11 +19,12 @@ def add_train_parsers(parts) -> None:
     vae.add_argument("--start-from", metavar="FOLDER", help="a VAE to go on from, for instance data/mini/vae")
     vae.set_defaults(run=_vae)
     unet = _training(parts, "unet", "the U-Net, on the frozen VAE's latents")
-    unet.add_argument("--all-things", action="store_true", help="train on all things, not only those people like to draw")
     unet.add_argument("--poses", type=int, default=24, help="random poses of each picture that are encoded (default: 24)")
     unet.set_defaults(run=_unet)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)
+    for part in (unet, judge):
+        part.add_argument("--all-things", action="store_true", help="train on all things, not only what people like to draw")
 
     save = parts.add_parser("save", help="put the trained parts together as data/mini, in fp16")
     save.add_argument("--out", default="runs", metavar="FOLDER", help="where the parts were trained (default: runs)")
@@ -109,7 +110,7 @@ def _unet(args) -> None:
 def _judge(args) -> None:
     from s2i_teach.training.judge import train_judge
 
-    train_judge(Path(args.out) / "judge", **_options(args))
+    train_judge(Path(args.out) / "judge", core_only=not args.all_things, **_options(args))
 
 
 def _save(args) -> None:

@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import torch
+
 from s2i_teach.errors import InputError
 
 

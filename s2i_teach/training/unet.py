@@ -122,6 +122,7 @@ def train_unet(
     config: dict | None = None,
     seed: int = 0,
     resume: bool = False,
+    samples: bool = True,
     sample_every: float = 600,
     pairs: Pairs | None = None,
     device: str | None = None,
@@ -129,7 +130,8 @@ def train_unet(
     """Train the U-Net; writes ``out/unet`` (diffusers' format, fp32, averaged weights). Returns it.
 
     ε-prediction on Stable Diffusion's schedule, min-SNR weights, a share of empty captions for guidance. With
-    ``core_only`` the things are those that people like to draw; else all of the train split.
+    ``core_only`` the things are those that people like to draw; else all of the train split. ``samples`` draws a sheet
+    of pictures every ``sample_every`` seconds.
     """
     from diffusers import DDPMScheduler
     from diffusers.models.attention_processor import AttnProcessor
@@ -191,7 +193,7 @@ def train_unet(
 
     trainer = Trainer(
         out, unet, step_fn, Budget(steps, minutes), accelerator=accelerator, lr=lr, seed=seed, resume=resume,
-        sample_fn=sample_fn, sample_every=sample_every, name="unet", ema=0.9995,
+        sample_fn=sample_fn if samples else None, sample_every=sample_every, name="unet", ema=0.9995,
     )
     unet = trainer.run().eval()
     unet.set_default_attn_processor()

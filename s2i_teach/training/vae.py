@@ -67,6 +67,7 @@ def train_vae(
     decoder_only: bool = False,
     start_from: str | Path | None = None,
     pairs: Pairs | None = None,
+    held_out: Pairs | None = None,
     device: str | None = None,
 ):
     """Train the VAE and save it in diffusers' format to ``out/vae``; returns it.
@@ -87,7 +88,7 @@ def train_vae(
         vae.encoder.requires_grad_(False)
         vae.quant_conv.requires_grad_(False)
     pairs = pairs or load_pairs("train")
-    held_out = load_pairs("test")
+    held_out = held_out or load_pairs("test")
     shown = held_out.batch(torch.linspace(0, len(held_out) - 1, 12).long(), accelerator.device)
     measured = held_out.batch(torch.arange(0, len(held_out), 4), accelerator.device)
 

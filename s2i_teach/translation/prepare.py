@@ -20,7 +20,7 @@ def outline_mask(picture: Image.Image, darkness: int = 128, gaps: tuple[float, .
     """
     ink = np.asarray(picture.convert("L")) < darkness
     inside = ink
-    for gap in gaps:
+    for gap in gaps if ink.any() else ():
         inside = inside | _enclosed(ink, max(1, round(gap * max(ink.shape) / 2)))
     return inside
 

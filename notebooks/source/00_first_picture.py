@@ -1,0 +1,187 @@
+# %% [markdown]
+# # Lesson 0. Your first picture in a minute
+#
+# {{badge}}
+#
+# You give a sketch and a few words; a diffusion model makes a picture of them. By the end of this page you have made
+# several, from our sketches and from your own, and you know what the most important knob does.
+#
+# | | |
+# |---|---|
+# | **You will** | turn a sketch into a picture, change the words, the strength and the seed, and see what each does |
+# | **Time** | about 10 minutes |
+# | **Hardware** | any computer: two CPU cores are enough, a GPU is not needed |
+# | **Download** | none: the model (under 45 MB) comes with the course |
+#
+# The model is the *miniature*: built like Stable Diffusion part by part, but small, and trained on drawings of things.
+# Everything you do here works the same with the real one, which is 50 times larger; you only change its name.
+
+# %% tags=["setup"]
+# (made from the template in notebooks/build.py)
+
+# %% [markdown]
+# ## 1. A sketch, some words, a picture
+
+# %%
+pipe = s2i.load_pipeline("mini")
+
+sketch = "turtle"
+sketches = {s.name: s for s in s2i.sketches()}
+result = s2i.translate(sketches[sketch].path, "a turtle, openmoji style", pipe=pipe, prepare="filled", seed=0)
+
+sheet = s2i.contact_sheet([([result.sketch, result.image], f"{result.settings.prompt}: {result.seconds:.1f} s")], columns=1)
+s2i.show(sheet, alt="On the left the sketch of a turtle in black lines, on the right the picture made from it.")
+
+# %% [markdown]
+# That was it. The model started from your sketch buried under noise, and removed the noise in small steps, each time
+# steered by the words. Lessons 1 to 8 build every part of this by hand.
+#
+# **Choose another sketch.** Here are all that come with the course. Ten are line art, fourteen were drawn by people in
+# the game *Quick, Draw!*, and four are whole scenes.
+
+# %%
+gallery = s2i.contact_sheet([([s.open()], s.name) for s in s2i.sketches()], columns=7, side=110)
+s2i.show(gallery, alt=f"{len(sketches)} black-and-white sketches with their names: {', '.join(sketches)}.")
+
+# %% [markdown]
+# Change the two lines below and run the cell again. The words that the model knows best have the form *a thing, a style*:
+# the things are animals, plants, food, vehicles and everyday objects, and the styles are `openmoji style`, `noto style`,
+# `fluent style`, `flat style` and `twemoji style`. A colour goes before the thing: `a blue turtle, noto style`.
+
+# %%
+sketch = "cat_by_hand"
+prompt = "an orange cat, noto style"
+
+result = s2i.translate(sketches[sketch].path, prompt, pipe=pipe, prepare="filled", seed=0)
+sheet = s2i.contact_sheet([([result.sketch, result.image], prompt)], columns=1)
+s2i.show(sheet, alt=f"On the left the sketch {sketch}, on the right the picture made from it with the words: {prompt}.")
+
+# %% [markdown]
+# ## 2. The most important knob: strength
+#
+# `strength` is a number above 0 and up to 1. It says how deep the sketch is buried under noise before the denoising
+# starts.
+#
+# **Predict first.** Before you run the next cell: what will the picture look like at strength 0.2? And at 1.0? Say it
+# aloud, or write it down. Then run.
+
+# %%
+strengths = [0.2, 0.4, 0.6, 0.8, 1.0]
+results = [
+    s2i.translate(sketches["mushroom"].path, "a mushroom, openmoji style", pipe=pipe, strength=s, prepare="filled", seed=1)
+    for s in strengths
+]
+row = s2i.contact_sheet([([r.image], f"strength {s}") for r, s in zip(results, strengths)], columns=5, side=150)
+s2i.show(row, alt="The same mushroom sketch translated at five strengths, from nearly the grey sketch to a free picture.")
+
+# %% [markdown]
+# At a low strength little noise is put on the sketch and few steps run, so the picture stays close to your lines, grey
+# filling included. At 1.0 next to nothing of the sketch is left and the model draws what it likes. In between lies the
+# place where your shape and its colours meet.
+#
+# What will run can be asked beforehand. This is not an estimate: it is worked out from the very noise schedule that the
+# run uses.
+
+# %%
+for s in strengths:
+    print(f"strength {s}:", s2i.Settings("a mushroom, openmoji style", strength=s).plan(pipe))
+
+# %% [markdown]
+# Read one line: *t* is the place on the noise schedule where the denoising starts (999 is pure noise), √ᾱ how much of the
+# sketch's amplitude is left there, and the evaluations are the steps that the network works.
+#
+# **Now with a slider.** Drag it, and let go.
+
+# %%
+import ipywidgets
+from IPython.display import HTML, display
+from s2i_teach.widgets.show import as_html
+
+choice = ipywidgets.Dropdown(options=list(sketches), value="sailboat", description="sketch")
+words = ipywidgets.Text(value="a sailboat, noto style", description="prompt", continuous_update=False)
+strength = ipywidgets.FloatSlider(value=0.7, min=0.05, max=1.0, step=0.05, description="strength", continuous_update=False)
+seed = ipywidgets.IntSlider(value=0, min=0, max=20, description="seed", continuous_update=False)
+
+
+def draw(sketch, prompt, strength, seed):
+    result = s2i.translate(sketches[sketch].path, prompt, pipe=pipe, strength=strength, seed=seed, prepare="filled")
+    sheet = s2i.contact_sheet([([result.sketch, result.image], str(result.plan))], columns=1, side=220)
+    display(HTML(as_html(sheet, f"The sketch {sketch} and its picture: {prompt}, strength {strength}, seed {seed}.")))
+
+
+ipywidgets.interact(draw, sketch=choice, prompt=words, strength=strength, seed=seed);
+
+# %% [markdown]
+# Choosing another sketch does not change the words: write them anew. What happens when sketch and words disagree? Try a
+# *mushroom* sketch with the words *an umbrella*.
+#
+# ## 3. Your own sketch
+#
+# Draw on paper with a thick dark pen and photograph it, or use any paint program, and save the picture beside this
+# notebook (on Colab: the folder symbol on the left, then drag the file there). Any size and format will do. Put its name
+# below. As long as there is no such file, the cell draws one with a few lines of code, which is a way to sketch as well.
+
+# %%
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+my_file = "my_sketch.png"
+my_prompt = "a house, openmoji style"
+
+if Path(my_file).is_file():
+    mine = s2i.open_sketch(my_file)
+else:
+    mine = Image.new("RGB", (400, 400), "white")
+    pen = ImageDraw.Draw(mine)
+    pen.line([(90, 190), (200, 80), (310, 190), (90, 190)], fill="black", width=12, joint="curve")  # the roof
+    pen.rectangle([110, 190, 290, 330], outline="black", width=12)  # the wall
+    pen.rectangle([180, 250, 230, 330], outline="black", width=10)  # the door
+
+result = s2i.translate(mine, my_prompt, pipe=pipe, strength=0.7, prepare="filled", seed=3)
+sheet = s2i.contact_sheet([([result.sketch, result.prepared, result.image], my_prompt)], columns=1)
+s2i.show(sheet, alt=f"Three pictures: the sketch, the sketch with its closed regions filled grey, the result for: {my_prompt}.")
+
+# %% [markdown]
+# The picture in the middle shows what `prepare="filled"` does: the regions that your lines enclose are filled with grey
+# before the model sees them. To img2img a line drawing is white paper with a few dark strokes; filled, it has a body.
+# Run the cell once more with `prepare="lines"` and compare.
+#
+# ## 4. Keep it
+#
+# A saved picture holds its settings and its sketch, so that it can be made again, to the last pixel.
+
+# %%
+path = result.save("my_first_picture.png")
+record = s2i.read_record(path)
+print(record.settings)
+
+# %% [markdown]
+# In a terminal, `s2i translate --like my_first_picture.png` makes the same picture from that file alone.
+#
+# ## Think about it
+#
+# Is a picture made at strength 0.9 still *yours*? What of it came from your hand, what from your words, and what from the
+# people whose drawings the model was trained on? There is no right answer.
+#
+# ## Sources
+#
+# - Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*, 2021,
+#   arXiv 2108.01073: the idea of starting from a noisy sketch.
+# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2022, arXiv 2112.10752: the model that
+#   the miniature imitates.
+#
+# **Next:** lesson 1, *Pictures, tensors, noise, seeds*: what the computer sees when it sees your sketch.
+
+# %% [markdown] tags=["teacher"]
+# ## For the teacher
+#
+# **Pacing.** 3 minutes to run sections 1 and 2, 5 minutes of free play with the slider, 2 minutes for section 3. With
+# bad Wi-Fi let everybody run the set-up cell before the lesson; afterwards nothing is downloaded.
+#
+# **What to listen for.** In section 2 many predict that strength makes pictures *better* or *smoother*. Let them find a
+# sketch for which 0.4 is the best choice. Strength sets where on the noise schedule the denoising starts, no more.
+#
+# **Typical mistakes.** Changing the sketch and forgetting the prompt (the model then draws the prompt's thing into the
+# other's outline); judging two strengths with two different seeds; taking a photograph in the evening, grey on yellow: a
+# thick pen and daylight help.

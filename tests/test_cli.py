@@ -1,0 +1,163 @@
+"""The command line: the same as the library, exit status 2 and one line on bad input, never a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2i_teach.cli import main
+
+
+@pytest.fixture(scope="module")
+def model(tiny_pipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    tiny_pipe.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture()
+def drawing(sketch, tmp_path):
+    path = tmp_path / "drawing.png"
+    sketch.save(path)
+    return str(path)
+
+
+def test_translate_writes_the_picture(model, drawing, tmp_path, capsys, tiny_pipe):
+    out = tmp_path / "new" / "picture.png"
+    status = main(["translate", drawing, "--prompt", "a turtle", "--model", model, "--strength", "0.5", "--guidance", "3",
+                   "--steps", "6", "--seed", "4", "--negative", "blurry", "--size", "64x48", "--prepare", "filled",
+                   "--dtype", "fp32", "--scheduler", "euler", "--out", str(out)])
+    assert status == 0 and str(out) in capsys.readouterr().out
+    from s2i_teach import translate
+
+    expected = translate(drawing, "a turtle", pipe=tiny_pipe, strength=0.5, guidance_scale=3, num_inference_steps=6, seed=4,
+                         negative_prompt="blurry", size=(64, 48), prepare="filled", scheduler="euler")
+    assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected.image))
+
+
+def test_like_repeats_to_the_byte_and_takes_changes(model, drawing, tmp_path):
+    first, again, other = (tmp_path / f"{name}.png" for name in ("first", "again", "other"))
+    common = ["--model", model, "--steps", "4"]
+    assert main(["translate", drawing, "--prompt", "a turtle", "--out", str(first), "--seed", "9", *common]) == 0
+    assert main(["translate", "--like", str(first), "--out", str(again)]) == 0
+    assert again.read_bytes() == first.read_bytes()
+    assert main(["translate", "--like", str(first), "--seed", "10", "--out", str(other)]) == 0
+    assert other.read_bytes() != first.read_bytes()
+    from s2i_teach import read_record
+
+    assert read_record(other).settings.seed == 10 and read_record(other).settings.prompt == "a turtle"
+
+
+def test_a_plan_runs_nothing(model, drawing, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["translate", drawing, "--prompt", "a turtle", "--model", model, "--plan"]) == 0
+    assert "evaluations" in capsys.readouterr().out and not (tmp_path / "out").exists()
+
+
+BAD = [
+    ([], "COMMAND"),
+    (["paint"], "invalid choice"),
+    (["translate"], "Name a sketch"),
+    (["translate", "{drawing}"], "--prompt"),
+    (["translate", "missing.png", "--prompt", "a"], "does not exist"),
+    (["translate", "{folder}", "--prompt", "a"], "is a folder"),
+    (["translate", "{text}", "--prompt", "a"], "not a picture"),
+    (["translate", "{drawing}", "--prompt", "a", "--strength", "0"], "strength"),
+    (["translate", "{drawing}", "--prompt", "a", "--strength", "much"], "strength"),
+    (["translate", "{drawing}", "--prompt", "a", "--steps", "0"], "num_inference_steps"),
+    (["translate", "{drawing}", "--prompt", "a", "--size", "big"], "768x512"),
+    (["translate", "{drawing}", "--prompt", "a", "--size", "65x64", "--model", "{model}"], "multiples of 8"),
+    (["translate", "{drawing}", "--prompt", "a", "--model", "nothing here"], "is not known"),
+    (["translate", "{drawing}", "--prompt", "a", "--out", "a.jpg"], "end in .png"),
+    (["translate", "{drawing}", "--prompt", "a", "--dtype", "fp16"], "slower"),
+    (["translate", "--like", "{drawing}"], "holds no settings"),
+    (["translate", "--like", "missing.png"], "does not exist"),
+    (["translate", "{drawing}", "--prompt", "a", "--scheduler", "magic"], "scheduler"),
+    (["translate", "{drawing}", "--prompt", "a", "--seed", "-1"], "seed"),
+    (["train"], "PART"),
+    (["train", "vae"], "budget"),
+    (["train", "vae", "--minutes", "-1"], "above 0"),
+    (["train", "vae", "--minutes", "1", "--device", "cuda"], "no GPU"),
+    (["train", "unet", "--steps", "1", "--out", "{folder}"], "train text first"),
+    (["train", "save", "--out", "{folder}"], "train text first"),
+    (["train", "vae", "--steps", "1", "--decoder-only"], "--start-from"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a) or "nothing" for a, _ in BAD])
+def test_bad_input(arguments, message, model, drawing, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.png").write_text("no picture")
+    places = {"drawing": drawing, "folder": str(tmp_path), "text": str(tmp_path / "text.png"), "model": model}
+    before = sorted(path for path in tmp_path.rglob("*"))
+    try:
+        status = main([argument.format(**places) for argument in arguments])
+    except SystemExit as stop:  # argparse leaves this way
+        status = stop.code
+    error = capsys.readouterr().err
+    assert status == 2 and message in error
+    assert len(error.strip().splitlines()) == 1 and "Traceback" not in error
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_white_on_black_is_offered_and_done(model, sketch, tmp_path, capsys):
+    dark = tmp_path / "dark.png"
+    Image.eval(sketch, lambda value: 255 - value).save(dark)
+    common = ["translate", str(dark), "--prompt", "a", "--model", model, "--steps", "2", "--out", str(tmp_path / "o.png")]
+    assert main(common) == 0 and "--invert" in capsys.readouterr().err
+    assert main([*common, "--invert"]) == 0 and "--invert" not in capsys.readouterr().err
+
+
+def run_s2i(*arguments, **options):
+    command = [sys.executable, "-m", "s2i_teach.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+def test_import_is_quick_and_lazy():
+    """Under 0.3 s, with neither torch nor diffusers loaded."""
+    code = (
+        "import time, sys; t = time.perf_counter(); import s2i_teach; dir(s2i_teach); t = time.perf_counter() - t; "
+        "heavy = {'torch', 'diffusers', 'transformers', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules); print(t, heavy); "
+        "sys.exit(t > 0.3 or bool(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_public_name_is_there():
+    import s2i_teach
+
+    for name in s2i_teach.__all__:
+        assert getattr(s2i_teach, name).__doc__, name
+    with pytest.raises(AttributeError, match="no attribute"):
+        s2i_teach.nothing_of_that_name
+
+
+def test_the_doctor(capsys):
+    assert main(["doctor"]) == 0
+    report = capsys.readouterr().out
+    for words in ("Python", "torch", "device", "mini: runs here", "sd15", "free disk"):
+        assert words in report
+
+
+def test_from_the_shell_in_a_folder_of_its_own(tmp_path, sketch):
+    """The miniature, as a user runs it: relative names, another working folder, a prompt with odd characters."""
+    sketch.save(tmp_path / "a sketch.png")
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = run_s2i("translate", "a sketch.png", "--prompt", 'a "ball"; <b>ü 🐢', "--steps", "2", cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "out" / "a sketch.png").size == (128, 128)
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo(tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path)]) == 0
+    from s2i_teach import sketches
+
+    names = {sketch.name for sketch in sketches()}
+    assert {path.stem for path in Path(tmp_path).glob("*.png")} == names | {"demo"}
+    assert str(tmp_path / "demo.png") in capsys.readouterr().out

@@ -1,0 +1,143 @@
+"""Loading by name, folder and id: fallbacks, precision, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+import s2i_teach.models.catalog as catalog
+from s2i_teach import InputError, load_pipeline, translate
+from s2i_teach.models.devices import check_dtype, pick_dtype
+
+
+@pytest.fixture(scope="module")
+def saved(tiny_pipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    tiny_pipe.save_pretrained(folder)
+    return folder
+
+
+def test_a_folder_loads_and_gives_the_same_picture(tiny_pipe, saved, sketch):
+    pipe = load_pipeline(saved, dtype="fp32")
+    options = dict(num_inference_steps=4, seed=1)
+    one, two = (translate(sketch, "a turtle", pipe=p, **options) for p in (pipe, tiny_pipe))
+    assert one.image.tobytes() == two.image.tobytes()
+
+
+def test_sd15_falls_back_to_its_next_id(saved, monkeypatch):
+    """The thesis's model on its architecture with random weights: the first id is gone, the second is taken."""
+    entry = catalog.MODELS["sd15"]
+    changed = {**entry.__dict__, "ids": ("gone/stable-diffusion", str(saved))}
+    monkeypatch.setitem(catalog.MODELS, "sd15", catalog.Model(**changed))
+    pipe = load_pipeline("sd15", dtype="fp32", attention_slicing=True)
+    assert type(pipe).__name__ == "StableDiffusionImg2ImgPipeline" and pipe.s2i_model == "sd15"
+
+
+def test_the_thesis_call_in_one_line(saved, sketch, monkeypatch):
+    entry = catalog.MODELS["sd15"]
+    monkeypatch.setitem(catalog.MODELS, "sd15", catalog.Model(**{**entry.__dict__, "ids": (str(saved),)}))
+    result = translate(
+        sketch, "a castle", pipe=load_pipeline("sd15", attention_slicing=True), size=(768, 512), num_inference_steps=100,
+        strength=0.03,
+    )
+    assert result.image.size == (768, 512) and result.plan.evaluations == 3
+
+
+def test_slicing_changes_nothing(saved, sketch):
+    pictures = [
+        translate(sketch, "a turtle", pipe=load_pipeline(saved, dtype="fp32", attention_slicing=s), num_inference_steps=3)
+        for s in (True, False)
+    ]
+    a, b = (torch.tensor(list(p.image.tobytes())) for p in pictures)
+    assert (a - b).abs().max() <= 1
+
+
+def test_what_cannot_be_loaded_is_said(tmp_path, saved):
+    (tmp_path / "empty").mkdir()
+    cases = [
+        (tmp_path / "empty", "no diffusers pipeline"), ("no such model", "is not known"), (" ", "is not known"),
+        ("../etc/passwd", "is not known"), ("someone/nothing", "could not be loaded"),
+    ]
+    for model, message in cases:
+        with pytest.raises(InputError, match=message) as caught:
+            load_pipeline(model)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="attention_slicing"):
+        load_pipeline(saved, attention_slicing="sometimes")
+    with pytest.raises(InputError, match="scheduler"):
+        load_pipeline(saved, scheduler="magic")
+    with pytest.raises(InputError, match="device"):
+        load_pipeline(saved, device="cuda:7")
+    with pytest.raises(InputError, match="dtype"):
+        load_pipeline(saved, dtype="fp8")
+    with pytest.raises(InputError, match="30 to 50 times slower"):
+        load_pipeline(saved, dtype="fp16", device="cpu")
+
+
+def test_pickles_are_refused(tmp_path, saved):
+    folder = tmp_path / "pickled"
+    shutil.copytree(saved, folder)
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    from safetensors.torch import load_file
+
+    torch.save(load_file(weights), folder / "unet" / "diffusion_pytorch_model.bin")
+    weights.unlink()
+    with pytest.raises(InputError, match="could not be loaded"):
+        load_pipeline(folder)
+
+
+def test_code_that_comes_with_a_model_is_not_run(tmp_path, saved):
+    folder = tmp_path / "code"
+    shutil.copytree(saved, folder)
+    (folder / "unet" / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Unet: pass\n")
+    index = json.loads((folder / "model_index.json").read_text())
+    index["unet"] = ["evil", "Unet"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match="could not be loaded"):
+        load_pipeline(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_damaged_weights(tmp_path, saved):
+    folder = tmp_path / "damaged"
+    shutil.copytree(saved, folder)
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="could not be loaded"):
+        load_pipeline(folder)
+
+
+def test_text_encoder_names_of_either_kind(tmp_path, tiny_pipe):
+    """transformers 5.6 dropped the prefix of the names: with and without it the weights must arrive."""
+    from safetensors.torch import save_file
+
+    from s2i_teach.models.shims import load_text_encoder
+
+    encoder = tiny_pipe.text_encoder
+    ids = torch.tensor([[1, 2, 3]])
+    expected = encoder(ids)[0]
+    state = {name.removeprefix("text_model."): value.contiguous() for name, value in encoder.state_dict().items()}
+    state = {name: value for name, value in state.items() if "position_ids" not in name}
+    for prefix in ("", "text_model."):
+        folder = tmp_path / f"with{prefix}"
+        encoder.config.save_pretrained(folder)
+        save_file({prefix + name: value for name, value in state.items()}, folder / "model.safetensors")
+        assert (load_text_encoder(folder)(ids)[0] - expected).abs().max() < 1e-6
+    state.popitem()
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(RuntimeError, match="lacks 1 weights"):
+        load_text_encoder(folder)
+
+
+def test_precision_by_device(monkeypatch):
+    cuda = torch.device("cuda")
+    for capability, expected in (((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((6, 0), torch.float16)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None, c=capability: c)
+        assert pick_dtype(cuda) == expected
+    monkeypatch.setattr("s2i_teach.models.devices.cpu_is_fast_in_bf16", lambda: False)
+    assert pick_dtype(torch.device("cpu")) == torch.float32
+    monkeypatch.setattr("s2i_teach.models.devices.cpu_is_fast_in_bf16", lambda: True)
+    assert pick_dtype(torch.device("cpu")) == torch.bfloat16
+    assert check_dtype(torch.float16, cuda) == torch.float16
+    assert pick_dtype(torch.device("mps")) == torch.float32

@@ -1,0 +1,169 @@
+"""The house: layers, environments that agree, notebooks that are fresh and run, a project that speaks of itself alone."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "s2i_teach"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+GROUND = {"errors", "paths", "images"}
+ALLOWED = {
+    "errors": set(),
+    "paths": set(),
+    "images": {"errors"},
+    "gallery": GROUND,
+    "theory": set(),
+    "data_sources": GROUND,
+    "models": GROUND,
+    "translation": {*GROUND, "models", "data_sources"},
+    "evaluate": {*GROUND, "models", "translation"},
+    "families": {*GROUND, "theory", "data_sources"},
+    "training": {*GROUND, "theory", "models"},
+    "widgets": {*GROUND, "gallery", "models", "translation", "evaluate"},
+}
+"""Room → the rooms it may import; a room that is not named here (cli, lessons, doctor, demo) may import everything."""
+
+
+def imported_rooms(path: Path):
+    """The rooms of s2i_teach that a file imports, anywhere in it, with the line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] if node.module != "s2i_teach" else [f"s2i_teach.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            if name.startswith("s2i_teach."):
+                yield name.split(".")[1], node.lineno
+
+
+def test_imports_run_downwards():
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room not in ALLOWED:
+            continue
+        for other, line in imported_rooms(path):
+            assert other == room or other in ALLOWED[room], f"{path.name}:{line} imports {other}"
+
+
+def test_theory_needs_torch_alone():
+    for path in (PACKAGE / "theory").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(from|import)\s+(diffusers|transformers|accelerate|matplotlib|PIL|numpy)", text, re.M), path
+
+
+def bounds(requirements) -> dict[str, str]:
+    return dict(re.fullmatch(r"([\w-]+)(>=[\w.]+)", line).groups() for line in requirements)
+
+
+@pytest.mark.parametrize("file", ["environment.yml", "binder/environment.yml"])
+def test_environments_have_the_bounds_of_pyproject(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    conda = dict(re.findall(r"^  - ([\w-]+)(>=[\w.]+)$", text, re.M))
+    names = {"pytorch-cpu": "torch", "matplotlib-base": "matplotlib"}
+    found = {names.get(name, name): bound for name, bound in conda.items()}
+    expected = bounds(PROJECT["project"]["dependencies"]) | bounds(PROJECT["project"]["optional-dependencies"]["lab"])
+    assert found == expected
+    assert "- python=3.12\n" in text, "repo2docker falls back to Python 3.10 on any other spelling"
+    assert f"- -e {'..' if 'binder' in file else '.'}\n" in text
+
+
+def test_no_upper_bounds():
+    for line in PROJECT["project"]["dependencies"]:
+        assert re.fullmatch(r"[\w-]+>=[\w.]+", line), line
+    assert (ROOT / "constraints.txt").read_text().strip() == "torch==2.13.0"
+
+
+def test_the_repository_s_address_stands_in_one_place():
+    from notebooks.build import colab_address, repository
+
+    assert repository().startswith("https://github.com/")
+    name = repository().removeprefix("https://github.com/")
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    generated = {"README.md", *(f for f in files if f.endswith(".ipynb"))}
+    for file in files:
+        if file.endswith((".py", ".md", ".yml", ".toml", "Makefile")) and file not in generated | {"pyproject.toml"}:
+            assert name not in (ROOT / file).read_text(encoding="utf-8"), file
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert colab_address("notebooks/00_first_picture.ipynb") in readme
+    assert set(re.findall(r"github\.com/([\w-]+/[\w-]+)", readme)) <= {name, "googlecreativelab/quickdraw-dataset"}
+
+
+def test_the_readme_s_links_lead_somewhere():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", readme) + re.findall(r'src="(?!https?://)([^"]+)"', readme):
+        assert (ROOT / target).exists(), target
+
+
+def test_no_path_of_a_machine():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    for file in files:
+        if file.endswith((".py", ".md", ".json", ".jsonl", ".toml", ".yml", ".txt", ".ipynb", "Makefile")):
+            text = (ROOT / file).read_text(encoding="utf-8")
+            assert not re.search(r"(?<![\w.])/(root|home/\w|work|opt|tmp)/", text), file
+
+
+# Notebooks
+
+
+def test_notebooks_are_fresh():
+    """What lies in notebooks/ is what their sources make: run `make notebooks` if this fails."""
+    from notebooks.build import build_all, readme_with_badges
+
+    wanted = build_all()
+    there = {*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks" / "teacher").glob("*.ipynb")}
+    assert there == set(wanted)
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == readme_with_badges()
+    for path, text in wanted.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale"
+
+
+def test_notebooks_are_built_the_same_twice_and_have_ids():
+    from notebooks.build import build_all
+
+    assert build_all() == build_all()
+    for path, text in build_all().items():
+        notebook = nbformat.reads(text, as_version=4)
+        ids = [cell["id"] for cell in notebook.cells]
+        assert len(set(ids)) == len(ids)
+        assert notebook.metadata["kernelspec"]["name"] == "python3" and "colab" in notebook.metadata
+        assert notebook.cells[0].source.startswith("# Lesson"), path
+        assert not any("{{" in cell.source for cell in notebook.cells)
+        assert all(not cell.get("outputs") for cell in notebook.cells)
+
+
+def test_teacher_cells_stay_with_the_teacher():
+    from notebooks.build import build_all
+
+    for path, text in build_all().items():
+        assert ("For the teacher" in text) == ("teacher" in path.parts)
+
+
+@pytest.mark.parametrize("kind", ["student", "teacher"])
+def test_notebooks_run(kind, tmp_path, monkeypatch):
+    """Every cell of every lesson runs, offline; every picture shown has alternative text."""
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder = ROOT / "notebooks" / ("teacher" if kind == "teacher" else "")
+    paths = sorted(folder.glob("*.ipynb"))
+    assert paths
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        shown = [
+            output["data"]
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+            if output.get("output_type") in ("display_data", "execute_result")
+        ]
+        html = [data["text/html"] for data in shown if "text/html" in data]
+        assert html and all(re.search(r'alt="[^"]{10,}"', text) for text in html if "<img" in text)
+        assert not any("image/png" in data for data in shown), f"{path.name} shows a picture without alternative text"
