@@ -53,6 +53,7 @@ def features(clip, x: torch.Tensor) -> torch.Tensor:
 
 def kernel_distance(a: torch.Tensor, b: torch.Tensor) -> float:
     """Unbiased squared MMD with the cubic kernel of KID (Bińkowski et al. 2018), on whatever features are given."""
+
     def kernel(x, y):
         return (x @ y.T / x.shape[1] + 1) ** 3
 
@@ -65,8 +66,12 @@ def vae_figures(pipe) -> list[str]:
     """PSNR over the held-out pictures, by style."""
     pairs = load_pairs("test")
     lines = ["| held-out pictures | PSNR (dB) |", "|---|---|"]
-    values = torch.cat([psnr(reconstruct(pipe.vae, pairs.batch(part)), pairs.batch(part))
-                        for part in torch.arange(len(pairs)).split(32)])
+    values = torch.cat(
+        [
+            psnr(reconstruct(pipe.vae, pairs.batch(part)), pairs.batch(part))
+            for part in torch.arange(len(pairs)).split(32)
+        ]
+    )
     styles = [row["style"] for row in pairs.rows]
     lines.append(f"| all {len(pairs)} | **{values.mean():.2f}** |")
     for style in STYLES:
@@ -82,7 +87,10 @@ def generate(pipe, prompts: list[str], seeds: list[int], images=None, strength: 
     for start in range(0, len(prompts), BATCH):
         part = slice(start, start + BATCH)
         common = dict(
-            prompt=prompts[part], num_inference_steps=STEPS, guidance_scale=GUIDANCE, output_type="pt",
+            prompt=prompts[part],
+            num_inference_steps=STEPS,
+            guidance_scale=GUIDANCE,
+            output_type="pt",
             generator=[torch.Generator().manual_seed(seed) for seed in seeds[part]],
         )
         components = {**pipe.components, "scheduler": make_scheduler(None, pipe.scheduler, STEPS)}
@@ -110,11 +118,16 @@ def prompt_figures(pipe, judge, pairs, count: int) -> tuple[list[str], torch.Ten
     real = judge_ranks(judge, coloured.batch(index), things)
     pictures = generate(pipe, [caption(row["thing"], row["style"]) for row in rows], list(range(count)))
     made = judge_ranks(judge, pictures, things)
-    lines = [f"| {count} prompts, {len(judge.config.id2label)} things to choose from | top-1 | top-5 |", "|---|---|---|"]
+    lines = [
+        f"| {count} prompts, {len(judge.config.id2label)} things to choose from | top-1 | top-5 |",
+        "|---|---|---|",
+    ]
     for name, ranks in (("real pictures", real), ("the miniature's", made)):
         lines.append(f"| {name} | {share(ranks, 1):.1%} | {share(ranks, 5):.1%} |")
-    lines.append(f"| share of the real score | **{share(made, 1) / share(real, 1):.1%}** | "
-                 f"**{share(made, 5) / share(real, 5):.1%}** |")
+    lines.append(
+        f"| share of the real score | **{share(made, 1) / share(real, 1):.1%}** | "
+        f"**{share(made, 5) / share(real, 5):.1%}** |"
+    )
     return lines, pictures
 
 
@@ -148,13 +161,17 @@ def sketch_figures(pipe, judge, clip, pairs, count: int) -> list[str]:
         images = torch.stack([(to_tensor(prepare_sketch(sketch, how)) + 1) / 2 for sketch in sketches])
         for strength in STRENGTHS:
             pictures = generate(pipe, prompts, list(range(count)), images, strength)
-            overlap = np.mean([
-                (ink & outline).sum() / max(1, (ink | outline).sum())
-                for ink, outline in zip(map(inked, pictures), outlines, strict=True)
-            ])
+            overlap = np.mean(
+                [
+                    (ink & outline).sum() / max(1, (ink | outline).sum())
+                    for ink, outline in zip(map(inked, pictures), outlines, strict=True)
+                ]
+            )
             named = share(judge_ranks(judge, pictures, things), 1)
             distance = kernel_distance(features(clip, pictures), real_features)
-            table.append(f"| {how} | {strength} | {overlap:.3f} | {named:.1%} ({named / real_score:.0%}) | {distance:.3f} |")
+            table.append(
+                f"| {how} | {strength} | {overlap:.3f} | {named:.1%} ({named / real_score:.0%}) | {distance:.3f} |"
+            )
     return table
 
 
@@ -172,7 +189,10 @@ def main() -> int:
     judge, clip = load_judge(), load_clip()
     pairs = load_pairs("train").select(lambda row: row["thing"] in judge.config.label2id)
     weights = sum(p.numel() for p in pipe.unet.parameters())
-    sections = [[f"U-Net: {weights / 1e6:.2f} M parameters; {STEPS} steps, guidance {GUIDANCE:g}, fp32."], vae_figures(pipe)]
+    sections = [
+        [f"U-Net: {weights / 1e6:.2f} M parameters; {STEPS} steps, guidance {GUIDANCE:g}, fp32."],
+        vae_figures(pipe),
+    ]
     for line in (*sections[0], *sections[1]):
         print(line, flush=True)
     sections.append(prompt_figures(pipe, judge, pairs, args.pictures)[0])

@@ -15,7 +15,7 @@ import nbformat
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 
-SETUP = '''\
+SETUP = """\
 # Set-up. On Colab this fetches the course (about a minute, once); where it is installed, it does nothing.
 import importlib.util
 import subprocess
@@ -25,7 +25,7 @@ if importlib.util.find_spec("s2i_teach") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "s2i_teach @ git+{repository}"], check=True)
 
 import s2i_teach as s2i
-'''
+"""
 
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
 
@@ -38,7 +38,10 @@ def repository() -> str:
 
 def colab_address(notebook: str) -> str:
     """Where Colab opens a notebook of this repository; ``notebook`` is its path in the repository."""
-    return repository().replace("https://github.com/", "https://colab.research.google.com/github/") + f"/blob/main/{notebook}"
+    return (
+        repository().replace("https://github.com/", "https://colab.research.google.com/github/")
+        + f"/blob/main/{notebook}"
+    )
 
 
 def build(source: Path, teacher: bool) -> str:

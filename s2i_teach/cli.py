@@ -49,7 +49,9 @@ def build_parser() -> Parser:
     translate.add_argument("--fit", choices=("pad", "crop"), help="how the sketch is brought to the size")
     translate.add_argument("--invert", action="store_true", default=None, help="the sketch is white on black")
     translate.add_argument("--scheduler", metavar="NAME", help="ddim, dpm++, euler, lcm, pndm, unipc or ddpm")
-    translate.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)")
+    translate.add_argument(
+        "--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)"
+    )
     translate.add_argument("--slicing", action="store_true", help="attention slicing: less memory, more time")
     translate.add_argument("--out", metavar="FILE", help="PNG to write (default: out/<sketch>.png)")
     translate.add_argument("--plan", action="store_true", help="say what would run, and stop")
@@ -106,7 +108,11 @@ def _translate(args) -> None:
     out = check_png_path(args.out or f"out/{Path(args.sketch or args.like).stem}{'-again' if args.like else ''}.png")
     if args.like:
         record = read_record(args.like)
-        model, dtype, settings = args.model or record.model, args.dtype or record.precision, replace(record.settings, **given)
+        model, dtype, settings = (
+            args.model or record.model,
+            args.dtype or record.precision,
+            replace(record.settings, **given),
+        )
         sketch = record.sketch if args.sketch is None else args.sketch
     else:
         model, dtype, settings, sketch = args.model or "mini", args.dtype, Settings(**given), args.sketch

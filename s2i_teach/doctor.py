@@ -12,8 +12,19 @@ from s2i_teach.errors import InputError
 from s2i_teach.paths import data_dir
 
 PACKAGES = (
-    "torch", "diffusers", "transformers", "accelerate", "safetensors", "huggingface_hub", "numpy", "pillow",
-    "scikit-image", "matplotlib", "ipywidgets", "anywidget", "gdown",
+    "torch",
+    "diffusers",
+    "transformers",
+    "accelerate",
+    "safetensors",
+    "huggingface_hub",
+    "numpy",
+    "pillow",
+    "scikit-image",
+    "matplotlib",
+    "ipywidgets",
+    "anywidget",
+    "gdown",
 )
 
 
@@ -30,8 +41,8 @@ def report() -> str:
     if missing:
         lines.append(f"missing: {', '.join(missing)}. Get them with: pip install {' '.join(missing)}")
     if {"torch", "diffusers", "transformers"} & set(missing):
-        return "\n".join(lines + ["Nothing can run until these are there."])
-    return "\n".join(lines + _machine() + _models())
+        return "\n".join([*lines, "Nothing can run until these are there."])
+    return "\n".join([*lines, *_machine(), *_models()])
 
 
 def _machine() -> list[str]:
@@ -47,7 +58,9 @@ def _machine() -> list[str]:
         lines = [f"device: {name} (capability {capability}), precision {dtype}"]
     else:
         lines = [f"device: {device.type}, {torch.get_num_threads()} threads, precision {dtype}"]
-    lines.append(f"free memory: {free_memory(device):.1f} GB on the device, {free_memory(torch.device('cpu')):.1f} GB of RAM")
+    lines.append(
+        f"free memory: {free_memory(device):.1f} GB on the device, {free_memory(torch.device('cpu')):.1f} GB of RAM"
+    )
     lines.append(f"free disk: {shutil.disk_usage('.').free / 1e9:.0f} GB here")
     return lines
 
@@ -68,19 +81,25 @@ def _models() -> list[str]:
                 pipe = load_pipeline(entry.name)
                 loaded = time.perf_counter() - started
                 plan = Settings("a cat").plan(pipe)
-                lines.append(f"{entry.name}: runs here; loaded in {loaded:.1f} s, a picture in about {plan.seconds:.1f} s "
-                             f"({plan.evaluations} evaluations at {plan.size[0]} × {plan.size[1]})")
+                lines.append(
+                    f"{entry.name}: runs here; loaded in {loaded:.1f} s, a picture in about {plan.seconds:.1f} s "
+                    f"({plan.evaluations} evaluations at {plan.size[0]} × {plan.size[1]})"
+                )
             except InputError as error:
                 lines.append(f"{entry.name}: does not run: {error}")
             continue
         kept = _is_downloaded(entry.ids)
         fetched = "already downloaded" if kept else f"a download of {entry.download / 1e9:.1f} GB"
         if device.type == "cpu":
-            lines.append(f"{entry.name}: {fetched}; on a CPU a picture takes minutes: use a GPU (on Colab: Runtime, "
-                         "Change runtime type, T4 GPU)")
+            lines.append(
+                f"{entry.name}: {fetched}; on a CPU a picture takes minutes: use a GPU (on Colab: Runtime, "
+                "Change runtime type, T4 GPU)"
+            )
         elif free_memory(device) < entry.memory:
-            lines.append(f"{entry.name}: {fetched}; needs {entry.memory:.1f} GB, {free_memory(device):.1f} GB are free: "
-                         "restart the notebook, or use attention_slicing=True")
+            lines.append(
+                f"{entry.name}: {fetched}; needs {entry.memory:.1f} GB, {free_memory(device):.1f} GB are free: "
+                "restart the notebook, or use attention_slicing=True"
+            )
         else:
             lines.append(f"{entry.name}: {fetched}; fits this GPU (its speed here was not measured)")
     return lines

@@ -71,7 +71,9 @@ def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, s
             x = left + position * (side + gap // 2)
             sheet.paste(fit_to(picture, (side, side)), (x, top))
             draw.rectangle([x - 1, top - 1, x + side, top + side], outline=(205, 205, 205))
-        draw.multiline_text((left, top + side + gap // 2), "\n".join(lines), (40, 40, 40), text_font, spacing=line * 0.3)
+        draw.multiline_text(
+            (left, top + side + gap // 2), "\n".join(lines), (40, 40, 40), text_font, spacing=line * 0.3
+        )
     return sheet
 
 

@@ -16,9 +16,7 @@ MAX_PIXELS = 64_000_000
 """Larger pictures are refused: a sketch never needs more, and a small file can unpack to gigabytes."""
 
 
-def open_sketch(
-    source, size: tuple[int, int] | None = None, *, fit: str = "pad", invert: bool = False
-) -> Image.Image:
+def open_sketch(source, size: tuple[int, int] | None = None, *, fit: str = "pad", invert: bool = False) -> Image.Image:
     """Any picture as an upright RGB picture on white paper.
 
     Args:
@@ -117,7 +115,7 @@ def _checked(picture: Image.Image, name: str) -> Image.Image:
 
 def _from_array(array: np.ndarray) -> Image.Image:
     shape = array.shape
-    if array.ndim == 3 and shape[2] in (1, 2, 3, 4) or array.ndim == 2:
+    if array.ndim == 2 or (array.ndim == 3 and shape[2] in (1, 2, 3, 4)):
         if 0 in shape:
             raise InputError(f"The array has no pixels (shape {shape}): give (H, W) or (H, W, 3).")
     else:

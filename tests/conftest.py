@@ -39,12 +39,20 @@ def make_tiny_pipe(tmp, seed: int = 0):
     torch.manual_seed(seed)
     text = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
-            eos_token_id=tokenizer.eos_token_id, bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id,
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            eos_token_id=tokenizer.eos_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
         )
     ).eval()
     vae = AutoencoderKL(**{**CONFIG, "block_out_channels": (8, 8, 16, 16), "norm_num_groups": 4}).eval()
-    unet = build_unet(block_out_channels=(8, 8, 16, 16), norm_num_groups=4, cross_attention_dim=32, attention_head_dim=2)
+    unet = build_unet(
+        block_out_channels=(8, 8, 16, 16), norm_num_groups=4, cross_attention_dim=32, attention_head_dim=2
+    )
     pipe = assemble(vae, text, tokenizer, unet.eval())
     pipe.set_progress_bar_config(disable=True)
     return pipe

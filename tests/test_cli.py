@@ -28,14 +28,52 @@ def drawing(sketch, tmp_path):
 
 def test_translate_writes_the_picture(model, drawing, tmp_path, capsys, tiny_pipe):
     out = tmp_path / "new" / "picture.png"
-    status = main(["translate", drawing, "--prompt", "a turtle", "--model", model, "--strength", "0.5", "--guidance", "3",
-                   "--steps", "6", "--seed", "4", "--negative", "blurry", "--size", "64x48", "--prepare", "filled",
-                   "--dtype", "fp32", "--scheduler", "euler", "--out", str(out)])
+    status = main(
+        [
+            "translate",
+            drawing,
+            "--prompt",
+            "a turtle",
+            "--model",
+            model,
+            "--strength",
+            "0.5",
+            "--guidance",
+            "3",
+            "--steps",
+            "6",
+            "--seed",
+            "4",
+            "--negative",
+            "blurry",
+            "--size",
+            "64x48",
+            "--prepare",
+            "filled",
+            "--dtype",
+            "fp32",
+            "--scheduler",
+            "euler",
+            "--out",
+            str(out),
+        ]
+    )
     assert status == 0 and str(out) in capsys.readouterr().out
     from s2i_teach import translate
 
-    expected = translate(drawing, "a turtle", pipe=tiny_pipe, strength=0.5, guidance_scale=3, num_inference_steps=6, seed=4,
-                         negative_prompt="blurry", size=(64, 48), prepare="filled", scheduler="euler")
+    expected = translate(
+        drawing,
+        "a turtle",
+        pipe=tiny_pipe,
+        strength=0.5,
+        guidance_scale=3,
+        num_inference_steps=6,
+        seed=4,
+        negative_prompt="blurry",
+        size=(64, 48),
+        prepare="filled",
+        scheduler="euler",
+    )
     assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected.image))
 
 
@@ -107,7 +145,18 @@ def test_bad_input(arguments, message, model, drawing, tmp_path, capsys, monkeyp
 def test_white_on_black_is_offered_and_done(model, sketch, tmp_path, capsys):
     dark = tmp_path / "dark.png"
     Image.eval(sketch, lambda value: 255 - value).save(dark)
-    common = ["translate", str(dark), "--prompt", "a", "--model", model, "--steps", "2", "--out", str(tmp_path / "o.png")]
+    common = [
+        "translate",
+        str(dark),
+        "--prompt",
+        "a",
+        "--model",
+        model,
+        "--steps",
+        "2",
+        "--out",
+        str(tmp_path / "o.png"),
+    ]
     assert main(common) == 0 and "--invert" in capsys.readouterr().err
     assert main([*common, "--invert"]) == 0 and "--invert" not in capsys.readouterr().err
 
@@ -134,7 +183,7 @@ def test_every_public_name_is_there():
     for name in s2i_teach.__all__:
         assert getattr(s2i_teach, name).__doc__, name
     with pytest.raises(AttributeError, match="no attribute"):
-        s2i_teach.nothing_of_that_name
+        getattr(s2i_teach, "nothing_of_that_name")  # noqa: B009
 
 
 def test_the_doctor(capsys):
@@ -148,7 +197,9 @@ def test_from_the_shell_in_a_folder_of_its_own(tmp_path, sketch):
     """The miniature, as a user runs it: relative names, another working folder, a prompt with odd characters."""
     sketch.save(tmp_path / "a sketch.png")
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = run_s2i("translate", "a sketch.png", "--prompt", 'a "ball"; <b>ü 🐢', "--steps", "2", cwd=tmp_path, env=environment)
+    done = run_s2i(
+        "translate", "a sketch.png", "--prompt", 'a "ball"; <b>ü 🐢', "--steps", "2", cwd=tmp_path, env=environment
+    )
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "out" / "a sketch.png").size == (128, 128)
     assert "Traceback" not in done.stderr

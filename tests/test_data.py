@@ -16,7 +16,9 @@ PAIRS = data_dir() / "pairs"
 @pytest.fixture(scope="module")
 def rows():
     return {
-        split: [json.loads(line) for line in (PAIRS / split / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
+        split: [
+            json.loads(line) for line in (PAIRS / split / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
         for split in ("train", "test")
     }
 
@@ -93,8 +95,12 @@ def test_the_sketches():
 def test_licences_travel_with_the_data():
     texts = {path.name: path.read_text(encoding="utf-8") for path in (data_dir() / "LICENSES").iterdir()}
     for name, words in {
-        "openmoji.txt": "CC BY-SA 4.0", "noto.txt": "Apache", "fluent-emoji.txt": "MIT", "twemoji.txt": "CC BY 4.0",
-        "quickdraw.txt": "CC BY 4.0", "miniature.txt": "CC BY-SA 4.0",
+        "openmoji.txt": "CC BY-SA 4.0",
+        "noto.txt": "Apache",
+        "fluent-emoji.txt": "MIT",
+        "twemoji.txt": "CC BY 4.0",
+        "quickdraw.txt": "CC BY 4.0",
+        "miniature.txt": "CC BY-SA 4.0",
     }.items():
         assert words in texts[name], name
     assert "Datasheet" in (data_dir() / "README.md").read_text(encoding="utf-8")

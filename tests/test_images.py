@@ -64,8 +64,18 @@ def test_all_sources_agree(tmp_path):
     path = tmp_path / "a sketch é.png"
     picture.save(path)
     expected = np.asarray(picture)
-    sources = [path, str(path), path.read_bytes(), bytearray(path.read_bytes()), io.BytesIO(path.read_bytes()), picture,
-               expected, expected / 255, expected.astype(np.uint16) * 257, to_tensor(picture)]
+    sources = [
+        path,
+        str(path),
+        path.read_bytes(),
+        bytearray(path.read_bytes()),
+        io.BytesIO(path.read_bytes()),
+        picture,
+        expected,
+        expected / 255,
+        expected.astype(np.uint16) * 257,
+        to_tensor(picture),
+    ]
     for source in sources:
         assert np.abs(np.asarray(open_sketch(source)).astype(int) - expected.astype(int)).max() == 0
     assert np.array_equal(np.asarray(open_sketch(expected[:, :, 0] > 128)), expected)

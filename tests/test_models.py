@@ -38,7 +38,11 @@ def test_the_thesis_call_in_one_line(saved, sketch, monkeypatch):
     entry = catalog.MODELS["sd15"]
     monkeypatch.setitem(catalog.MODELS, "sd15", catalog.Model(**{**entry.__dict__, "ids": (str(saved),)}))
     result = translate(
-        sketch, "a castle", pipe=load_pipeline("sd15", attention_slicing=True), size=(768, 512), num_inference_steps=100,
+        sketch,
+        "a castle",
+        pipe=load_pipeline("sd15", attention_slicing=True),
+        size=(768, 512),
+        num_inference_steps=100,
         strength=0.03,
     )
     assert result.image.size == (768, 512) and result.plan.evaluations == 3
@@ -46,7 +50,9 @@ def test_the_thesis_call_in_one_line(saved, sketch, monkeypatch):
 
 def test_slicing_changes_nothing(saved, sketch):
     pictures = [
-        translate(sketch, "a turtle", pipe=load_pipeline(saved, dtype="fp32", attention_slicing=s), num_inference_steps=3)
+        translate(
+            sketch, "a turtle", pipe=load_pipeline(saved, dtype="fp32", attention_slicing=s), num_inference_steps=3
+        )
         for s in (True, False)
     ]
     a, b = (torch.tensor(list(p.image.tobytes())) for p in pictures)
@@ -56,8 +62,11 @@ def test_slicing_changes_nothing(saved, sketch):
 def test_what_cannot_be_loaded_is_said(tmp_path, saved):
     (tmp_path / "empty").mkdir()
     cases = [
-        (tmp_path / "empty", "no diffusers pipeline"), ("no such model", "is not known"), (" ", "is not known"),
-        ("../etc/passwd", "is not known"), ("someone/nothing", "could not be loaded"),
+        (tmp_path / "empty", "no diffusers pipeline"),
+        ("no such model", "is not known"),
+        (" ", "is not known"),
+        ("../etc/passwd", "is not known"),
+        ("someone/nothing", "could not be loaded"),
     ]
     for model, message in cases:
         with pytest.raises(InputError, match=message) as caught:

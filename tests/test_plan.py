@@ -68,8 +68,13 @@ def run_loop(pipe, recorder, n, strength, name):
     pipe.scheduler = make_scheduler(name, current, n)
     try:
         pipe(
-            image=torch.ones(1, 4, 2, 2), prompt_embeds=torch.zeros(1, 4, 32), strength=strength, guidance_scale=1.0,
-            num_inference_steps=n, output_type="latent", generator=torch.Generator().manual_seed(0),
+            image=torch.ones(1, 4, 2, 2),
+            prompt_embeds=torch.zeros(1, 4, 32),
+            strength=strength,
+            guidance_scale=1.0,
+            num_inference_steps=n,
+            output_type="latent",
+            generator=torch.Generator().manual_seed(0),
         )
     finally:
         pipe.scheduler = current
@@ -165,12 +170,24 @@ def test_seconds_are_predicted_and_learned(tiny_pipe, sketch):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"strength": 0}, "strength"), ({"strength": 1.01}, "strength"), ({"strength": float("nan")}, "strength"),
-        ({"strength": "much"}, "strength"), ({"guidance_scale": -1}, "guidance"), ({"guidance_scale": 1e9}, "guidance"),
-        ({"num_inference_steps": 0}, "num_inference_steps"), ({"num_inference_steps": 2.5}, "num_inference_steps"),
-        ({"num_inference_steps": 1001}, "1 to 1000"), ({"seed": -1}, "seed"), ({"seed": 2**63}, "seed"),
-        ({"seed": "0"}, "seed"), ({"seed": True}, "seed"), ({"size": (0, 8)}, "size"), ({"prepare": "x"}, "prepare"),
-        ({"fit": "stretch"}, "fit"), ({"scheduler": "magic"}, "scheduler"), ({"prompt": 3}, "prompt"),
+        ({"strength": 0}, "strength"),
+        ({"strength": 1.01}, "strength"),
+        ({"strength": float("nan")}, "strength"),
+        ({"strength": "much"}, "strength"),
+        ({"guidance_scale": -1}, "guidance"),
+        ({"guidance_scale": 1e9}, "guidance"),
+        ({"num_inference_steps": 0}, "num_inference_steps"),
+        ({"num_inference_steps": 2.5}, "num_inference_steps"),
+        ({"num_inference_steps": 1001}, "1 to 1000"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": "0"}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"size": (0, 8)}, "size"),
+        ({"prepare": "x"}, "prepare"),
+        ({"fit": "stretch"}, "fit"),
+        ({"scheduler": "magic"}, "scheduler"),
+        ({"prompt": 3}, "prompt"),
     ],
 )
 def test_bad_settings_get_one_sentence(bad, message):

@@ -56,7 +56,9 @@ def test_imports_run_downwards():
 def test_theory_needs_torch_alone():
     for path in (PACKAGE / "theory").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"^\s*(from|import)\s+(diffusers|transformers|accelerate|matplotlib|PIL|numpy)", text, re.M), path
+        assert not re.search(
+            r"^\s*(from|import)\s+(diffusers|transformers|accelerate|matplotlib|PIL|numpy)", text, re.M
+        ), path
 
 
 def bounds(requirements) -> dict[str, str]:
@@ -98,7 +100,9 @@ def test_the_repository_s_address_stands_in_one_place():
 
 def test_the_readme_s_links_lead_somewhere():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", readme) + re.findall(r'src="(?!https?://)([^"]+)"', readme):
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", readme) + re.findall(
+        r'src="(?!https?://)([^"]+)"', readme
+    ):
         assert (ROOT / target).exists(), target
 
 

@@ -23,7 +23,14 @@ def train(out, stop_at=None, steps=30, **options):
         return {"loss": (model(x) - x.sum(1, keepdim=True)).square().mean()}
 
     trainer = Trainer(
-        out, model, step_fn, Budget(steps=steps), accelerator=make_accelerator("cpu"), lr=1e-2, checkpoint_every=0, **options
+        out,
+        model,
+        step_fn,
+        Budget(steps=steps),
+        accelerator=make_accelerator("cpu"),
+        lr=1e-2,
+        checkpoint_every=0,
+        **options,
     )
     return trainer.run().state_dict()
 
@@ -47,8 +54,12 @@ def test_resuming_with_another_seed_is_refused(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     model = nn.Linear(1, 1)
     trainer = Trainer(
-        tmp_path, model, lambda step, generator: {"loss": model(torch.full((1, 1), float("nan"))).sum()},
-        Budget(steps=100), accelerator=make_accelerator("cpu"), lr=1e-3,
+        tmp_path,
+        model,
+        lambda step, generator: {"loss": model(torch.full((1, 1), float("nan"))).sum()},
+        Budget(steps=100),
+        accelerator=make_accelerator("cpu"),
+        lr=1e-3,
     )
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
         trainer.run()
@@ -57,8 +68,12 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
 def test_minutes_are_a_budget(tmp_path):
     model = nn.Linear(1, 1)
     trainer = Trainer(
-        tmp_path, model, lambda step, generator: {"loss": model(torch.ones(1, 1)).sum() ** 2}, Budget(minutes=0.02),
-        accelerator=make_accelerator("cpu"), lr=1e-3,
+        tmp_path,
+        model,
+        lambda step, generator: {"loss": model(torch.ones(1, 1)).sum() ** 2},
+        Budget(minutes=0.02),
+        accelerator=make_accelerator("cpu"),
+        lr=1e-3,
     )
     trainer.run()
     assert 1.2 <= trainer.seconds < 3 and (tmp_path / "log.csv").is_file()
@@ -173,7 +188,8 @@ def test_load_pairs(few):
 def first_and_last_loss(folder):
     import csv
 
-    rows = list(csv.DictReader(open(folder / "log.csv", encoding="utf-8")))
+    with open(folder / "log.csv", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
     return float(rows[0]["loss"]), float(rows[-1]["loss"])
 
 
@@ -190,7 +206,9 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     common = dict(pairs=few, device="cpu")
     train_text(runs / "text", steps=4, batch_size=8, **common)
     train_vae(runs / "vae", steps=3, batch_size=2, held_out=few, **common)
-    train_unet(runs / "unet", runs / "text", runs / "vae" / "vae", steps=3, batch_size=2, poses=1, samples=False, **common)
+    train_unet(
+        runs / "unet", runs / "text", runs / "vae" / "vae", steps=3, batch_size=2, poses=1, samples=False, **common
+    )
     judge = train_judge(runs / "judge", steps=60, batch_size=16, **common)
     assert judge_ranks(judge, few.batch(torch.arange(4)), [row["thing"] for row in few.rows[:4]]).shape == (4,)
     first, last = first_and_last_loss(runs / "judge")

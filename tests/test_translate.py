@@ -65,15 +65,30 @@ def test_the_pipeline_survives_an_error(tiny_pipe, sketch):
 def test_on_step_counts_to_the_plan(tiny_pipe, sketch):
     seen = []
     result = translate(
-        sketch, "a turtle", pipe=tiny_pipe, num_inference_steps=10, strength=0.5, on_step=lambda *step: seen.append(step)
+        sketch,
+        "a turtle",
+        pipe=tiny_pipe,
+        num_inference_steps=10,
+        strength=0.5,
+        on_step=lambda *step: seen.append(step),
     )
     assert seen == [(i + 1, 5) for i in range(5)] and result.plan.evaluations == 5
 
 
 def test_everything_is_in_the_picture(tiny_pipe, sketch, tmp_path):
     result = translate(
-        sketch, "ein Haus ⌂", pipe=tiny_pipe, strength=0.4, guidance_scale=2.5, num_inference_steps=8, seed=2**60,
-        negative_prompt="<b>", size=(64, 32), prepare="filled", fit="crop", scheduler="dpm++",
+        sketch,
+        "ein Haus ⌂",
+        pipe=tiny_pipe,
+        strength=0.4,
+        guidance_scale=2.5,
+        num_inference_steps=8,
+        seed=2**60,
+        negative_prompt="<b>",
+        size=(64, 32),
+        prepare="filled",
+        fit="crop",
+        scheduler="dpm++",
     )
     path = result.save(tmp_path / "deep" / "picture.png")
     record = read_record(path)

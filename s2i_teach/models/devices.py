@@ -19,7 +19,7 @@ def pick_device(device: str | None = None) -> torch.device:
             chosen = torch.device(device)
             torch.zeros(1, device=chosen)
         except (RuntimeError, AssertionError) as error:
-            raise InputError(f"The device {device!r} is not available here: use \"cpu\".") from error
+            raise InputError(f'The device {device!r} is not available here: use "cpu".') from error
         return chosen
     if torch.cuda.is_available():
         try:

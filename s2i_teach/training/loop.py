@@ -168,7 +168,11 @@ class Trainer:
                             f"The loss is not finite at step {self.step}: lower the learning rate and resume from "
                             f"{self.checkpoint}."
                         )
-                    row = {"step": self.step, "seconds": round(self.seconds), **{k: f"{v:.5f}" for k, v in averages.items()}}
+                    row = {
+                        "step": self.step,
+                        "seconds": round(self.seconds),
+                        **{k: f"{v:.5f}" for k, v in averages.items()},
+                    }
                     bar.set_postfix({k: f"{v:.4f}" for k, v in averages.items()}, refresh=False)
                     if writer is None:
                         writer = csv.DictWriter(log, row)
@@ -208,9 +212,10 @@ def make_accelerator(device: str | None = None):
 
     cpu = device == "cpu" or not torch.cuda.is_available()
     if cpu:
-        fast = getattr(torch.cpu, "_is_amx_tile_supported", bool)() or getattr(
-            torch.cpu, "_is_avx512_bf16_supported", bool
-        )()
+        fast = (
+            getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+            or getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+        )
     else:
         fast = torch.cuda.get_device_capability()[0] >= 8
     return Accelerator(mixed_precision="bf16" if fast else "no", cpu=cpu)

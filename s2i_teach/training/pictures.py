@@ -93,9 +93,7 @@ def _rgb_to_hsv(x: torch.Tensor):
     low, _ = x.min(1)
     span = (high - low).clamp(min=1e-6)
     r, g, b = x.unbind(1)
-    hue = torch.where(
-        high == r, ((g - b) / span) % 6, torch.where(high == g, (b - r) / span + 2, (r - g) / span + 4)
-    )
+    hue = torch.where(high == r, ((g - b) / span) % 6, torch.where(high == g, (b - r) / span + 2, (r - g) / span + 4))
     return hue * 60, (high - low) / high.clamp(min=1e-6), high
 
 

@@ -11,16 +11,34 @@ from s2i_teach.training.vocabulary import STYLE_WORDS, with_article
 
 SIDE = 512
 LINE_ART = {
-    "turtle": "openmoji", "sailboat": "noto", "mushroom": "twemoji", "owl": "openmoji", "house": "flat",
-    "rocket": "fluent", "strawberry": "openmoji", "cactus": "noto", "snail": "twemoji", "backpack": "openmoji",
+    "turtle": "openmoji",
+    "sailboat": "noto",
+    "mushroom": "twemoji",
+    "owl": "openmoji",
+    "house": "flat",
+    "rocket": "fluent",
+    "strawberry": "openmoji",
+    "cactus": "noto",
+    "snail": "twemoji",
+    "backpack": "openmoji",
 }
 """Thing → the style that its prompt asks for."""
 
 BY_PEOPLE = {
-    "cat": (3, "noto"), "fish": (9, "openmoji"), "house": (8, "openmoji"), "sailboat": (4, "twemoji"),
-    "mushroom": (8, "openmoji"), "butterfly": (0, "noto"), "snail": (3, "openmoji"), "apple": (6, "fluent"),
-    "ice cream": (4, "noto"), "tree": (0, "openmoji"), "star": (0, "fluent"), "car": (6, "flat"),
-    "umbrella": (0, "noto"), "duck": (4, "openmoji"),
+    "cat": (3, "noto"),
+    "fish": (9, "openmoji"),
+    "house": (8, "openmoji"),
+    "sailboat": (4, "twemoji"),
+    "mushroom": (8, "openmoji"),
+    "butterfly": (0, "noto"),
+    "snail": (3, "openmoji"),
+    "apple": (6, "fluent"),
+    "ice cream": (4, "noto"),
+    "tree": (0, "openmoji"),
+    "star": (0, "fluent"),
+    "car": (6, "flat"),
+    "umbrella": (0, "noto"),
+    "duck": (4, "openmoji"),
 }
 """Quick, Draw! category → number of the drawing in its file, and the style that its prompt asks for."""
 
@@ -37,8 +55,13 @@ SCENES = {
     ),
     "space": (
         "a rocket flying to the moon, openmoji style",
-        [("rocket", 250, 130, 280), ("moon", 580, 40, 150), ("star", 80, 60, 90), ("flying saucer", 60, 320, 160),
-         ("star", 640, 380, 70)],
+        [
+            ("rocket", 250, 130, 280),
+            ("moon", 580, 40, 150),
+            ("star", 80, 60, 90),
+            ("flying saucer", 60, 320, 160),
+            ("star", 640, 380, 70),
+        ],
         [],
     ),
     "garden": (
@@ -67,8 +90,15 @@ def build_sketches(packages: str | Path, to: str | Path) -> list[dict]:
         # 16 greys are enough for a line and its soft edge, and a fifth of the bytes.
         picture.convert("L").quantize(16).save(partial / f"{name}.png", optimize=True)
         rows.append(
-            {"name": name, "file": f"{name}.png", "caption": caption, "prompt": prompt, "kind": kind,
-             "credit": source[0], "licence": source[1]}
+            {
+                "name": name,
+                "file": f"{name}.png",
+                "caption": caption,
+                "prompt": prompt,
+                "kind": kind,
+                "credit": source[0],
+                "licence": source[1],
+            }
         )
 
     def line_art(thing: str, side: int) -> Image.Image:

@@ -50,7 +50,10 @@ def train_tokenizer(rows: list[dict], folder: str | Path, vocabulary: int = 3000
     for row in rows:
         texts += [row["text"], row["thing"], " ".join(row["tags"])]
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - 2, min_frequency=2, initial_alphabet=alphabet, end_of_word_suffix="</w>",
+        vocab_size=vocabulary - 2,
+        min_frequency=2,
+        initial_alphabet=alphabet,
+        end_of_word_suffix="</w>",
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
@@ -86,13 +89,27 @@ def build_clip(vocabulary: int):
     from transformers import CLIPConfig, CLIPModel
 
     text = dict(
-        vocab_size=vocabulary, hidden_size=WIDTH, intermediate_size=4 * WIDTH, num_hidden_layers=4,
-        num_attention_heads=4, max_position_embeddings=MAX_TOKENS, projection_dim=WIDTH, hidden_act="quick_gelu",
-        bos_token_id=vocabulary - 2, eos_token_id=vocabulary - 1, pad_token_id=vocabulary - 1,
+        vocab_size=vocabulary,
+        hidden_size=WIDTH,
+        intermediate_size=4 * WIDTH,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        max_position_embeddings=MAX_TOKENS,
+        projection_dim=WIDTH,
+        hidden_act="quick_gelu",
+        bos_token_id=vocabulary - 2,
+        eos_token_id=vocabulary - 1,
+        pad_token_id=vocabulary - 1,
     )
     vision = dict(
-        hidden_size=192, intermediate_size=768, num_hidden_layers=4, num_attention_heads=6, image_size=128,
-        patch_size=16, projection_dim=WIDTH, hidden_act="quick_gelu",
+        hidden_size=192,
+        intermediate_size=768,
+        num_hidden_layers=4,
+        num_attention_heads=6,
+        image_size=128,
+        patch_size=16,
+        projection_dim=WIDTH,
+        hidden_act="quick_gelu",
     )
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=WIDTH))
 
@@ -159,8 +176,18 @@ def train_text(
         print(f"step {step}: names the trained thing among all: top-1 {top1:.1%}, top-5 {top5:.1%}", flush=True)
 
     trainer = Trainer(
-        out, clip, step_fn, Budget(steps, minutes), accelerator=accelerator, lr=lr, weight_decay=0.1, betas=(0.9, 0.98),
-        seed=seed, resume=resume, sample_fn=sample_fn, name="text",
+        out,
+        clip,
+        step_fn,
+        Budget(steps, minutes),
+        accelerator=accelerator,
+        lr=lr,
+        weight_decay=0.1,
+        betas=(0.9, 0.98),
+        seed=seed,
+        resume=resume,
+        sample_fn=sample_fn,
+        name="text",
     )
     clip = trainer.run().eval()
     save_clip(clip, tokenizer, out)
@@ -175,7 +202,9 @@ def name_things(clip, tokenizer, pairs: Pairs, accelerator, pictures: int = 400)
     rows = [pairs.rows[i] for i in index]
     with accelerator.autocast():
         image = F.normalize(
-            torch.cat([_pooled(clip, pixels=part) for part in clip_pixels(pairs.batch(index, accelerator.device)).split(50)]),
+            torch.cat(
+                [_pooled(clip, pixels=part) for part in clip_pixels(pairs.batch(index, accelerator.device)).split(50)]
+            ),
             dim=-1,
         )
         ranks = []

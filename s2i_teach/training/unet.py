@@ -89,8 +89,14 @@ def assemble(vae, text_encoder, tokenizer, unet):
     from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline
 
     return StableDiffusionImg2ImgPipeline(
-        vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=DDIMScheduler(**SCHEDULE),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=DDIMScheduler(**SCHEDULE),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
     )
 
 
@@ -154,7 +160,9 @@ def train_unet(
     values = latents.values.to(device)
 
     torch.manual_seed(seed)
-    unet = build_unet(**(config or {})).to(memory_format=torch.channels_last).train()
+    # On a CPU these small maps are faster as they are (52 pictures/s a core against 46), on a GPU in channels_last.
+    layout = torch.contiguous_format if device.type == "cpu" else torch.channels_last
+    unet = build_unet(**(config or {})).to(memory_format=layout).train()
     if device.type == "cpu":
         # On a CPU the fused attention's backward pass takes a fifth of the step; the plain one gives the same numbers.
         unet.set_attn_processor(AttnProcessor())
@@ -179,7 +187,7 @@ def train_unet(
         eps = torch.randn(x0.shape, generator=generator).to(device)
         t = torch.randint(len(alpha_bar), (batch_size,), generator=generator).to(device)
         root = alpha_bar[t].view(-1, 1, 1, 1)
-        x_t = (root.sqrt() * x0 + (1 - root).sqrt() * eps).contiguous(memory_format=torch.channels_last)
+        x_t = (root.sqrt() * x0 + (1 - root).sqrt() * eps).contiguous(memory_format=layout)
         text = embed(captions)
         with accelerator.autocast():
             predicted = unet(x_t, t, text).sample.float()
@@ -192,8 +200,18 @@ def train_unet(
             draw_samples(pipe, pairs, out / f"unet-{step:06d}.png")
 
     trainer = Trainer(
-        out, unet, step_fn, Budget(steps, minutes), accelerator=accelerator, lr=lr, seed=seed, resume=resume,
-        sample_fn=sample_fn if samples else None, sample_every=sample_every, name="unet", ema=0.9995,
+        out,
+        unet,
+        step_fn,
+        Budget(steps, minutes),
+        accelerator=accelerator,
+        lr=lr,
+        seed=seed,
+        resume=resume,
+        sample_fn=sample_fn if samples else None,
+        sample_every=sample_every,
+        name="unet",
+        ema=0.9995,
     )
     unet = trainer.run().eval()
     unet.set_default_attn_processor()
@@ -205,7 +223,9 @@ SHOWN = ("turtle", "cat", "house", "sailboat", "mushroom", "rocket", "strawberry
 
 
 @torch.no_grad()
-def draw_samples(pipe, pairs: Pairs, path: str | Path, num_inference_steps: int = 25, guidance_scale: float = 4.0) -> None:
+def draw_samples(
+    pipe, pairs: Pairs, path: str | Path, num_inference_steps: int = 25, guidance_scale: float = 4.0
+) -> None:
     """One sheet: ten things in five styles from a blank page, then their line drawings and pictures from those at 0.7."""
     pipe.set_progress_bar_config(disable=True)
     side = pipe.unet.config.sample_size * 2 ** (len(pipe.vae.config.block_out_channels) - 1)
@@ -229,9 +249,12 @@ def draw_samples(pipe, pairs: Pairs, path: str | Path, num_inference_steps: int 
 def _run(pipe, prompts, image, strength, steps, guidance):
     generators = [torch.Generator().manual_seed(i) for i in range(len(prompts))]
     pictures = pipe(
-        prompt=prompts, image=image, strength=strength, num_inference_steps=steps, guidance_scale=guidance,
-        generator=generators, output_type="pt",
+        prompt=prompts,
+        image=image,
+        strength=strength,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        generator=generators,
+        output_type="pt",
     ).images
     return pictures * 2 - 1
-
-

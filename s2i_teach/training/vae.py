@@ -120,8 +120,16 @@ def train_vae(
 
     with fast_group_norm():
         trainer = Trainer(
-            out, vae, step_fn, Budget(steps, minutes), accelerator=accelerator, lr=lr, seed=seed, resume=resume,
-            sample_fn=sample_fn, name="vae",
+            out,
+            vae,
+            step_fn,
+            Budget(steps, minutes),
+            accelerator=accelerator,
+            lr=lr,
+            seed=seed,
+            resume=resume,
+            sample_fn=sample_fn,
+            name="vae",
         )
         vae = trainer.run().eval()
     vae.register_to_config(scaling_factor=latent_scale(vae, pairs, accelerator, seed))

@@ -133,8 +133,10 @@ def read_record(path: str | Path) -> Record:
         picture.load()
         text = getattr(picture, "text", {}).get(KEY)
     if text is None:
-        raise InputError(f"{path} holds no settings: only pictures saved by s2i_teach do (a copy through an editor or a "
-                         "messenger loses them).")
+        raise InputError(
+            f"{path} holds no settings: only pictures saved by s2i_teach do (a copy through an editor or a "
+            "messenger loses them)."
+        )
     try:
         table = json.loads(text)
         png = base64.b64decode(table["sketch_png"], validate=True)

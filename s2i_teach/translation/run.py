@@ -58,7 +58,16 @@ def translate(
         InputError: a sketch or setting that cannot be used, in one sentence.
     """
     settings = Settings(
-        prompt, negative_prompt, strength, guidance_scale, num_inference_steps, seed, size, prepare, fit, invert,
+        prompt,
+        negative_prompt,
+        strength,
+        guidance_scale,
+        num_inference_steps,
+        seed,
+        size,
+        prepare,
+        fit,
+        invert,
         scheduler,
     )
     return run(sketch, settings, default_pipeline() if pipe is None else pipe, on_step)
@@ -103,8 +112,14 @@ def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | 
     if watch.done > 1:  # a single step warms up and tells little
         note_timing(pipe, plan, watch.per_step, seconds)
     return Result(
-        image=image, sketch=picture, settings=settings, plan=plan, model=getattr(pipe, "s2i_model", "a pipeline"),
-        seconds=seconds, evaluation_seconds=watch.per_step, precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
+        image=image,
+        sketch=picture,
+        settings=settings,
+        plan=plan,
+        model=getattr(pipe, "s2i_model", "a pipeline"),
+        seconds=seconds,
+        evaluation_seconds=watch.per_step,
+        precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
         notes=notes,
     )
 

@@ -58,7 +58,9 @@ class Settings:
         if self.guidance_scale is not None:
             self._number("guidance_scale", float)
             if not 0 <= self.guidance_scale <= 100:
-                raise InputError(f"guidance_scale is {self.guidance_scale:g}: use a number from 0 to 100, often 3 to 8.")
+                raise InputError(
+                    f"guidance_scale is {self.guidance_scale:g}: use a number from 0 to 100, often 3 to 8."
+                )
         if self.num_inference_steps is not None:
             self._number("num_inference_steps", int)
             if not 1 <= self.num_inference_steps <= 1000:

@@ -28,7 +28,9 @@ def as_html(figure, alt: str, width: int | None = None) -> str:
             raise InputError(f"A {type(figure).__name__} cannot be shown: give a picture, a figure or a result.")
         data = base64.b64encode(file.getvalue()).decode("ascii")
     # Small pictures are shown enlarged with their pixels visible, rather than blurred by the browser.
-    style = "max-width:100%;" + ("image-rendering:pixelated;" if width and width > 1.5 * getattr(picture, "width", width) else "")
+    style = "max-width:100%;" + (
+        "image-rendering:pixelated;" if width and width > 1.5 * getattr(picture, "width", width) else ""
+    )
     size = f' width="{width}"' if width else ""
     return f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt, quote=True)}"{size} style="{style}">'
 
