@@ -1,4 +1,4 @@
-"""The miniature's figures: ``python -m benchmarks.miniature [--threads 2] [--pictures 200] [--sketches 100] [--write]``.
+"""The miniature's figures: ``python -m benchmarks.miniature [--threads 2] [--pictures 200] [--write] …``.
 
 1. The VAE's PSNR on the held-out things.
 2. How often the judge, a separately trained classifier, names the thing of a prompt, beside the real pictures' score.
@@ -80,7 +80,7 @@ def vae_figures(pipe) -> list[str]:
 
 
 def generate(pipe, prompts: list[str], seeds: list[int], images=None, strength: float = 1.0) -> torch.Tensor:
-    """Pictures ``(N, 3, H, W)`` in [−1, 1], in batches that equal single runs; from noise alone if there are no images."""
+    """Pictures ``(N, 3, H, W)`` in [−1, 1], in batches that equal single runs; from noise alone without images."""
     from diffusers import StableDiffusionPipeline
 
     made = []

@@ -10,7 +10,7 @@ from s2i_teach.translation.run import translate
 
 
 def demo(folder: str | Path = "out", seed: int = 0, progress=print) -> Path:
-    """Write ``folder/<sketch>.png`` for each embedded sketch and ``folder/demo.png``, the sheet. Returns the sheet's path."""
+    """Write ``folder/<sketch>.png`` for each embedded sketch and the sheet ``folder/demo.png``. Returns its path."""
     folder = Path(folder)
     started = time.perf_counter()
     pipe = load_pipeline("mini")

@@ -50,8 +50,8 @@ def font(size: int):
 def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, side: int = 192) -> Image.Image:
     """Groups of pictures with a caption below each, ``columns`` groups a row, on white.
 
-    Each row entry is ``(pictures, caption)``; pictures are shown at ``side`` × ``side`` pixels, padded, and a caption may
-    have several lines.
+    Each entry is ``(pictures, caption)``; pictures are shown at ``side`` × ``side`` pixels, padded; a caption may have
+    several lines.
     """
     gap, line = side // 12, max(13, side // 13)
     text_font = font(line)

@@ -170,7 +170,7 @@ def test_import_is_quick_and_lazy():
     """Under 0.3 s, with neither torch nor diffusers loaded."""
     code = (
         "import time, sys; t = time.perf_counter(); import s2i_teach; dir(s2i_teach); t = time.perf_counter() - t; "
-        "heavy = {'torch', 'diffusers', 'transformers', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules); print(t, heavy); "
+        "heavy = {'torch', 'diffusers', 'transformers', 'numpy', 'PIL'} & set(sys.modules); print(t, heavy); "
         "sys.exit(t > 0.3 or bool(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

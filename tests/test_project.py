@@ -1,4 +1,4 @@
-"""The house: layers, environments that agree, notebooks that are fresh and run, a project that speaks of itself alone."""
+"""The house: layers, environments that agree, notebooks that are fresh and run, no trace of one machine."""
 
 import ast
 import re

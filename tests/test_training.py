@@ -218,3 +218,24 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     assert translate(sketch, "a turtle", pipe=pipe, num_inference_steps=2, strength=1.0).image.size == (128, 128)
     for config in (tmp_path / "data").rglob("*.json"):
         assert str(tmp_path) not in config.read_text(encoding="utf-8"), config
+
+
+def test_standardising_changes_the_latents_and_nothing_else():
+    from diffusers import AutoencoderKL
+
+    from s2i_teach.training.vae import CONFIG, standardise
+
+    torch.manual_seed(0)
+    vae = AutoencoderKL(**{**CONFIG, "block_out_channels": (8, 8, 16, 16), "norm_num_groups": 4}).eval()
+    x = torch.rand(4, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        before = vae.encode(x).latent_dist
+        picture = vae.decode(before.mode()).sample
+        mean, std = before.mean.mean((0, 2, 3)), before.mean.std((0, 2, 3))
+        standardise(vae, mean, std, 0.18215)
+        after = vae.encode(x).latent_dist
+        assert (vae.decode(after.mode()).sample - picture).abs().max() < 1e-4
+        scaled = after.mean * vae.config.scaling_factor
+        assert scaled.mean((0, 2, 3)).abs().max() < 1e-4 and (scaled.std((0, 2, 3)) - 1).abs().max() < 1e-4
+        ratio = after.std / before.std * std.view(1, -1, 1, 1) * 0.18215
+        assert (ratio - 1).abs().max() < 1e-4

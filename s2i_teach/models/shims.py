@@ -7,7 +7,7 @@ from packaging.version import Version
 
 
 def dtype_keyword() -> str:
-    """``from_pretrained``'s keyword for the precision: diffusers ≤ 0.39 ignores ``dtype=``, later ones warn at the old."""
+    """``from_pretrained``'s keyword for the precision: diffusers ≤ 0.39 ignores ``dtype=``, newer ones warn."""
     import diffusers
 
     return "dtype" if Version(diffusers.__version__) >= Version("0.40") else "torch_dtype"

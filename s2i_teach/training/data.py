@@ -105,7 +105,7 @@ def read_things(packages: str | Path) -> list[dict]:
 
 
 class IconSets:
-    """The SVG drawings of all styles: ``sets.svg(hexcode, style)`` is the source of one, or None where it is missing."""
+    """The SVG drawings of all styles: ``sets.svg(hexcode, style)`` is the source of one, or None if it is missing."""
 
     def __init__(self, packages: str | Path):
         self.packages = Path(packages)

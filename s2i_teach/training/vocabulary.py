@@ -123,7 +123,7 @@ def thing_name(annotation: str) -> str:
 
 
 def with_article(name: str, colour: str | None = None) -> str:
-    """``"a turtle"``, ``"an elephant"``, ``"a blue turtle"``, ``"grapes"``: the name with its article, if it takes one."""
+    """``"a turtle"``, ``"an owl"``, ``"a blue turtle"``, ``"grapes"``: the name with its article, if it takes one."""
     words = f"{colour} {name}" if colour else name
     last = name.split(" with ")[0].split(" of ")[0].split(" on ")[0].split()[-1]
     plural = last.endswith("s") and not last.endswith(_KEEP_S)

@@ -100,8 +100,8 @@ def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | 
         pixels, notes = _finite(pipe, output.images, watch.latents)
     except torch.OutOfMemoryError as error:
         raise InputError(
-            f"The memory of {pipe.device} is not enough for {settings.size[0]} × {settings.size[1]} pixels: use a smaller "
-            "size, load with attention_slicing=True, or restart the notebook to free what it holds."
+            f"The memory of {pipe.device} is not enough for {settings.size[0]} × {settings.size[1]} pixels: use a "
+            "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
         ) from error
     finally:
         pipe.scheduler = current
