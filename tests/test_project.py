@@ -156,6 +156,7 @@ def test_notebooks_run(kind, tmp_path, monkeypatch):
     from nbclient import NotebookClient
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # two threads wait for each other where other work goes on
     folder = ROOT / "notebooks" / ("teacher" if kind == "teacher" else "")
     paths = sorted(folder.glob("*.ipynb"))
     assert paths

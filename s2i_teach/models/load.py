@@ -10,7 +10,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.models.catalog import MODELS, describe, find
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
 from s2i_teach.models.schedulers import make_scheduler
-from s2i_teach.models.shims import dtype_keyword, saved_parts
+from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ def load_pipeline(
     failures = []
     for source in sources:
         try:
-            pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
+            with quiet_loading():
+                pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
             break
         except (OSError, ValueError, ImportError, RuntimeError) as error:
             failures.append(f"{source}: {_first_line(error)}")

@@ -1,6 +1,7 @@
 """What differs between the versions of diffusers and transformers, in one place."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 from packaging.version import Version
@@ -11,6 +12,29 @@ def dtype_keyword() -> str:
     import diffusers
 
     return "dtype" if Version(diffusers.__version__) >= Version("0.40") else "torch_dtype"
+
+
+@contextmanager
+def quiet_loading():
+    """Keep the loading bars and the import-time remarks of both libraries off the screen; errors still show.
+
+    Downloads keep their bars: those are huggingface_hub's.
+    """
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, (verbosity, bars) in zip(libraries, before, strict=True):
+            library.set_verbosity(verbosity)
+            if bars:
+                library.enable_progress_bar()
 
 
 def load_text_encoder(folder: str | Path):

@@ -24,6 +24,7 @@ def add_train_parsers(parts) -> None:
     unet.add_argument(
         "--poses", type=int, default=24, help="random poses of each picture that are encoded (default: 24)"
     )
+    unet.add_argument("--start-from", metavar="FOLDER", help="a U-Net to go on from, for instance data/mini/unet")
     unet.set_defaults(run=_unet)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)
@@ -34,6 +35,10 @@ def add_train_parsers(parts) -> None:
 
     save = parts.add_parser("save", help="put the trained parts together as data/mini, in fp16")
     save.add_argument("--out", default="runs", metavar="FOLDER", help="where the parts were trained (default: runs)")
+    for part in (unet, save):
+        part.add_argument("--text", metavar="FOLDER", help="tokenizer and text encoder (default: OUT/text)")
+        part.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
+    save.add_argument("--unet", metavar="FOLDER", help="default: OUT/unet/unet")
     save.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
     save.set_defaults(run=_save)
 
@@ -99,19 +104,30 @@ def _vae(args) -> None:
     train_vae(Path(args.out) / "vae", decoder_only=args.decoder_only, start_from=args.start_from, **_options(args))
 
 
+def _part(args, name: str) -> Path:
+    """The folder of a trained part: the one given, or where the training before left it.
+
+    Raises:
+        InputError: it is not there.
+    """
+    given = getattr(args, name)
+    folder = Path(given) if given else Path(args.out) / name / ("" if name == "text" else name)
+    if not (folder / ("text_encoder" if name == "text" else "config.json")).exists():
+        raise InputError(f"{folder} is not there: run s2i train {name} first.")
+    return folder
+
+
 def _unet(args) -> None:
     from s2i_teach.training.unet import train_unet
 
-    out = Path(args.out)
-    for part, folder in (("text", out / "text" / "text_encoder"), ("vae", out / "vae" / "vae")):
-        if not folder.is_dir():
-            raise InputError(f"{folder} is not there: run s2i train {part} first.")
+    text, vae = _part(args, "text"), _part(args, "vae")
     train_unet(
-        out / "unet",
-        out / "text",
-        out / "vae" / "vae",
+        Path(args.out) / "unet",
+        text,
+        vae,
         core_only=not args.all_things,
         poses=args.poses,
+        start_from=args.start_from,
         **_options(args),
     )
 
@@ -126,4 +142,6 @@ def _save(args) -> None:
     from s2i_teach.paths import data_dir
     from s2i_teach.training.save import save_everything
 
-    print(save_everything(Path(args.out), Path(args.to) if args.to else data_dir()))
+    parts = [_part(args, name) for name in ("text", "vae", "unet")]
+    judge = Path(args.out) / "judge" / "judge"
+    print(save_everything(*parts, judge, Path(args.to) if args.to else data_dir()))

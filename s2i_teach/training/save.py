@@ -6,8 +6,6 @@ from pathlib import Path
 
 import torch
 
-from s2i_teach.errors import InputError
-
 
 def save_miniature(
     text_folder: str | Path, vae_folder: str | Path, unet_folder: str | Path, to: str | Path, shard: str = "14MB"
@@ -40,17 +38,13 @@ def save_miniature(
     return to
 
 
-def save_everything(runs: Path, data: Path) -> str:
-    """Put what was trained below ``runs`` into ``data``: miniature, small CLIP, judge. Returns what it wrote, in words.
+def save_everything(text: Path, vae: Path, unet: Path, judge: Path, data: Path) -> str:
+    """Put the trained parts into ``data``: the miniature and, where they were trained, the small CLIP and the judge.
 
-    Raises:
-        InputError: a part was not trained yet.
+    Returns what it wrote, in words.
     """
-    for part, folder in (("text", "text/text_encoder"), ("vae", "vae/vae"), ("unet", "unet/unet")):
-        if not (runs / folder).is_dir():
-            raise InputError(f"{runs / folder} is not there: run s2i train {part} first.")
-    written = [save_miniature(runs / "text", runs / "vae" / "vae", runs / "unet" / "unet", data / "mini")]
-    for source, name in ((runs / "text" / "clip", "clip"), (runs / "judge" / "judge", "judge")):
+    written = [save_miniature(text, vae, unet, data / "mini")]
+    for source, name in ((text / "clip", "clip"), (judge, "judge")):
         if source.is_dir():
             shutil.rmtree(data / name, ignore_errors=True)
             shutil.copytree(source, data / name)

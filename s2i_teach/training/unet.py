@@ -34,6 +34,8 @@ SCHEDULE = dict(
     clip_sample=False,
     set_alpha_to_one=False,
     steps_offset=1,
+    # Written out although it is DDIM's default: a default is forgotten when another scheduler is made from this one.
+    timestep_spacing="leading",
     prediction_type="epsilon",
 )
 """Stable Diffusion 1's noise schedule."""
@@ -126,6 +128,7 @@ def train_unet(
     empty_captions: float = 0.1,
     core_only: bool = True,
     config: dict | None = None,
+    start_from: str | Path | None = None,
     seed: int = 0,
     resume: bool = False,
     samples: bool = True,
@@ -139,7 +142,7 @@ def train_unet(
     ``core_only`` the things are those that people like to draw; else all of the train split. ``samples`` draws a sheet
     of pictures every ``sample_every`` seconds.
     """
-    from diffusers import DDPMScheduler
+    from diffusers import DDPMScheduler, UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
 
     out = Path(out)
@@ -162,7 +165,8 @@ def train_unet(
     torch.manual_seed(seed)
     # On a CPU these small maps are faster as they are (52 pictures/s a core against 46), on a GPU in channels_last.
     layout = torch.contiguous_format if device.type == "cpu" else torch.channels_last
-    unet = build_unet(**(config or {})).to(memory_format=layout).train()
+    unet = UNet2DConditionModel.from_pretrained(start_from) if start_from else build_unet(**(config or {}))
+    unet = unet.float().to(memory_format=layout).train()
     if device.type == "cpu":
         # On a CPU the fused attention's backward pass takes a fifth of the step; the plain one gives the same numbers.
         unet.set_attn_processor(AttnProcessor())
