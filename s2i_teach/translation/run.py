@@ -98,7 +98,7 @@ def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | 
             callback_on_step_end=watch,
         )
         pixels, notes = _finite(pipe, output.images, watch.latents)
-    except torch.OutOfMemoryError as error:
+    except torch.cuda.OutOfMemoryError as error:
         raise InputError(
             f"The memory of {pipe.device} is not enough for {settings.size[0]} × {settings.size[1]} pixels: use a "
             "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
