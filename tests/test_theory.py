@@ -127,3 +127,129 @@ def test_the_ideal_denoiser_has_the_shape_of_pictures():
     assert ideal.ideal_x0(x_t, data, 0.5).shape == x_t.shape
     assert torch.allclose(ideal.weights(x_t, data, 0.5).sum(1), torch.ones(2))
     assert worst(ideal.ideal_x0(0.999**0.5 * data[:1], data, 0.9999), data[:1]) < 1e-3
+
+
+# The U-Net and its training
+
+
+def test_timestep_embedding():
+    from diffusers.models.embeddings import get_timestep_embedding
+
+    from s2i_teach.theory.unet import timestep_embedding
+
+    t = torch.tensor([0, 1, 7, 999])
+    theirs = get_timestep_embedding(t, 32, flip_sin_to_cos=True, downscale_freq_shift=0)
+    assert worst(timestep_embedding(t, 32), theirs) <= 1e-6
+
+
+@pytest.mark.parametrize(("inside", "outside"), [(16, 16), (16, 32)])
+def test_the_block_is_diffusers_block(inside, outside):
+    from diffusers.models.resnet import ResnetBlock2D
+
+    from s2i_teach.theory.unet import ResBlock
+
+    torch.manual_seed(0)
+    ours = ResBlock(inside, outside, 24)
+    theirs = ResnetBlock2D(in_channels=inside, out_channels=outside, temb_channels=24, groups=8, eps=1e-5)
+    names = {"time": "time_emb_proj", "shortcut": "conv_shortcut"}
+    state = {
+        names.get(k.split(".")[0], k.split(".")[0]) + "." + k.split(".")[1]: v for k, v in ours.state_dict().items()
+    }
+    theirs.load_state_dict(state)
+    x, time = torch.randn(2, inside, 6, 6), torch.randn(2, 24)
+    assert worst(ours(x, time), theirs(x, time)) <= 1e-5
+
+
+def test_attention_is_diffusers_attention():
+    from diffusers.models.attention_processor import Attention
+
+    from s2i_teach.theory.unet import SelfAttention
+
+    torch.manual_seed(0)
+    ours = SelfAttention(16, heads=4)
+    theirs = Attention(
+        16,
+        heads=4,
+        dim_head=4,
+        norm_num_groups=8,
+        bias=True,
+        residual_connection=True,
+        _from_deprecated_attn_block=True,
+    )
+    weight, bias = ours.qkv.weight[:, :, 0, 0], ours.qkv.bias
+    parts = {"to_q": slice(0, 16), "to_k": slice(16, 32), "to_v": slice(32, 48)}
+    state = {f"{name}.weight": weight[part] for name, part in parts.items()}
+    state |= {f"{name}.bias": bias[part] for name, part in parts.items()}
+    state |= {"group_norm.weight": ours.norm.weight, "group_norm.bias": ours.norm.bias}
+    state |= {"to_out.0.weight": ours.out.weight[:, :, 0, 0], "to_out.0.bias": ours.out.bias}
+    theirs.load_state_dict(state)
+    x = torch.randn(2, 16, 4, 6)
+    assert worst(ours(x), theirs(x)) <= 1e-5
+
+
+@pytest.mark.parametrize("skips", [True, False])
+@pytest.mark.parametrize("attention", [(), (1, 2)])
+def test_the_unet_s_shapes_and_gradients(skips, attention):
+    from s2i_teach.theory.unet import UNet
+
+    model = UNet(channels=1, widths=(8, 16, 24), attention=attention, skips=skips)
+    x, t = torch.randn(3, 1, 16, 24), torch.tensor([0, 10, 999])
+    assert model(x, t).shape == x.shape and model(x, t).abs().max() == 0
+    torch.nn.init.normal_(model.conv_out.weight)
+    model(x, t).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    assert worst(model(x, t)[1:2], model(x[1:2], t[1:2])) < 1e-4, "pictures of a batch must not mix"
+    assert not torch.allclose(model(x, t), model(x, t.flip(0)))
+    with pytest.raises(ValueError, match="multiples of 4"):
+        model(torch.randn(1, 1, 18, 16), t[:1])
+
+
+def test_training_learns_what_the_ideal_denoiser_knows():
+    """In two dimensions a small network comes near the best loss there is."""
+    from torch import nn
+
+    from s2i_teach.theory.training import train
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(4, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 2))
+
+        def forward(self, x, t):
+            angle = t[:, None] / 100 * 3.1416 / 2
+            return self.body(torch.cat([x, angle.cos(), angle.sin()], 1))
+
+    torch.manual_seed(0)
+    data = torch.tensor([[-1.0, 0.5], [1.0, 0.5], [0.0, -1.0]])
+    alpha_bar = schedule.alphas_cumprod(schedule.linear_betas(100, 1e-3, 0.2))
+    net, before = Net(), torch.get_rng_state()
+    steps = list(train(net, data, alpha_bar, steps=1500, batch_size=256, lr=3e-3))
+    assert torch.equal(torch.get_rng_state(), before), "the session's random state is left alone"
+    assert [s.step for s in steps[:3]] == [0, 1, 2]
+    generator = torch.Generator().manual_seed(9)
+    x0 = data[torch.randint(3, (4000,), generator=generator)]
+    eps = torch.randn(x0.shape, generator=generator)
+    ours = best = 0.0
+    for t in range(5, 100, 10):
+        times = torch.full((len(x0),), t)
+        x_t = forward.add_noise(x0, eps, alpha_bar, times)
+        with torch.no_grad():
+            ours += (steps[-1].averaged(x_t, times) - eps).square().mean().item()
+        best += (ideal.ideal_eps(x_t, data, alpha_bar[t].item()) - eps).square().mean().item()
+    assert best < ours < 1.25 * best + 0.05
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
+def test_a_step_tells_what_it_did(kind):
+    from s2i_teach.theory.training import train
+    from s2i_teach.theory.unet import UNet
+
+    torch.manual_seed(0)
+    model = UNet(channels=1, widths=(8, 16))
+    alpha_bar = schedule.alphas_cumprod(schedule.linear_betas())
+    data = torch.rand(5, 1, 8, 8) * 2 - 1
+    step = next(train(model, data, alpha_bar, steps=1, batch_size=4, kind=kind, seed=3))
+    a = forward.per_picture(alpha_bar, step.t, step.x0)
+    x0, eps = prediction.to_x0_and_eps(step.target, kind, step.x_t, a)
+    assert worst(x0, step.x0) < 1e-3
+    assert step.loss == pytest.approx((step.prediction - step.target).square().mean().item(), rel=1e-5)

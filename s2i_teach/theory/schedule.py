@@ -43,7 +43,7 @@ def cosine_betas(num_train_timesteps: int = 1000, offset: float = 0.008, max_bet
 
 
 def alphas_cumprod(betas: torch.Tensor) -> torch.Tensor:
-    """ᾱ_t, the running product of α = 1 − β (DDPM, above equation 4). ``(T,)`` → ``(T,)``, falling from near 1 to near 0."""
+    """ᾱ_t, the running product of α = 1 − β (DDPM, above equation 4). ``(T,)`` → ``(T,)``, falling from 1 towards 0."""
     return torch.cumprod(1 - betas, dim=0)
 
 
@@ -53,9 +53,9 @@ def signal_to_noise_ratio(alpha_bar: torch.Tensor) -> torch.Tensor:
 
 
 def rescale_zero_terminal_snr(betas: torch.Tensor) -> torch.Tensor:
-    """The same schedule, stretched so that nothing of the picture is left at the last step (Lin et al. 2023, algorithm 1).
+    """The same schedule, stretched so that nothing of the picture is left at the last step.
 
-    √ᾱ is shifted so that its last value is 0 and scaled so that its first stays. Equals diffusers'
+    After Lin et al. (2023), algorithm 1: √ᾱ is shifted so that its last value is 0 and scaled so that its first stays. Equals diffusers'
     ``rescale_betas_zero_snr=True``. ``(T,)`` → ``(T,)``; the last β is 1.
     """
     root = alphas_cumprod(betas).sqrt()

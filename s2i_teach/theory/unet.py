@@ -1,0 +1,131 @@
+"""A U-Net that predicts noise, small enough to read in one sitting.
+
+A stack of levels shrinks the picture and widens its channels, a stack of the same levels grows it again; on the way up
+each level is handed, through a skip connection, what the same level saw on the way down (Ronneberger et al. 2015).
+Every block is told the timestep (Ho et al. 2020, appendix B).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def timestep_embedding(t: torch.Tensor, dim: int, max_period: float = 10_000) -> torch.Tensor:
+    """cos and sin of t at ``dim``/2 frequencies from 1 down to 1/``max_period`` (Vaswani et al. 2017, section 3.5).
+
+    Equals diffusers' ``get_timestep_embedding(t, dim, flip_sin_to_cos=True, downscale_freq_shift=0)``.
+    ``t`` is ``(B,)``, ``dim`` even; returns ``(B, dim)`` in [−1, 1].
+    """
+    half = dim // 2
+    frequencies = torch.exp(-math.log(max_period) * torch.arange(half, device=t.device) / half)
+    angles = t[:, None].float() * frequencies  # (B, dim/2)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+class ResBlock(nn.Module):
+    """Two convolutions with a shortcut around them; the timestep is added in between. ``(B, C_in, H, W)`` → ``C_out``.
+
+    The same computation as diffusers' ``ResnetBlock2D``.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, time_dim: int, groups: int = 8):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, in_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.time = nn.Linear(time_dim, out_channels)
+        self.norm2 = nn.GroupNorm(groups, out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
+
+    def forward(self, x: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = h + self.time(F.silu(time))[:, :, None, None]  # (B, C) to every pixel
+        h = self.conv2(F.silu(self.norm2(h)))
+        return self.shortcut(x) + h
+
+
+class SelfAttention(nn.Module):
+    """Every pixel looks at every other. ``(B, C, H, W)`` → the same; cost grows with (H · W)²."""
+
+    def __init__(self, channels: int, heads: int = 4, groups: int = 8):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(groups, channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, channels, height, width = x.shape
+        qkv = self.qkv(self.norm(x)).view(batch, 3, self.heads, channels // self.heads, height * width)
+        q, k, v = qkv.transpose(3, 4).unbind(1)  # each (B, heads, H·W, C/heads)
+        h = F.scaled_dot_product_attention(q, k, v)
+        return x + self.out(h.transpose(2, 3).reshape(batch, channels, height, width))
+
+
+class UNet(nn.Module):
+    """Predicts from a noisy picture and its timestep, for instance the noise in it. ``(B, C, H, W)`` → the same.
+
+    Args:
+        channels: of the picture.
+        widths: channels of the features at each level; each level halves the side, so H and W must be multiples of
+            2^(levels − 1).
+        attention: the levels (0 is the finest) that have self-attention.
+        skips: hand each level on the way up what it saw on the way down; False shows what that is good for.
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        widths: tuple[int, ...] = (32, 64, 96),
+        attention: tuple[int, ...] = (),
+        skips: bool = True,
+        groups: int = 8,
+    ):
+        super().__init__()
+        self.skips, self.first_width, time_dim = skips, widths[0], 4 * widths[0]
+        self.time = nn.Sequential(nn.Linear(widths[0], time_dim), nn.SiLU(), nn.Linear(time_dim, time_dim))
+        self.conv_in = nn.Conv2d(channels, widths[0], 3, padding=1)
+
+        def attend(level: int, width: int) -> nn.Module:
+            return SelfAttention(width, groups=groups) if level in attention else nn.Identity()
+
+        before = (widths[0], *widths)  # what arrives at each level from the one above it
+        levels = range(len(widths))
+        self.down = nn.ModuleList(ResBlock(before[i], widths[i], time_dim, groups) for i in levels)
+        self.down_attention = nn.ModuleList(attend(i, widths[i]) for i in levels)
+        self.middle = ResBlock(widths[-1], widths[-1], time_dim, groups)
+        self.up = nn.ModuleList(
+            ResBlock(widths[i] * (2 if skips else 1), before[i], time_dim, groups) for i in reversed(levels)
+        )
+        self.up_attention = nn.ModuleList(attend(i, before[i]) for i in reversed(levels))
+        self.norm_out = nn.GroupNorm(groups, widths[0])
+        self.conv_out = nn.Conv2d(widths[0], channels, 3, padding=1)
+        nn.init.zeros_(self.conv_out.weight)  # an untrained network predicts no noise rather than more noise
+        nn.init.zeros_(self.conv_out.bias)
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """``x`` is ``(B, C, H, W)``, ``t`` ``(B,)`` whole numbers.
+
+        Raises:
+            ValueError: H or W is no multiple of 2^(levels − 1).
+        """
+        factor = 2 ** (len(self.down) - 1)
+        if x.shape[2] % factor or x.shape[3] % factor:
+            raise ValueError(f"The picture is {x.shape[2]} × {x.shape[3]}: this U-Net needs multiples of {factor}.")
+        time = self.time(timestep_embedding(t, self.first_width))  # (B, time_dim)
+        h = self.conv_in(x)
+        seen = []
+        for level, (block, attention) in enumerate(zip(self.down, self.down_attention, strict=True)):
+            h = attention(block(h, time))
+            seen.append(h)
+            if level < len(self.down) - 1:
+                h = F.avg_pool2d(h, 2)
+        h = self.middle(h, time)
+        for level, (block, attention) in enumerate(zip(self.up, self.up_attention, strict=True)):
+            if level > 0:
+                h = F.interpolate(h, scale_factor=2, mode="nearest")
+            skip = seen.pop()
+            h = attention(block(torch.cat([h, skip], 1) if self.skips else h, time))
+        return self.conv_out(F.silu(self.norm_out(h)))
