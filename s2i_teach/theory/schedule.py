@@ -55,8 +55,8 @@ def signal_to_noise_ratio(alpha_bar: torch.Tensor) -> torch.Tensor:
 def rescale_zero_terminal_snr(betas: torch.Tensor) -> torch.Tensor:
     """The same schedule, stretched so that nothing of the picture is left at the last step.
 
-    After Lin et al. (2023), algorithm 1: √ᾱ is shifted so that its last value is 0 and scaled so that its first stays. Equals diffusers'
-    ``rescale_betas_zero_snr=True``. ``(T,)`` → ``(T,)``; the last β is 1.
+    After Lin et al. (2023), algorithm 1: √ᾱ is shifted so that its last value is 0 and scaled so that its first stays.
+    Equals diffusers' ``rescale_betas_zero_snr=True``. ``(T,)`` → ``(T,)``; the last β is 1.
     """
     root = alphas_cumprod(betas).sqrt()
     first, last = root[0].clone(), root[-1].clone()
