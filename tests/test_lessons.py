@@ -1,0 +1,311 @@
+"""Every exercise is proven: its solution passes, its stub is not attempted, its mistakes get their messages."""
+
+import ast
+import inspect
+import random
+import textwrap
+import time
+
+import pytest
+import torch
+
+import s2i_teach as s2i
+from s2i_teach import InputError
+from s2i_teach.lessons import sandbox
+from s2i_teach.lessons.compare import difference
+from s2i_teach.lessons.engine import Exercise, is_stub
+from s2i_teach.lessons.progress import Progress
+
+NUMBERS = (2,)
+EXERCISES = [(number, exercise) for number in NUMBERS for exercise in s2i.lesson(number)]
+IDS = [f"{number}-{exercise.name}" for number, exercise in EXERCISES]
+every_exercise = pytest.mark.parametrize(("number", "exercise"), EXERCISES, ids=IDS)
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@every_exercise
+def test_the_solution_passes(number, exercise, capsys):
+    for seed in (0, 1, 12345):
+        assert exercise.judge(exercise.reference, seed).status == "passed"
+    assert exercise.check(exercise.reference).passed and "✓ passed" in capsys.readouterr().out
+
+
+@every_exercise
+def test_the_untouched_stub_is_not_attempted(number, exercise):
+    parameters = exercise.signature
+    for body in ("...", "pass", '"""Says what to do."""', '"""Says."""\n    ...', "raise NotImplementedError"):
+        space = {}
+        exec(f"def {exercise.name}{parameters}:\n    {body}\n", space)
+        assert exercise.judge(space[exercise.name]).status == "not attempted", body
+
+
+@every_exercise
+def test_hints_and_mistakes_are_there(number, exercise):
+    assert len(exercise.hints) >= 2 and len(exercise.mistakes) >= 3
+    assert 1 <= exercise.difficulty <= 5 and exercise.minutes > 0
+    messages = [mistake.message for mistake in exercise.mistakes.values()]
+    assert len(set(messages)) == len(messages)
+    assert exercise.reference.__module__.startswith("s2i_teach."), "the answer is the library"
+    assert exercise.reference.__doc__
+
+
+@every_exercise
+def test_each_mistake_is_refused_with_its_message(number, exercise):
+    for name, mistake in exercise.mistakes.items():
+        for seed in (0, 77):
+            outcome = exercise.judge(mistake.function, seed)
+            assert outcome.status in ("incorrect", "raised"), name
+            assert outcome.message == mistake.message, name
+
+
+# Mutants of the reference
+
+
+class Mutate(ast.NodeTransformer):
+    """Changes one place, number ``target``, of a function; counts the places."""
+
+    SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.MatMult: ast.Add}
+
+    def __init__(self, target):
+        self.target, self.places = target, 0
+
+    def here(self):
+        self.places += 1
+        return self.places - 1 == self.target
+
+    def visit_BinOp(self, node):
+        self.generic_visit(node)
+        if type(node.op) in self.SWAPS and self.here():
+            node.op = self.SWAPS[type(node.op)]()
+        elif isinstance(node.op, ast.Pow) and self.here():
+            return node.left
+        return node
+
+    def visit_UnaryOp(self, node):
+        self.generic_visit(node)
+        return node.operand if isinstance(node.op, ast.USub) and self.here() else node
+
+    def visit_Constant(self, node):
+        if isinstance(node.value, (int, float)) and not isinstance(node.value, bool) and self.here():
+            return ast.copy_location(ast.Constant(node.value + 1), node)
+        return node
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("sqrt", "exp", "cos", "sin") and self.here():
+            return node.func.value if not node.args else node.args[0]
+        return node
+
+
+def mutants(function):
+    """Every function that differs from ``function`` in one place of its body."""
+    source = textwrap.dedent(inspect.getsource(function))
+    target = 0
+    while True:
+        tree = ast.parse(source)
+        definition = tree.body[0]
+        defaults, definition.args.defaults = (
+            definition.args.defaults,
+            [],
+        )  # what the caller gives is not the body's fault
+        change = Mutate(target)
+        changed = change.visit(tree)
+        definition.args.defaults = defaults
+        if target >= change.places:
+            return
+        space = dict(inspect.getmodule(function).__dict__)
+        exec(compile(ast.fix_missing_locations(changed), "<mutant>", "exec"), space)
+        yield ast.unparse(changed), space[function.__name__]
+        target += 1
+
+
+def changes_the_result(exercise, mutant):
+    for arguments in exercise.cases(torch.Generator().manual_seed(4)):
+        ran = sandbox.call(mutant, arguments)
+        if ran.error or ran.timed_out or difference(ran.value, exercise.reference(*arguments), exercise.tolerance):
+            return True
+    return False
+
+
+def test_mutants_are_refused():
+    """At least 95 % of the one-place mutants that change the result, over all exercises."""
+    refused, survived = 0, []
+    for number, exercise in EXERCISES:
+        for source, mutant in mutants(exercise.reference):
+            if not changes_the_result(exercise, mutant):
+                continue
+            if exercise.judge(mutant, seed=1).passed:
+                survived.append((number, source))
+            else:
+                refused += 1
+    assert refused >= 3 * len(EXERCISES)
+    assert len(survived) <= 0.05 * (refused + len(survived)), survived
+
+
+# The engine
+
+
+def double(x: torch.Tensor) -> torch.Tensor:
+    """Twice x."""
+    return 2 * x
+
+
+def make_exercise(**changes):
+    return Exercise(
+        **{
+            "name": "double",
+            "reference": double,
+            "cases": lambda generator: iter([(torch.rand(3, 2, generator=generator) + 1,)]),
+            "hints": ("One.", "Two."),
+            "mistakes": {},
+            "seconds": 0.5,
+            **changes,
+        }
+    )
+
+
+def test_wrong_type_shape_and_values_are_told_apart():
+    exercise = make_exercise()
+    answers = {
+        "wrong shape": lambda x: 2 * x[:1],
+        "wrong values": lambda x: 3 * x,
+        "not finite": lambda x: x / 0,
+        "is expected, this is a list": lambda x: [2],
+        "forget to return": lambda x: print("", end=""),
+        "wrong type of numbers": lambda x: x.long(),
+        "tensor of shape": lambda x: (x, x),
+    }
+    for words, answer in answers.items():
+        outcome = exercise.judge(answer)
+        assert outcome.status == "incorrect" and words in outcome.message
+
+
+def test_the_learner_s_own_line_is_shown():
+    def double(x):
+        y = x + 1
+        return y.no_such_thing()
+
+    outcome = make_exercise().judge(double)
+    assert outcome.status == "raised"
+    assert "AttributeError" in outcome.message and "y.no_such_thing()" in outcome.message
+
+
+def test_deep_inside_a_library_it_is_still_the_learner_s_line():
+    outcome = make_exercise().judge(lambda x: torch.nn.functional.conv2d(x, x, padding="odd"))
+    assert outcome.status == "raised" and "padding" in outcome.message and "site-packages" not in outcome.message
+
+
+def test_endless_loops_are_stopped():
+    def double(x):
+        while True:
+            x = x + 1
+
+    started = time.monotonic()
+    outcome = make_exercise().judge(double)
+    assert outcome.status == "raised" and "endless loop" in outcome.message and time.monotonic() - started < 5
+
+
+def test_leaving_python_does_not_leave_the_notebook():
+    for stop in (SystemExit, KeyboardInterrupt):
+
+        def double(x, stop=stop):
+            raise stop
+
+        assert make_exercise().judge(double).status == "raised"
+
+
+def test_the_session_s_random_state_is_kept():
+    import numpy
+
+    def double(x):
+        torch.manual_seed(1)
+        random.seed(1)
+        numpy.random.seed(1)
+        torch.set_grad_enabled(False)
+        return 2 * x
+
+    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    expected = torch.rand(1), random.random(), numpy.random.rand()
+    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    assert make_exercise().judge(double).passed
+    assert (torch.rand(1), random.random(), numpy.random.rand()) == expected and torch.is_grad_enabled()
+
+
+def test_changing_the_inputs_does_no_harm():
+    def double(x):
+        x *= 2
+        return x
+
+    assert make_exercise().judge(double).passed
+
+
+def test_other_things_than_functions():
+    assert "without calling it" in make_exercise().judge(torch.ones(2)).message
+    assert "parameters should be (x)" in make_exercise().judge(lambda a, b: a).message
+
+
+def test_stubs():
+    def written(x):
+        return x
+
+    def documented(x):
+        """Words."""
+
+    assert is_stub(documented) and not is_stub(written) and not is_stub(torch.relu)
+
+
+def test_hints_come_one_at_a_time_and_are_counted(capsys):
+    exercise = s2i.lesson(2).add_noise
+    for expected in (0, 1, 2, 2):
+        exercise.hint()
+        assert exercise.hints[expected] in capsys.readouterr().out
+    assert s2i.lesson(2).score()["add_noise"]["hints"] == 3
+
+
+def test_the_solution_is_the_library_s_source(capsys):
+    s2i.lesson(2).add_noise.solution()
+    from s2i_teach.theory import forward
+
+    assert capsys.readouterr().out.strip() == inspect.getsource(forward.add_noise).strip()
+
+
+def test_progress_is_kept_counted_and_exported(tmp_path, capsys):
+    lesson = s2i.lesson(2)
+    lesson.add_noise.check(lambda x0, eps, alpha_bar, t: x0)
+    lesson.add_noise.check(lesson.add_noise.reference)
+    lesson.add_noise.check(lambda x0, eps, alpha_bar, t: x0)
+    lesson.alphas_cumprod.check(lambda betas: ...)
+    row = lesson.score()["add_noise"]
+    assert row == {"attempts": 3, "hints": 0, "passed": True}
+    assert lesson.score()["alphas_cumprod"]["attempts"] == 0
+    assert "1 of 5 passed" in capsys.readouterr().out
+    table = lesson.progress.export(tmp_path / "class.csv").read_text(encoding="utf-8").splitlines()
+    assert table[0] == "lesson,exercise,attempts,hints,passed" and "2,add_noise,3,0,True" in table
+
+
+def test_damaged_progress_counts_as_none(tmp_path):
+    progress = Progress(7, ["a"], tmp_path)
+    for text in ("{", "[]", '{"a": 5}', '{"a": {"attempts": null}}', ""):
+        progress.path.write_text(text)
+        assert progress.table() == {"a": {"attempts": 0, "hints": 0, "passed": False}}
+    progress.attempted("a", True)
+    assert progress.table()["a"]["passed"]
+
+
+def test_progress_where_nothing_can_be_written(tmp_path):
+    progress = Progress(7, ["a"], tmp_path / "missing")
+    with pytest.warns(UserWarning, match="cannot be kept"):
+        progress.attempted("a", True)
+    assert progress.hinted("a", 2) == 1 and progress.hinted("a", 2) == 2 and progress.table()["a"]["passed"]
+
+
+def test_lessons_that_are_not_there():
+    for number in (99, -1, "two", 2.0, None):
+        with pytest.raises(InputError, match="no lesson"):
+            s2i.lesson(number)
+    with pytest.raises(AttributeError, match="it has scaled_linear_betas"):
+        getattr(s2i.lesson(2), "no_such_exercise")  # noqa: B009
