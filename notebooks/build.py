@@ -22,7 +22,8 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("s2i_teach") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "s2i_teach @ git+{repository}"], check=True)
+    course = "s2i_teach @ git+{repository}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
 
 import s2i_teach as s2i
 """

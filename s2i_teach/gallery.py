@@ -1,6 +1,7 @@
 """The embedded sketches, and sheets of pictures."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, s
     Each entry is ``(pictures, caption)``; pictures are shown at ``side`` × ``side`` pixels, padded; a caption may have
     several lines.
     """
+    columns = max(1, min(columns, len(rows)))
     gap, line = side // 12, max(13, side // 13)
     text_font = font(line)
     most = max((len(pictures) for pictures, _ in rows), default=1)
@@ -78,16 +80,22 @@ def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, s
 
 
 def _wrapped(draw, caption: str, text_font, width: int) -> list[str]:
-    """A caption in lines that fit ``width`` pixels."""
+    """A caption in lines that fit ``width`` pixels, broken at spaces, after underscores, and where nothing else helps."""
+
+    def fits(text: str) -> bool:
+        return draw.textlength(text, font=text_font) <= width
+
     lines = []
     for part in caption.split("\n"):
         line = ""
-        for word in part.split(" "):
-            longer = f"{line} {word}".strip()
-            if line and draw.textlength(longer, font=text_font) > width:
-                lines.append(line)
-                line = word
-            else:
-                line = longer
-        lines.append(line)
+        for piece in re.findall(r"[^\s_]*_|\S+|\s+", part):
+            if line and not fits((line + piece).rstrip()):
+                lines.append(line.rstrip())
+                line = ""
+            for letter in piece.lstrip() if not line else piece:
+                if line and not fits((line + letter).rstrip()):
+                    lines.append(line.rstrip())
+                    line = ""
+                line += letter
+        lines.append(line.rstrip())
     return lines

@@ -27,10 +27,13 @@ pipe = s2i.load_pipeline("mini")
 
 sketch = "turtle"
 sketches = {s.name: s for s in s2i.sketches()}
-result = s2i.translate(sketches[sketch].path, "a turtle, openmoji style", pipe=pipe, prepare="filled", seed=0)
+result = s2i.translate(
+    sketches[sketch].path, "a turtle, openmoji style", pipe=pipe, prepare="filled", seed=0
+)
 
-sheet = s2i.contact_sheet([([result.sketch, result.image], f"{result.settings.prompt}: {result.seconds:.1f} s")], columns=1)
-s2i.show(sheet, alt="On the left the sketch of a turtle in black lines, on the right the picture made from it.")
+words = f"{result.settings.prompt}: {result.seconds:.1f} s"
+sheet = s2i.contact_sheet([([result.sketch, result.image], words)], columns=1)
+s2i.show(sheet, alt="Left: a turtle in black lines. Right: the picture made from it.")
 
 # %% [markdown]
 # That was it. The model started from your sketch buried under noise, and removed the noise in small steps, each time
@@ -40,8 +43,10 @@ s2i.show(sheet, alt="On the left the sketch of a turtle in black lines, on the r
 # the game *Quick, Draw!*, and four are whole scenes.
 
 # %%
-gallery = s2i.contact_sheet([([s.open()], s.name) for s in s2i.sketches()], columns=7, side=110)
-s2i.show(gallery, alt=f"{len(sketches)} black-and-white sketches with their names: {', '.join(sketches)}.")
+gallery = s2i.contact_sheet(
+    [([s.open()], s.name) for s in s2i.sketches()], columns=7, side=110
+)
+s2i.show(gallery, alt=f"{len(sketches)} sketches with their names: {', '.join(sketches)}.")
 
 # %% [markdown]
 # Change the two lines below and run the cell again. The words that the model knows best have the form *a thing, a style*:
@@ -54,7 +59,7 @@ prompt = "an orange cat, noto style"
 
 result = s2i.translate(sketches[sketch].path, prompt, pipe=pipe, prepare="filled", seed=0)
 sheet = s2i.contact_sheet([([result.sketch, result.image], prompt)], columns=1)
-s2i.show(sheet, alt=f"On the left the sketch {sketch}, on the right the picture made from it with the words: {prompt}.")
+s2i.show(sheet, alt=f"Left: the sketch {sketch}. Right: the picture made for: {prompt}.")
 
 # %% [markdown]
 # ## 2. The most important knob: strength
@@ -67,12 +72,22 @@ s2i.show(sheet, alt=f"On the left the sketch {sketch}, on the right the picture 
 
 # %%
 strengths = [0.2, 0.4, 0.6, 0.8, 1.0]
-results = [
-    s2i.translate(sketches["mushroom"].path, "a mushroom, openmoji style", pipe=pipe, strength=s, prepare="filled", seed=1)
-    for s in strengths
-]
-row = s2i.contact_sheet([([r.image], f"strength {s}") for r, s in zip(results, strengths)], columns=5, side=150)
-s2i.show(row, alt="The same mushroom sketch translated at five strengths, from nearly the grey sketch to a free picture.")
+row = []
+for s in strengths:
+    result = s2i.translate(
+        sketches["mushroom"].path,
+        "a mushroom, openmoji style",
+        pipe=pipe,
+        strength=s,
+        prepare="filled",
+        seed=1,
+    )
+    row.append(([result.image], f"strength {s}"))
+sheet = s2i.contact_sheet(row, columns=5, side=150)
+s2i.show(
+    sheet,
+    alt="One mushroom sketch at five strengths, from the grey sketch to a free picture.",
+)
 
 # %% [markdown]
 # At a low strength little noise is put on the sketch and few steps run, so the picture stays close to your lines, grey
@@ -84,7 +99,9 @@ s2i.show(row, alt="The same mushroom sketch translated at five strengths, from n
 
 # %%
 for s in strengths:
-    print(f"strength {s}:", s2i.Settings("a mushroom, openmoji style", strength=s).plan(pipe))
+    print(
+        f"strength {s}:", s2i.Settings("a mushroom, openmoji style", strength=s).plan(pipe)
+    )
 
 # %% [markdown]
 # Read one line: *t* is the place on the noise schedule where the denoising starts (999 is pure noise), √ᾱ how much of the
@@ -94,23 +111,37 @@ for s in strengths:
 
 # %%
 import ipywidgets
-from IPython.display import HTML, display
-from s2i_teach.widgets.show import as_html
 
+when_let_go = {"continuous_update": False}
 choice = ipywidgets.Dropdown(options=list(sketches), value="sailboat", description="sketch")
-words = ipywidgets.Text(value="a sailboat, noto style", description="prompt", continuous_update=False)
-strength = ipywidgets.FloatSlider(value=0.7, min=0.05, max=1.0, step=0.05, description="strength", continuous_update=False)
-seed = ipywidgets.IntSlider(value=0, min=0, max=20, description="seed", continuous_update=False)
+words = ipywidgets.Text("a sailboat, noto style", description="prompt", **when_let_go)
+strength = ipywidgets.FloatSlider(
+    0.7, min=0.05, max=1.0, step=0.05, description="strength", **when_let_go
+)
+seed = ipywidgets.IntSlider(0, min=0, max=20, description="seed", **when_let_go)
 
 
 def draw(sketch, prompt, strength, seed):
-    result = s2i.translate(sketches[sketch].path, prompt, pipe=pipe, strength=strength, seed=seed, prepare="filled")
-    sheet = s2i.contact_sheet([([result.sketch, result.image], str(result.plan))], columns=1, side=220)
-    display(HTML(as_html(sheet, f"The sketch {sketch} and its picture: {prompt}, strength {strength}, seed {seed}.")))
+    try:
+        result = s2i.translate(
+            sketches[sketch].path,
+            prompt,
+            pipe=pipe,
+            strength=strength,
+            seed=seed,
+            prepare="filled",
+        )
+    except s2i.InputError as error:
+        print(error)
+        return
+    pictures = [result.sketch, result.image]
+    sheet = s2i.contact_sheet([(pictures, str(result.plan))], columns=1, side=220)
+    s2i.show(
+        sheet, alt=f"{sketch} and its picture: {prompt}, strength {strength}, seed {seed}."
+    )
 
 
-ipywidgets.interact(draw, sketch=choice, prompt=words, strength=strength, seed=seed);
-
+ipywidgets.interact(draw, sketch=choice, prompt=words, strength=strength, seed=seed)
 # %% [markdown]
 # Choosing another sketch does not change the words: write them anew. What happens when sketch and words disagree? Try a
 # *mushroom* sketch with the words *an umbrella*.
@@ -134,13 +165,17 @@ if Path(my_file).is_file():
 else:
     mine = Image.new("RGB", (400, 400), "white")
     pen = ImageDraw.Draw(mine)
-    pen.line([(90, 190), (200, 80), (310, 190), (90, 190)], fill="black", width=12, joint="curve")  # the roof
+    roof = [(90, 190), (200, 80), (310, 190), (90, 190)]
+    pen.line(roof, fill="black", width=12, joint="curve")
     pen.rectangle([110, 190, 290, 330], outline="black", width=12)  # the wall
     pen.rectangle([180, 250, 230, 330], outline="black", width=10)  # the door
 
-result = s2i.translate(mine, my_prompt, pipe=pipe, strength=0.7, prepare="filled", seed=3)
-sheet = s2i.contact_sheet([([result.sketch, result.prepared, result.image], my_prompt)], columns=1)
-s2i.show(sheet, alt=f"Three pictures: the sketch, the sketch with its closed regions filled grey, the result for: {my_prompt}.")
+result = s2i.translate(mine, my_prompt, pipe=pipe, prepare="filled", seed=3)
+pictures = [result.sketch, result.prepared, result.image]
+sheet = s2i.contact_sheet([(pictures, my_prompt)], columns=1)
+s2i.show(
+    sheet, alt=f"The sketch, the sketch filled grey, and the picture for: {my_prompt}."
+)
 
 # %% [markdown]
 # The picture in the middle shows what `prepare="filled"` does: the regions that your lines enclose are filled with grey
