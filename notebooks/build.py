@@ -1,10 +1,13 @@
 """Makes the notebooks from their sources: ``python -m notebooks.build`` (``make notebooks``).
 
 ``notebooks/source/*.py`` are py:percent files. A cell tagged ``setup`` becomes the set-up cell of the template below;
-cells tagged ``teacher`` go into the teacher's notebooks only. The same sources give the same bytes.
+cells tagged ``teacher`` go into the teacher's notebooks only; a cell tagged ``exercise-NAME`` holds a stub, in whose
+place the teacher's notebook has the answer. The same sources give the same bytes.
 """
 
 import hashlib
+import inspect
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -45,6 +48,18 @@ def colab_address(notebook: str) -> str:
     )
 
 
+def exercise_of(tags: list[str]) -> str | None:
+    """The exercise that a cell holds the stub of, from its tag ``exercise-NAME``."""
+    return next((tag.removeprefix("exercise-") for tag in tags if tag.startswith("exercise-")), None)
+
+
+def solution(number: int, name: str) -> str:
+    """The answer as a teacher's notebook shows it: the library's own source."""
+    from s2i_teach.lessons import lesson
+
+    return inspect.getsource(getattr(lesson(number), name).reference).rstrip("\n")
+
+
 def build(source: Path, teacher: bool) -> str:
     """One notebook as the text of its .ipynb file."""
     notebook = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
@@ -57,6 +72,8 @@ def build(source: Path, teacher: bool) -> str:
         text = cell.source
         if "setup" in tags:
             text = SETUP.format(repository=repository()).rstrip("\n")
+        if teacher and (name := exercise_of(tags)):
+            text = solution(int(source.stem[:2]), name)
         text = text.replace("{{badge}}", BADGE.format(address=colab_address(target)))
         make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         made = make(text)
@@ -72,6 +89,7 @@ def build(source: Path, teacher: bool) -> str:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
         "colab": {"provenance": [], "toc_visible": True},
+        "s2i_source": f"notebooks/source/{source.name}",
     }
     nbformat.validate(notebook)
     return nbformat.writes(notebook, version=4) + "\n"
@@ -105,7 +123,8 @@ def main() -> int:
             path.write_text(text, encoding="utf-8")
             print(f"written: {path.relative_to(ROOT)}")
     for path in (*HERE.glob("*.ipynb"), *(HERE / "teacher").glob("*.ipynb")):
-        if path not in wanted:
+        # Only what this builder made: a reader's own notebooks lie here too.
+        if path not in wanted and "s2i_source" in json.loads(path.read_text(encoding="utf-8"))["metadata"]:
             path.unlink()
             print(f"removed: {path.relative_to(ROOT)}")
     return 0

@@ -64,8 +64,7 @@ def build_parser() -> Parser:
     doctor = commands.add_parser("doctor", help="what this machine has, what runs here and how fast")
     doctor.set_defaults(run=_doctor)
 
-    lab = commands.add_parser("lab", help="open JupyterLab at the first lesson")
-    lab.add_argument("options", nargs=argparse.REMAINDER, help="handed to JupyterLab")
+    lab = commands.add_parser("lab", help="open JupyterLab at the first lesson; further options are handed to it")
     lab.set_defaults(run=_lab)
 
     train = commands.add_parser("train", help="make the miniature anew, part by part")
@@ -101,36 +100,59 @@ def _translate(args) -> None:
         raise InputError('Say what the picture shows: --prompt "a turtle, openmoji style".')
 
     # Everything that can be wrong with the input is found before the model is loaded.
-    from s2i_teach.images import open_sketch
-    from s2i_teach.translation.result import check_png_path, read_record
+    from s2i_teach.images import read_picture
+    from s2i_teach.translation.result import read_record
     from s2i_teach.translation.settings import Settings
 
-    out = check_png_path(args.out or f"out/{Path(args.sketch or args.like).stem}{'-again' if args.like else ''}.png")
-    if args.like:
+    if args.like is not None:
         record = read_record(args.like)
-        model, dtype, settings = (
-            args.model or record.model,
-            args.dtype or record.precision,
-            replace(record.settings, **given),
-        )
+        model, dtype, settings = args.model or record.model, args.dtype or record.precision, record.settings
+        if model != record.model:
+            settings = replace(settings, size=None, num_inference_steps=None)  # the other model has its own
+        if dtype == "fp16" and not args.dtype and not _has_gpu():
+            print("Note: it was made in fp16 on a GPU; here fp32 is used, and pixels will differ.", file=sys.stderr)
+            dtype = "fp32"
+        settings = replace(settings, **given)
         sketch = record.sketch if args.sketch is None else args.sketch
     else:
         model, dtype, settings, sketch = args.model or "mini", args.dtype, Settings(**given), args.sketch
-    sketch = open_sketch(sketch, invert=settings.invert)
+    read_picture(sketch)
+    out = _out_path(args)
 
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.run import run
 
     pipe = load_pipeline(model, dtype=dtype, attention_slicing=True if args.slicing else "auto")
-    settings = replace(settings, invert=False)  # done above
     if args.plan:
         print(settings.plan(pipe))
         return
     result = run(sketch, settings, pipe, _progress)
+    saved = result.save(out)
     print(result.plan)
     for note in result.notes:
         print(note)
-    print(f"{result.save(out)} ({result.seconds:.1f} s)")
+    print(f"{saved} ({result.seconds:.1f} s)")
+
+
+def _has_gpu() -> bool:
+    from s2i_teach.models.devices import pick_device
+
+    return pick_device().type == "cuda"
+
+
+def _out_path(args) -> Path:
+    """Where the picture goes: the file that was named, or ``out/<sketch>.png`` with a number if that is taken."""
+    from s2i_teach.translation.result import check_png_path
+
+    if args.out is not None:
+        out = check_png_path(args.out)
+        sources = [Path(source).expanduser() for source in (args.sketch, args.like) if source]
+        if out.exists() and any(source.exists() and out.samefile(source) for source in sources):
+            raise InputError(f"{out} is the picture that is read: give --out another name.")
+        return out
+    stem = Path(args.sketch if args.sketch is not None else f"{Path(args.like).stem}-again").stem
+    names = [f"out/{stem}.png", *(f"out/{stem}-{number}.png" for number in range(2, 10_000))]
+    return check_png_path(next((name for name in names if not Path(name).exists()), names[-1]))
 
 
 def _progress(done: int, total: int) -> None:
@@ -153,14 +175,20 @@ def _doctor(args) -> None:
 def _lab(args) -> None:
     from s2i_teach.doctor import open_lab
 
-    open_lab(args.options)
+    open_lab(args.rest)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     warnings.showwarning = lambda message, *rest, **more: print(f"Note: {message}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show √ᾱ shows a question mark
     try:
-        args = build_parser().parse_args(argv)
+        args, rest = build_parser().parse_known_args(argv)
+        if rest and args.command != "lab":
+            build_parser().error(f"unrecognized arguments: {' '.join(rest)}")
+        args.rest = rest
         args.run(args)
         return 0
     except InputError as error:

@@ -37,7 +37,10 @@ def report() -> str:
             lines.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             missing.append(package)
-    lines.append(f"data: {data_dir()}")
+    try:
+        lines.append(f"data: {data_dir()}")
+    except InputError as error:
+        return "\n".join([*lines, str(error)])
     if missing:
         lines.append(f"missing: {', '.join(missing)}. Get them with: pip install {' '.join(missing)}")
     if {"torch", "diffusers", "transformers"} & set(missing):
@@ -115,7 +118,7 @@ def open_lab(options: list[str]) -> None:
     """Open JupyterLab at the first lesson.
 
     Raises:
-        InputError: JupyterLab is not installed, or the lessons are not here.
+        InputError: JupyterLab is not installed, did not start, or the lessons are not here.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise InputError('JupyterLab is not installed: pip install "s2i_teach[lab]".')
@@ -123,4 +126,6 @@ def open_lab(options: list[str]) -> None:
     first = lessons / "00_first_picture.ipynb"
     if not first.is_file():
         raise InputError("The lessons are not beside this installation: clone the repository and use `make lab` there.")
-    subprocess.run([sys.executable, "-m", "jupyterlab", str(first), *options], check=False)
+    done = subprocess.run([sys.executable, "-m", "jupyterlab", str(first), *options], check=False)
+    if done.returncode:
+        raise InputError(f"JupyterLab ended with status {done.returncode}; what it said stands above.")

@@ -28,6 +28,11 @@ class Sketch:
         with Image.open(self.path) as picture:
             return picture.convert("RGB")
 
+    @property
+    def image(self) -> Image.Image:
+        """The same, so that a sketch can be given wherever a picture is wanted."""
+        return self.open()
+
     def _repr_png_(self) -> bytes:
         return self.path.read_bytes()
 
@@ -80,7 +85,7 @@ def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, s
 
 
 def _wrapped(draw, caption: str, text_font, width: int) -> list[str]:
-    """A caption in lines that fit ``width`` pixels, broken at spaces, after underscores, and where nothing else helps."""
+    """A caption in lines that fit ``width`` pixels, broken at spaces, after underscores, and where nothing helps."""
 
     def fits(text: str) -> bool:
         return draw.textlength(text, font=text_font) <= width

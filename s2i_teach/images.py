@@ -15,14 +15,20 @@ PAPER = (255, 255, 255)
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused: a sketch never needs more, and a small file can unpack to gigabytes."""
 
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP", "DIB", "TIFF", "PPM", "ICO", "JPEG2000", "TGA", "PSD")
+"""What is read; Pillow's more exotic decoders (some start other programs) are left alone."""
+ANIMATED = ("GIF", "WEBP", "AVIF", "PNG")
+"""Formats whose frames are an animation. Phones' MPO, TIFF and PSD hold other things besides: frame 0 is taken."""
+
 
 def open_sketch(source, size: tuple[int, int] | None = None, *, fit: str = "pad", invert: bool = False) -> Image.Image:
     """Any picture as an upright RGB picture on white paper.
 
     Args:
-        source: a path (``str`` or ``Path``), the bytes of a picture file, a file object, a PIL image, or an array
-            ``(H, W)``, ``(H, W, 1|2|3|4)`` of bool, uint8, uint16 or floats in [0, 1]. Modes 1, L, LA, P, RGBA, I;16,
-            I, F and CMYK are understood; transparency becomes white paper; EXIF rotation is applied.
+        source: a path (``str`` or ``Path``), the bytes of a picture file, a file object, a PIL image, one of
+            ``s2i.sketches()``, a ``Result``, an array ``(H, W)`` or ``(H, W, 1|2|3|4)`` of bool, uint8, uint16 or
+            floats in [0, 1], or a tensor ``(3, H, W)`` of floats in [−1, 1]. Modes 1, L, LA, P, RGBA, I;16, I, F and
+            CMYK are understood; transparency becomes white paper; EXIF rotation is applied.
         size: ``(width, height)`` in pixels to fit to, without distortion; None keeps the size.
         fit: ``"pad"`` fills what is missing with paper, ``"crop"`` cuts what is too much.
         invert: turn white lines on black into black lines on white. A sketch that looks so and is not inverted is
@@ -31,7 +37,7 @@ def open_sketch(source, size: tuple[int, int] | None = None, *, fit: str = "pad"
     Raises:
         InputError: no picture, cut off, of no size, too large, animated, a folder, or missing.
     """
-    picture = _on_paper(ImageOps.exif_transpose(_load(source)))
+    picture = read_picture(source)
     if invert:
         picture = ImageOps.invert(picture)
     elif looks_white_on_black(picture):
@@ -43,88 +49,132 @@ def open_sketch(source, size: tuple[int, int] | None = None, *, fit: str = "pad"
     return picture if size is None else fit_to(picture, size, fit)
 
 
-def _load(source) -> Image.Image:
-    if isinstance(source, Image.Image):
-        return _checked(source, "The picture")
+def read_picture(source) -> Image.Image:
+    """:func:`open_sketch` without a look at what is on it: upright, RGB, on white paper."""
+    source = getattr(source, "image", source)  # a Result, or one of the embedded sketches
     if isinstance(source, torch.Tensor):
         return to_picture(source)
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _on_paper(_from_array(source))
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _read(io.BytesIO(bytes(source)), "These bytes")
-    if hasattr(source, "read"):
-        return _read(source, "This file object")
+        return _decoded(io.BytesIO(bytes(source)), "These bytes")
     if isinstance(source, (str, os.PathLike)):
         return _open_path(source)
+    if isinstance(source, Image.Image) or hasattr(source, "read"):
+        return _decoded(source, "The picture" if isinstance(source, Image.Image) else "This file object")
     raise InputError(
         f"A sketch cannot be made from a {type(source).__name__}: give a path, the bytes of a picture file, "
         "a PIL image or an array."
     )
 
 
-def _open_path(source) -> Image.Image:
-    text = os.fspath(source)
-    if isinstance(text, str) and text.lower().startswith(("http://", "https://")):
-        raise InputError(f"{text} is a web address: save the picture first and give its file name.")
-    path = Path(os.fsdecode(text)).expanduser()
-    if "\0" in str(path):
+def shown(name) -> str:
+    """A file name for a message: on one line, and not longer than one reads."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(name))
+    return text if len(text) <= 160 else f"{text[:80]}…{text[-60:]}"
+
+
+def as_path(name) -> Path:
+    """A path with ``~`` replaced.
+
+    Raises:
+        InputError: empty, with a zero byte, or of a user who is not known.
+    """
+    text = os.fsdecode(os.fspath(name))
+    if not text.strip():
+        raise InputError("The file name is empty: give the name of a file.")
+    if "\0" in text:
         raise InputError("The file name has a zero byte in it: give a plain file name.")
     try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{shown(text)} names a user that is not known here: write the folder out.") from error
+
+
+def _open_path(source) -> Image.Image:
+    if str(source).lower().startswith(("http://", "https://")):
+        raise InputError(f"{shown(source)} is a web address: save the picture first and give its file name.")
+    path = as_path(source)
+    name = shown(path)
+    try:
         if path.is_dir():
-            raise InputError(f"{path} is a folder: give one picture file.")
+            raise InputError(f"{name} is a folder: give one picture file.")
         if not path.exists():
-            raise InputError(f"{path} does not exist: check the name (you are in {Path.cwd()}).")
+            raise InputError(f"{name} does not exist: check the name (you are in {Path.cwd()}).")
         if path.stat().st_size == 0:
-            raise InputError(f"{path} is empty: save the picture again.")
+            raise InputError(f"{name} is empty: save the picture again.")
         with open(path, "rb") as file:
-            return _read(file, str(path))
+            return _decoded(file, name)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InputError(f"{name} cannot be read: {error.strerror or error}.") from error
 
 
-def _read(file, name: str) -> Image.Image:
-    """Read and decode one still picture; every way this can fail becomes one sentence."""
+def _decoded(source, name: str) -> Image.Image:
+    """Decode one still picture, upright and on paper; every way this can fail becomes one sentence."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS below is the limit
-            picture = Image.open(file)
-            _checked(picture, name)
-            if getattr(picture, "n_frames", 1) > 1:
-                raise InputError(f"{name} is animated ({picture.n_frames} frames): save one frame as a PNG.")
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd files; MAX_PIXELS is the limit on size
+            picture = source if isinstance(source, Image.Image) else _identified(source)
+            _check_pixels(*picture.size, name)
+            frames = getattr(picture, "n_frames", 1)
+            if frames > 1 and picture.format in ANIMATED:
+                raise InputError(f"{name} is animated ({frames} frames): save one frame as a PNG.")
             picture.load()
+            return _on_paper(_upright(picture))
     except InputError:
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{name} unpacks to too many pixels: make it smaller than 8000 × 8000.") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{name} is not a picture that can be read: save it as PNG or JPEG.") from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        # Pillow's decoders raise all of these for files that are cut off or damaged.
-        raise InputError(f"{name} is damaged or cut off ({error}): save or copy it again.") from error
+    except Exception as error:  # damaged files make Pillow's decoders raise nearly anything
+        words = shown(error) or type(error).__name__
+        raise InputError(f"{name} is damaged or cut off ({words}): save or copy it again.") from error
+
+
+def _identified(file) -> Image.Image:
+    Image.init()
+    return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turned as EXIF's orientation says. Pillow's own ``exif_transpose`` writes the EXIF back and fails on odd ones."""
+    turns = {
+        2: (Image.Transpose.FLIP_LEFT_RIGHT,),
+        3: (Image.Transpose.ROTATE_180,),
+        4: (Image.Transpose.FLIP_TOP_BOTTOM,),
+        5: (Image.Transpose.TRANSPOSE,),
+        6: (Image.Transpose.ROTATE_270,),
+        7: (Image.Transpose.TRANSVERSE,),
+        8: (Image.Transpose.ROTATE_90,),
+    }
+    try:
+        orientation = picture.getexif().get(0x0112, 1)
+    except Exception:  # what cannot be read says nothing about how the picture was held
+        orientation = 1
+    for turn in turns.get(orientation, ()) if isinstance(orientation, int) else ():
+        picture = picture.transpose(turn)
     return picture
 
 
-def _checked(picture: Image.Image, name: str) -> Image.Image:
-    width, height = picture.size
+def _check_pixels(width: int, height: int, name: str) -> None:
     if width < 1 or height < 1:
         raise InputError(f"{name} has no pixels ({width} × {height}): save the picture again.")
     if width * height > MAX_PIXELS:
         raise InputError(f"{name} is too large ({width} × {height} pixels): make it smaller than 8000 × 8000.")
-    return picture
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
     shape = array.shape
-    if array.ndim == 2 or (array.ndim == 3 and shape[2] in (1, 2, 3, 4)):
-        if 0 in shape:
-            raise InputError(f"The array has no pixels (shape {shape}): give (H, W) or (H, W, 3).")
-    else:
+    if not (array.ndim == 2 or (array.ndim == 3 and shape[2] in (1, 2, 3, 4))):
         raise InputError(f"An array of shape {shape} is no picture: give (H, W) or (H, W, 3).")
-    if array.dtype == bool:
+    _check_pixels(shape[1], shape[0], "The array")
+    kind = array.dtype
+    if kind.kind == "b":
         array = array.astype(np.uint8) * 255
-    elif array.dtype == np.uint16:
+    elif kind.kind == "u" and kind.itemsize == 2:
         array = (array >> 8).astype(np.uint8)
-    elif np.issubdtype(array.dtype, np.floating):
+    elif kind.kind == "f":
         if not np.isfinite(array).all():
             raise InputError("The array holds values that are not finite: give floats in [0, 1].")
         if array.min() < -1e-6 or array.max() > 1 + 1e-6:
@@ -132,27 +182,45 @@ def _from_array(array: np.ndarray) -> Image.Image:
                 f"The array's floats reach from {array.min():.3g} to {array.max():.3g}: scale them to [0, 1]."
             )
         array = (array.clip(0, 1) * 255).round().astype(np.uint8)
-    elif array.dtype != np.uint8:
+    elif kind.kind in "iu":
         if array.min() < 0 or array.max() > 255:
             raise InputError(f"The array's values reach from {array.min()} to {array.max()}: give uint8, 0 to 255.")
         array = array.astype(np.uint8)
+    else:
+        raise InputError(f"An array of {kind} is no picture: give uint8, or floats in [0, 1].")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    return _checked(Image.fromarray(np.ascontiguousarray(array)), "The array")
+    return Image.fromarray(np.ascontiguousarray(array))
 
 
 def _on_paper(picture: Image.Image) -> Image.Image:
     """Any mode as RGB, what is transparent becoming white paper (``convert("RGB")`` alone makes it black)."""
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        values = np.asarray(picture, dtype=np.float64)
-        top = 1.0 if picture.mode == "F" and values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0
-        picture = Image.fromarray((values / top * 255).clip(0, 255).round().astype(np.uint8))
-    if picture.has_transparency_data if hasattr(picture, "has_transparency_data") else "A" in picture.getbands():
+        picture = _as_grey(picture)
+    if picture.mode in ("La", "RGBa"):
+        picture = picture.convert("LA" if picture.mode == "La" else "RGBA")
+    if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         page = Image.new("RGBA", picture.size, PAPER)
         page.alpha_composite(picture)
         picture = page
     return picture.convert("RGB")
+
+
+def _as_grey(picture: Image.Image) -> Image.Image:
+    """Whole numbers of 16 or 32 bits, or floats in [0, 1] or [0, 255], as 8-bit grey with its transparency."""
+    values = np.asarray(picture, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise InputError("The picture holds values that are not finite: save it again as a PNG.")
+    if picture.mode == "F":
+        top = 1.0 if values.max() <= 1.001 else 255.0
+    else:
+        top = 65535.0 if picture.mode.startswith("I;16") or values.max() > 255 else 255.0
+    grey = Image.fromarray((values / top * 255).clip(0, 255).round().astype(np.uint8))
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int):
+        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def looks_white_on_black(picture: Image.Image) -> bool:
@@ -165,10 +233,12 @@ def looks_white_on_black(picture: Image.Image) -> bool:
 def check_size(size, multiple: int = 1) -> tuple[int, int]:
     """``(width, height)`` as ints, or an InputError; sides must be multiples of ``multiple`` (the VAE's factor)."""
     try:
+        if isinstance(size, (set, frozenset, dict, str, bytes)):
+            raise TypeError  # no order, or letters
         width, height = (int(side) for side in size)
         whole = all(int(side) == side for side in size)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The size {size!r} is not two numbers: give (width, height) in pixels.") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"The size {shown(size)} is not two numbers: give (width, height) in pixels.") from error
     if not whole or width < multiple or height < multiple or width * height > MAX_PIXELS:
         raise InputError(f"The size {width} × {height} cannot be used: give sides from {multiple} to 8000 pixels.")
     if width % multiple or height % multiple:
@@ -182,16 +252,22 @@ def check_size(size, multiple: int = 1) -> tuple[int, int]:
 
 def fit_to(picture: Image.Image, size: tuple[int, int], fit: str = "pad") -> Image.Image:
     """An RGB picture at ``(width, height)`` without distortion: padded with paper, or cropped in the middle."""
-    size = check_size(size)
-    if fit == "pad":
-        return ImageOps.pad(picture, size, Image.Resampling.LANCZOS, color=PAPER)
+    width, height = check_size(size)
+    if fit not in ("pad", "crop"):
+        raise InputError(f'fit={fit!r} is not known: use "pad" or "crop".')
     if fit == "crop":
-        return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
-    raise InputError(f'fit={fit!r} is not known: use "pad" or "crop".')
+        return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
+    factor = min(width / picture.width, height / picture.height)
+    # A very thin picture keeps at least one pixel of its short side.
+    inner = [max(1, round(side * factor)) for side in picture.size]
+    page = Image.new("RGB", (width, height), PAPER)
+    small = picture.resize(inner, Image.Resampling.LANCZOS) if tuple(inner) != picture.size else picture
+    page.paste(small, ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    return page
 
 
 def to_tensor(picture: Image.Image) -> torch.Tensor:
-    """An RGB picture as ``(3, H, W)`` float32 in [−1, 1]."""
+    """An RGB picture as ``(3, H, W)`` float32 in [−1, 1]: 0 becomes −1, 255 becomes 1."""
     pixels = np.asarray(picture.convert("RGB"), dtype=np.float32)
     return torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
 
@@ -200,12 +276,17 @@ def to_picture(tensor: torch.Tensor) -> Image.Image:
     """A tensor ``(3, H, W)`` or ``(1, 3, H, W)`` in [−1, 1] (what lies outside is clipped) as an RGB picture.
 
     Raises:
-        InputError: another shape, or values that are not finite.
+        InputError: no tensor, another shape, no floats, or values that are not finite.
     """
+    if not isinstance(tensor, torch.Tensor):
+        raise InputError(f"A {type(tensor).__name__} is no tensor: give (3, H, W) in [-1, 1].")
     if tensor.dim() == 4 and tensor.shape[0] == 1:
         tensor = tensor[0]
     if tensor.dim() != 3 or tensor.shape[0] not in (1, 3):
         raise InputError(f"A tensor of shape {tuple(tensor.shape)} is no picture: give (3, H, W) in [-1, 1].")
+    _check_pixels(tensor.shape[2], tensor.shape[1], "The tensor")
+    if not tensor.is_floating_point() or tensor.is_sparse or tensor.device.type == "meta":
+        raise InputError(f"A tensor of {tensor.dtype} is no picture: give floats in [-1, 1].")
     tensor = tensor.detach().float().cpu()
     if not torch.isfinite(tensor).all():
         raise InputError("The tensor holds values that are not finite: nothing can be shown.")

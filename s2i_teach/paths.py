@@ -6,6 +6,8 @@ The wheel carries ``data/`` inside the package; a checkout has it beside the pac
 import os
 from pathlib import Path
 
+from s2i_teach.errors import InputError
+
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -15,14 +17,14 @@ def data_dir() -> Path:
     ``S2I_DATA`` overrides it, for instance for a miniature that you trained yourself.
 
     Raises:
-        FileNotFoundError: no data folder is found beside the package or inside it.
+        InputError: no data folder is found beside the package or inside it.
     """
     override = os.environ.get("S2I_DATA")
     candidates = [Path(override)] if override else [_PACKAGE / "data", _PACKAGE.parent / "data"]
     for folder in candidates:
         if folder.is_dir():
             return folder
-    raise FileNotFoundError(
+    raise InputError(
         f"The embedded data was not found at {candidates[-1]}: reinstall s2i_teach, "
         "or set S2I_DATA to the folder that holds it."
     )

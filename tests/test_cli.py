@@ -90,6 +90,27 @@ def test_like_repeats_to_the_byte_and_takes_changes(model, drawing, tmp_path):
     assert read_record(other).settings.seed == 10 and read_record(other).settings.prompt == "a turtle"
 
 
+def test_the_default_name_never_overwrites(model, drawing, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(3):
+        assert main(["translate", drawing, "--prompt", "a", "--model", model, "--steps", "2"]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"drawing.png", "drawing-2.png", "drawing-3.png"}
+
+
+def test_a_terminal_without_greek_loses_no_picture(model, drawing, tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = run_s2i(
+        "translate", drawing, "--prompt", "a", "--model", model, "--steps", "2", cwd=tmp_path, env=environment
+    )
+    assert done.returncode == 0 and (tmp_path / "out" / "drawing.png").is_file(), done.stderr
+
+
+def test_missing_data_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setenv("S2I_DATA", "/nonexistent")
+    assert main(["demo"]) == 2 and "reinstall" in capsys.readouterr().err
+    assert main(["doctor"]) == 0 and "reinstall" in capsys.readouterr().out
+
+
 def test_a_plan_runs_nothing(model, drawing, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["translate", drawing, "--prompt", "a turtle", "--model", model, "--plan"]) == 0
@@ -123,6 +144,12 @@ BAD = [
     (["train", "unet", "--steps", "1", "--out", "{folder}"], "train text first"),
     (["train", "save", "--out", "{folder}"], "train text first"),
     (["train", "vae", "--steps", "1", "--decoder-only"], "--start-from"),
+    (["train", "vae", "--steps", "1", "--start-from", "nowhere"], "no saved model"),
+    (["translate", "", "--prompt", "a"], "file name is empty"),
+    (["translate", "~nobody-of-this-name/a.png", "--prompt", "a"], "user that is not known"),
+    (["translate", "{drawing}", "--prompt", "a", "--out", "{drawing}"], "another name"),
+    (["translate", "{drawing}", "--prompt", "a", "--out", "{text}/a.png"], "cannot be written"),
+    (["translate", "{drawing}", "--prompt", "a", "--more"], "unrecognized"),
 ]
 
 
@@ -163,7 +190,7 @@ def test_white_on_black_is_offered_and_done(model, sketch, tmp_path, capsys):
 
 def run_s2i(*arguments, **options):
     command = [sys.executable, "-m", "s2i_teach.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=300, **options)
 
 
 def test_import_is_quick_and_lazy():

@@ -141,6 +141,12 @@ def test_bad_input_gets_one_sentence(tmp_path):
         r"scale them to \[0, 1\]": np.full((4, 4), 3.0),
         "0 to 255": np.full((4, 4), 900),
         "tensor of shape": torch.zeros(2, 2),
+        "tensor of torch.uint8": torch.zeros(3, 4, 4, dtype=torch.uint8),
+        "The tensor has no pixels": torch.zeros(3, 0, 4),
+        "array of complex128": np.zeros((4, 4), complex),
+        "array of object": np.full((4, 4), None),
+        "file name is empty": " ",
+        "user that is not known": "~nobody-of-this-name/a.png",
     }
     for expected, source in cases.items():
         with pytest.raises(InputError, match=expected) as caught:
@@ -150,7 +156,79 @@ def test_bad_input_gets_one_sentence(tmp_path):
         open_sketch(Image.new("RGB", (0, 5)))
 
 
-@pytest.mark.parametrize("size", [(0, 8), (-8, 8), ("a", 8), (8,), (8, 8, 8), 8, (1.5, 8), (10**6, 10**6)])
+def test_a_phone_s_picture_of_two_frames_is_its_first():
+    """JPEGs with a second picture inside (MPO) are no animations; TIFFs of several pages neither."""
+    for kind in ("MPO", "TIFF"):
+        data = encoded(drawing(), kind, save_all=True, append_images=[Image.new("RGB", (60, 40), "red")])
+        assert np.abs(np.asarray(open_sketch(data)).astype(int) - np.asarray(drawing())).max() < 60
+
+
+def test_odd_exif_does_no_harm():
+    picture = drawing()
+    assert open_sketch(encoded(picture, exif=b"Exif\0\0" + b"junk" * 9)).size == (60, 40)
+    exif = Image.Exif()
+    for orientation, size in ((1, (60, 40)), (3, (60, 40)), (5, (40, 60)), (8, (40, 60)), (77, (60, 40))):
+        exif[274] = orientation
+        opened = open_sketch(encoded(picture, "PNG", exif=exif))
+        from PIL import ImageOps
+
+        expected = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded(picture, "PNG", exif=exif))))
+        assert opened.size == size and np.array_equal(np.asarray(opened), np.asarray(expected))
+
+
+def test_damaged_files_of_every_kind_get_one_sentence():
+    rng = np.random.default_rng(0)
+    for kind in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "ICO", "TGA"):
+        whole = encoded(drawing(size=(64, 64)), kind)
+        for _ in range(60):
+            data = bytearray(whole)
+            for place in rng.integers(0, len(data), 6):
+                data[place] = rng.integers(256)
+            try:
+                assert open_sketch(bytes(data)).mode == "RGB"
+            except InputError as error:
+                assert "\n" not in str(error)
+
+
+def test_pictures_that_cannot_be_decoded_later(tmp_path):
+    path = tmp_path / "half.png"
+    path.write_bytes(encoded(drawing(size=(300, 300)))[:200])
+    with Image.open(path) as half, pytest.raises(InputError, match="cut off"):
+        open_sketch(half)
+    closed = Image.open(io.BytesIO(encoded(drawing())))
+    closed.close()
+    with pytest.raises(InputError):
+        open_sketch(closed)
+
+
+def test_very_thin_pictures_keep_their_ink():
+    thin = Image.new("RGB", (5000, 4), "black")
+    fitted = np.asarray(fit_to(thin, (128, 128)).convert("L"))
+    assert (fitted < 128).sum() == 128
+
+
+def test_transparency_of_16_bits():
+    values = np.full((4, 4), 65535, np.uint16)
+    values[0, 0] = 0
+    picture = Image.fromarray(values)
+    assert open_sketch(picture).getpixel((0, 0)) == (0, 0, 0)
+    picture.info["transparency"] = 0
+    assert open_sketch(picture).getpixel((0, 0)) == (255, 255, 255)
+    dark = Image.fromarray(np.full((4, 4), 200, np.uint16))
+    assert open_sketch(dark).getpixel((0, 0)) == (1, 1, 1), "0.3 % of white, not 78 %"
+
+
+def test_a_huge_array_is_refused_before_it_is_copied():
+    huge = np.broadcast_to(np.uint8(0), (100_000, 100_000))
+    with pytest.raises(InputError, match="too large"):
+        open_sketch(huge)
+    with pytest.raises(InputError, match="too large"):
+        open_sketch(torch.zeros(1, 1, 1).expand(3, 100_000, 100_000))
+
+
+@pytest.mark.parametrize(
+    "size", [(0, 8), (-8, 8), ("a", 8), (8,), (8, 8, 8), 8, (1.5, 8), (10**6, 10**6), (float("inf"), 8), {8, 16}, "88"]
+)
 def test_bad_sizes(size):
     with pytest.raises(InputError, match="size"):
         open_sketch(drawing(), size)

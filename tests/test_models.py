@@ -108,6 +108,79 @@ def test_code_that_comes_with_a_model_is_not_run(tmp_path, saved):
     assert not (tmp_path / "ran").exists()
 
 
+def test_pickles_in_a_list_of_shards_are_refused(tmp_path, saved):
+    folder = tmp_path / "listed"
+    shutil.copytree(saved, folder)
+    listing = folder / "unet" / "diffusion_pytorch_model.safetensors.index.json"
+    listing.write_text(json.dumps({"metadata": {}, "weight_map": {"conv_in.weight": "weights.bin"}}))
+    with pytest.raises(InputError, match="pickles are never read"):
+        load_pipeline(folder)
+
+
+def test_a_pipeline_class_of_its_own_is_refused(tmp_path, saved):
+    folder = tmp_path / "own"
+    shutil.copytree(saved, folder)
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass X: pass\n")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "_class_name": ["evil", "X"]}))
+    with pytest.raises(InputError, match="never run"):
+        load_pipeline(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("model_index.json", "{}", "never run"),
+        ("model_index.json", "[]", "damaged"),
+        ("model_index.json", "{", "cannot be read"),
+        ("unet/config.json", '{"in_channels": 9}', "inpainting"),
+        ("text_encoder/model.safetensors", "", "could not be loaded"),
+        ("tokenizer/vocab.json", "{", "could not be loaded"),
+    ],
+)
+def test_damaged_and_foreign_models(tmp_path, saved, file, content, message):
+    folder = tmp_path / "bad"
+    shutil.copytree(saved, folder)
+    (folder / file).write_text(content)
+    if file.startswith("tokenizer"):
+        (folder / "tokenizer" / "tokenizer.json").unlink(missing_ok=True)
+    with pytest.raises(InputError, match=message) as caught:
+        load_pipeline(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_encoder_with_gaps_is_refused(tmp_path, saved):
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "gaps"
+    shutil.copytree(saved, folder)
+    weights = folder / "text_encoder" / "model.safetensors"
+    state = load_file(weights)
+    state.pop(next(name for name in state if "mlp" in name))
+    save_file(state, weights, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="lacks 1 of its weights"):
+        load_pipeline(folder)
+
+
+def test_a_hub_model_is_read_from_the_cache_without_its_code(tmp_path, saved, monkeypatch):
+    """The hub's cache in its own layout: an id loads offline, in the variant that is there, and runs no code."""
+    cache = tmp_path / "hub"
+    snapshot = cache / "models--someone--tiny" / "snapshots" / ("0" * 40)
+    shutil.copytree(saved, snapshot)
+    refs = cache / "models--someone--tiny" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(cache))
+    pipe = load_pipeline("someone/tiny", dtype="fp32", offline=True)
+    assert pipe.s2i_model == "someone/tiny"
+    (snapshot / "None.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(InputError, match="never run"):
+        load_pipeline("someone/tiny", dtype="fp32", offline=True)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_damaged_weights(tmp_path, saved):
     folder = tmp_path / "damaged"
     shutil.copytree(saved, folder)

@@ -178,7 +178,7 @@ def test_seconds_are_predicted_and_learned(tiny_pipe, sketch):
         ({"guidance_scale": 1e9}, "guidance"),
         ({"num_inference_steps": 0}, "num_inference_steps"),
         ({"num_inference_steps": 2.5}, "num_inference_steps"),
-        ({"num_inference_steps": 1001}, "1 to 1000"),
+        ({"num_inference_steps": 1000}, "1 to 999"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**63}, "seed"),
         ({"seed": "0"}, "seed"),
@@ -188,6 +188,10 @@ def test_seconds_are_predicted_and_learned(tiny_pipe, sketch):
         ({"fit": "stretch"}, "fit"),
         ({"scheduler": "magic"}, "scheduler"),
         ({"prompt": 3}, "prompt"),
+        ({"prompt": "\udc80"}, "no text"),
+        ({"invert": "yes"}, "invert"),
+        ({"size": (float("inf"), 8)}, "size"),
+        ({"scheduler": ["ddim"]}, "scheduler"),
     ],
 )
 def test_bad_settings_get_one_sentence(bad, message):

@@ -173,6 +173,40 @@ def test_settings_defaults_come_from_the_model(tiny_pipe, mini):
     assert Settings("a").resolved(tiny_pipe).size == (128, 128)  # sample_size 16 times the VAE's factor
 
 
+def test_a_chosen_scheduler_is_in_the_record(tmp_path, sketch, tiny_pipe):
+    """A pipeline that was given another scheduler: its pictures repeat from their record alone."""
+    from s2i_teach.models.schedulers import make_scheduler
+
+    pipe = copy.copy(tiny_pipe)
+    pipe.scheduler = make_scheduler("euler", tiny_pipe.scheduler, 1)
+    path = translate(sketch, "a turtle", pipe=pipe, num_inference_steps=5).save(tmp_path / "a.png")
+    record = read_record(path)
+    assert record.settings.scheduler == "euler"
+    assert run(record.sketch, record.settings, tiny_pipe).save(tmp_path / "b.png").read_bytes() == path.read_bytes()
+
+
+def test_sketches_results_and_names_of_models_can_be_given(mini, tiny_pipe, sketch):
+    from s2i_teach import sketches
+
+    assert open_sketch(sketches()[0]).size == (512, 512)
+    result = translate(sketch, "a turtle", pipe=tiny_pipe, num_inference_steps=2)
+    assert open_sketch(result).tobytes() == result.image.tobytes()
+    assert translate(sketch, "a turtle", pipe="mini", num_inference_steps=2).model == "mini"
+    with pytest.raises(InputError, match="is not known"):
+        translate(sketch, "a turtle", pipe="maxi")
+
+
+def test_out_of_memory_says_what_to_do(tiny_pipe, sketch, monkeypatch):
+    for words in ("CUDA out of memory. Tried to allocate", "[enforce fail] DefaultCPUAllocator: can't allocate memory"):
+
+        def fail(*rest, words=words, **more):
+            raise RuntimeError(words)
+
+        monkeypatch.setattr(tiny_pipe.vae, "encode", fail)
+        with pytest.raises(InputError, match="attention_slicing"):
+            translate(sketch, "a turtle", pipe=tiny_pipe, num_inference_steps=2)
+
+
 def test_filling():
     from PIL import ImageDraw
 

@@ -14,13 +14,17 @@
 # | **Download** | none: the model (under 45 MB) comes with the course |
 #
 # The model is the *miniature*: built like Stable Diffusion part by part, but small, and trained on drawings of things.
-# Everything you do here works the same with the real one, which is 50 times larger; you only change its name.
+# The same code drives the real one, which is 50 times larger: you change its name, `"mini"` to `"sd15"`, on a computer with
+# a GPU (a download of 2.7 GB, and prompts in plain words instead of our five styles).
 
 # %% tags=["setup"]
 # (made from the template in notebooks/build.py)
 
 # %% [markdown]
 # ## 1. A sketch, some words, a picture
+#
+# `pipe` is the model with everything around it, a *pipeline*. `translate` takes a sketch and a prompt, which says what the
+# picture shows. (`prepare="filled"` fills the shapes of the sketch with grey first; section 4 shows why.)
 
 # %%
 pipe = s2i.load_pipeline("mini")
@@ -94,8 +98,8 @@ s2i.show(
 # filling included. At 1.0 next to nothing of the sketch is left and the model draws what it likes. In between lies the
 # place where your shape and its colours meet.
 #
-# What will run can be asked beforehand. This is not an estimate: it is worked out from the very noise schedule that the
-# run uses.
+# What will run can be asked beforehand. But for the seconds, nothing of it is an estimate: it is worked out from the very
+# noise schedule that the run uses.
 
 # %%
 for s in strengths:
@@ -104,10 +108,33 @@ for s in strengths:
     )
 
 # %% [markdown]
-# Read one line: *t* is the place on the noise schedule where the denoising starts (999 is pure noise), √ᾱ how much of the
-# sketch's amplitude is left there, and the evaluations are the steps that the network works.
+# Read one line. The noise schedule has 1000 levels, from *t* = 0 (clean) to 999 (as good as pure noise), and a run visits
+# 20 of them; *t* is the one where it starts. √ᾱ ("root alpha bar") is how much of the sketch is left there: at 46 % every
+# line is still in the noise with 46 % of its darkness. An *evaluation* is one call of the network, *guidance* the
+# steering by the prompt. Even at strength 1.0 the sketch has not gone entirely; lesson 2 shows why.
 #
-# **Now with a slider.** Drag it, and let go.
+# ## 3. Another seed, another picture
+#
+# The noise is drawn at random, but from a number that you choose, the *seed*. The same seed gives the same noise and so
+# the same picture; another seed gives another one. Who compares two strengths must keep the seed, or will not know which
+# of the two made the difference.
+
+# %%
+row = []
+for seed in [0, 1, 2]:
+    result = s2i.translate(
+        sketches["butterfly_by_hand"].path,
+        "a butterfly, noto style",
+        pipe=pipe,
+        prepare="filled",
+        seed=seed,
+    )
+    row.append(([result.image], f"seed {seed}"))
+sheet = s2i.contact_sheet(row, columns=3, side=150)
+s2i.show(sheet, alt="One butterfly sketch translated with three seeds: three different butterflies.")
+
+# %% [markdown]
+# **Now with sliders.** Drag them, and let go.
 
 # %%
 import ipywidgets
@@ -141,16 +168,16 @@ def draw(sketch, prompt, strength, seed):
     )
 
 
-ipywidgets.interact(draw, sketch=choice, prompt=words, strength=strength, seed=seed)
+_ = ipywidgets.interact(draw, sketch=choice, prompt=words, strength=strength, seed=seed)
 # %% [markdown]
 # Choosing another sketch does not change the words: write them anew. What happens when sketch and words disagree? Try a
 # *mushroom* sketch with the words *an umbrella*.
 #
-# ## 3. Your own sketch
+# ## 4. Your own sketch
 #
 # Draw on paper with a thick dark pen and photograph it, or use any paint program, and save the picture beside this
-# notebook (on Colab: the folder symbol on the left, then drag the file there). Any size and format will do. Put its name
-# below. As long as there is no such file, the cell draws one with a few lines of code, which is a way to sketch as well.
+# notebook (on Colab: the folder symbol on the left, then drag the file there), as PNG or JPEG of any size. Put its name
+# below. As long as there is no such file, the cell draws a house with a few lines of code, which is a way to sketch too.
 
 # %%
 from pathlib import Path
@@ -161,8 +188,10 @@ my_file = "my_sketch.png"
 my_prompt = "a house, openmoji style"
 
 if Path(my_file).is_file():
+    print(f"your sketch: {my_file}")
     mine = s2i.open_sketch(my_file)
 else:
+    print(f"there is no {my_file} in {Path.cwd()}, so the house is drawn")
     mine = Image.new("RGB", (400, 400), "white")
     pen = ImageDraw.Draw(mine)
     roof = [(90, 190), (200, 80), (310, 190), (90, 190)]
@@ -179,10 +208,10 @@ s2i.show(
 
 # %% [markdown]
 # The picture in the middle shows what `prepare="filled"` does: the regions that your lines enclose are filled with grey
-# before the model sees them. To img2img a line drawing is white paper with a few dark strokes; filled, it has a body.
-# Run the cell once more with `prepare="lines"` and compare.
+# before the model sees them. To a model that starts from your picture (*img2img*, image to image) a line drawing is white
+# paper with a few dark strokes; filled, it has a body. Run the cell once more with `prepare="lines"` and compare.
 #
-# ## 4. Keep it
+# ## 5. Keep it
 #
 # A saved picture holds its settings and its sketch, so that it can be made again, to the last pixel.
 
@@ -192,7 +221,14 @@ record = s2i.read_record(path)
 print(record.settings)
 
 # %% [markdown]
-# In a terminal, `s2i translate --like my_first_picture.png` makes the same picture from that file alone.
+# From that file alone the command line makes the same picture again:
+
+# %%
+again = [sys.executable, "-m", "s2i_teach.cli", "translate", "--like", str(path), "--out", "again.png"]
+print(subprocess.run(again, capture_output=True, text=True).stdout)
+print("the same to the byte:", Path("again.png").read_bytes() == path.read_bytes())
+
+# %% [markdown]
 #
 # ## Think about it
 #
@@ -211,7 +247,7 @@ print(record.settings)
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 3 minutes to run sections 1 and 2, 5 minutes of free play with the slider, 2 minutes for section 3. With
+# **Pacing.** 3 minutes to run sections 1 to 3, 5 minutes of free play with the sliders, 2 minutes for section 4. With
 # bad Wi-Fi let everybody run the set-up cell before the lesson; afterwards nothing is downloaded.
 #
 # **What to listen for.** In section 2 many predict that strength makes pictures *better* or *smoother*. Let them find a

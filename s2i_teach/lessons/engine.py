@@ -133,6 +133,13 @@ class Exercise:
         """The parameters' names, as ``(x0, eps, alpha_bar, t)``."""
         return f"({', '.join(inspect.signature(self.reference).parameters)})"
 
+    def use(self, answer: Callable) -> Callable:
+        """The learner's function if it is right, else the library's, so that the rest of a notebook always works."""
+        if self.judge(answer).passed:
+            return answer
+        print(f"{self.name}: the library's own is used from here on, until yours passes.")
+        return self.reference
+
     def hint(self) -> None:
         """Show the next hint; the last one again when there are no more."""
         used = self.progress.hinted(self.name, len(self.hints)) if self.progress else 1

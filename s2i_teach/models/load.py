@@ -3,12 +3,13 @@
 import logging
 import os
 import re
-import warnings
 from pathlib import Path
 
 from s2i_teach.errors import InputError
+from s2i_teach.images import shown
 from s2i_teach.models.catalog import MODELS, describe, find
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
+from s2i_teach.models.folder import check_folder, check_text_encoder, fetch
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
 
@@ -44,7 +45,8 @@ def load_pipeline(
     Only safetensors are read, never pickles, and no code that comes with a model is run.
 
     Raises:
-        InputError: an unknown name, a folder without a pipeline, pickled weights, or nothing to be had from any id.
+        InputError: an unknown name, a folder without a pipeline, another kind of model, damaged or pickled weights, or
+            nothing to be had from any id.
     """
     if attention_slicing not in (True, False, "auto"):
         raise InputError(f'attention_slicing={attention_slicing!r} is not known: use "auto", True or False.')
@@ -58,20 +60,18 @@ def load_pipeline(
     failures = []
     for source in sources:
         try:
-            with quiet_loading():
-                pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
+            pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
+            pipe = pipe.to(chosen_device)
             break
-        except (OSError, ValueError, ImportError, RuntimeError) as error:
+        except Exception as error:  # damaged weights make the libraries raise nearly anything; each becomes a sentence
             failures.append(f"{source}: {_first_line(error)}")
             log.info("%s could not be loaded", source, exc_info=True)
     else:
-        name = describe(model)
         hint = "" if entry and entry.embedded else ' The miniature needs no network: load_pipeline("mini").'
-        raise InputError(f"{name} could not be loaded ({'; '.join(failures)}).{hint}")
+        raise InputError(f"{describe(model)} could not be loaded ({'; '.join(failures)}).{hint}")
 
     if scheduler is not None:
         pipe.scheduler = make_scheduler(scheduler, pipe.scheduler, 1)
-    pipe = pipe.to(chosen_device)
     pipe.set_progress_bar_config(disable=not progress)
     short = attention_slicing == "auto" and free_memory(chosen_device) < 1.5 * (entry.memory if entry else 2.6)
     if attention_slicing is True or short:
@@ -85,38 +85,39 @@ def load_pipeline(
 def _checked_source(model) -> str:
     """A folder that holds a pipeline, or something that can be a hub id."""
     text = str(model)
-    folder = Path(text).expanduser()
-    if folder.is_dir():
+    try:
+        folder = Path(text).expanduser()
+        is_folder = folder.is_dir()
+    except (OSError, RuntimeError, ValueError):  # too long, an unknown user, a zero byte
+        is_folder = False
+    if is_folder:
         if not (folder / "model_index.json").is_file():
             raise InputError(f"{folder} holds no diffusers pipeline (no model_index.json): give the folder that does.")
         return str(folder)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", text) and not text.startswith((".", "~")):
+    if re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", text) and not text.startswith((".", "~")):
         return text
     raise InputError(
-        f"The model {text!r} is not known: use {', '.join(MODELS)}, a folder saved by diffusers, or a Hugging Face id "
-        "such as stable-diffusion-v1-5/stable-diffusion-v1-5."
+        f"The model {shown(text)!r} is not known: use {', '.join(MODELS)}, a folder saved by diffusers, or a Hugging "
+        "Face id such as stable-diffusion-v1-5/stable-diffusion-v1-5."
     )
 
 
 def _load(source: str, dtype, variant: str | None, safety_checker: bool, offline: bool):
-    from diffusers import StableDiffusionImg2ImgPipeline
-
-    options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": offline}
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = fetch(source, variant, offline)
+    check_folder(folder)
+    options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
     if not safety_checker:
         options |= {"safety_checker": None, "requires_safety_checker": False}
-    folder = Path(source)
-    if folder.is_dir():
-        options |= saved_parts(folder, dtype)
-        variant = None
-    with warnings.catch_warnings():
-        # The words of diffusers' warnings change with each release; what matters of them is checked here.
-        warnings.simplefilter("ignore", FutureWarning)
-        if variant:
-            try:
-                return StableDiffusionImg2ImgPipeline.from_pretrained(source, variant=variant, **options)
-            except (OSError, ValueError):
-                log.info("%s has no %s weights; the full ones are used", source, variant)
-        return StableDiffusionImg2ImgPipeline.from_pretrained(source, **options)
+    if variant and any((folder / "unet").glob(f"*.{variant}.safetensors")):
+        options["variant"] = variant
+    with quiet_loading():
+        from diffusers import StableDiffusionImg2ImgPipeline
+
+        pipe = StableDiffusionImg2ImgPipeline.from_pretrained(str(folder), **saved_parts(folder, dtype), **options)
+    check_text_encoder(folder, pipe.text_encoder)
+    return pipe
 
 
 def _first_line(error: Exception) -> str:

@@ -29,11 +29,11 @@ def make_scheduler(name: str | None, current, num_inference_steps: int):
     """
     import diffusers
 
-    if name is None:
+    if name is not None and name not in SCHEDULERS:
+        raise InputError(f"The scheduler {name!r} is not known: use one of {', '.join(SCHEDULERS)}.")
+    if name is None or name == scheduler_name(current):
         scheduler = deepcopy(current)
     else:
-        if name not in SCHEDULERS:
-            raise InputError(f"The scheduler {name!r} is not known: use one of {', '.join(SCHEDULERS)}.")
         kind, extra = SCHEDULERS[name]
         scheduler = getattr(diffusers, kind).from_config(current.config, **extra)
     limit = scheduler.config.get("original_inference_steps")

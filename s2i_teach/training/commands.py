@@ -63,10 +63,13 @@ def _options(args) -> dict:
 
     if args.minutes is None and args.steps is None:
         raise InputError("Give a budget: --minutes 20, or --steps 5000.")
-    for name in ("minutes", "steps", "batch_size", "lr", "threads"):
-        value = getattr(args, name)
+    for name in ("minutes", "steps", "batch_size", "lr", "threads", "poses"):
+        value = getattr(args, name, None)
         if value is not None and not value > 0:
             raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0.")
+    start = getattr(args, "start_from", None)
+    if start and not (Path(start) / "config.json").is_file():
+        raise InputError(f"{start} holds no saved model (no config.json): give the folder that does.")
     if args.device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no GPU that this torch can use: leave --device out.")
     if args.threads:

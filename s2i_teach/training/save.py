@@ -13,29 +13,43 @@ def save_miniature(
     """Write the pipeline to ``to`` in diffusers' format, weights in fp16; what else lies there (the card) is kept.
 
     The text encoder is copied as ``save_clip`` wrote it: saved anew, it would lose the prefix that old versions need.
+    Everything is put together beside its place first, so that a part may come from ``to`` itself.
     """
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
     from s2i_teach.training.unet import assemble, load_parts
 
     to = Path(to)
+    made = to.with_name(to.name + ".partial")
+    shutil.rmtree(made, ignore_errors=True)
     tokenizer, text_encoder, _ = load_parts(text_folder, vae_folder)
     vae = AutoencoderKL.from_pretrained(vae_folder).half()
     unet = UNet2DConditionModel.from_pretrained(unet_folder).half()
-    for part in ("text_encoder", "tokenizer", "unet", "vae", "scheduler"):
-        shutil.rmtree(to / part, ignore_errors=True)
     pipe = assemble(vae, text_encoder.half(), tokenizer, unet)
-    pipe.scheduler.save_pretrained(to / "scheduler")
-    pipe.save_config(to)
+    pipe.scheduler.save_pretrained(made / "scheduler")
+    pipe.save_config(made)
     for name, model in (("vae", vae), ("unet", unet)):
-        model.to(memory_format=torch.contiguous_format).save_pretrained(to / name, max_shard_size=shard)
+        model.to(memory_format=torch.contiguous_format).save_pretrained(made / name, max_shard_size=shard)
     for name in ("tokenizer", "text_encoder"):
-        shutil.copytree(Path(text_folder) / name, to / name)
-    for config in (*to.rglob("config.json"), *to.rglob("scheduler_config.json"), to / "model_index.json"):
+        shutil.copytree(Path(text_folder) / name, made / name)
+    for config in (*made.rglob("config.json"), *made.rglob("scheduler_config.json"), made / "model_index.json"):
         table = json.loads(config.read_text(encoding="utf-8"))
         table.pop("_name_or_path", None)  # a path of the machine it was trained on
         config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    to.mkdir(parents=True, exist_ok=True)
+    for part in made.iterdir():
+        _replace(part, to / part.name)
+    made.rmdir()
     return to
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Move ``new`` to the place of ``old``, readable by everybody (safetensors writes for its owner alone)."""
+    for file in (new, *new.rglob("*")) if new.is_dir() else (new,):
+        file.chmod(0o755 if file.is_dir() else 0o644)
+    if old.is_dir():
+        shutil.rmtree(old)
+    new.replace(old)
 
 
 def save_everything(text: Path, vae: Path, unet: Path, judge: Path, data: Path) -> str:
@@ -46,8 +60,10 @@ def save_everything(text: Path, vae: Path, unet: Path, judge: Path, data: Path) 
     written = [save_miniature(text, vae, unet, data / "mini")]
     for source, name in ((text / "clip", "clip"), (judge, "judge")):
         if source.is_dir():
-            shutil.rmtree(data / name, ignore_errors=True)
-            shutil.copytree(source, data / name)
+            copy = data / f"{name}.partial"
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(source, copy)
+            _replace(copy, data / name)
             written.append(data / name)
     total = sum(file.stat().st_size for folder in written for file in folder.rglob("*.safetensors"))
     return f"{', '.join(str(folder) for folder in written)}: {total / 1e6:.1f} MB of weights"

@@ -12,12 +12,14 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import open_sketch
+from s2i_teach.images import as_path, read_picture, shown
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.settings import Plan, Settings
 
 KEY = "s2i_teach"
 """The PNG text entry that holds the record, as JSON."""
+FORMAT = 1
+"""Of the record; a record of another format is refused."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Result:
             self.sketch.save(file, "PNG")
             sketch = file.getvalue()
         return {
-            "format": 1,
+            "format": FORMAT,
             "model": self.model,
             "precision": self.precision,
             "settings": self.settings.to_dict(),
@@ -82,12 +84,21 @@ class Result:
 
 
 def check_png_path(path: str | Path) -> Path:
-    """A path that a PNG can be written to, or an InputError."""
-    path = Path(path).expanduser()
+    """A path that a PNG can be written to: right ending, no folder, in a place that may be written.
+
+    Raises:
+        InputError: it cannot.
+    """
+    path = as_path(path)
     if path.suffix.lower() != ".png":
-        raise InputError(f"{path} does not end in .png: results are PNG files, since only those hold the settings.")
+        raise InputError(
+            f"{shown(path)} does not end in .png: results are PNG files, since only those hold the settings."
+        )
     if path.is_dir():
-        raise InputError(f"{path} is a folder: give a file name.")
+        raise InputError(f"{shown(path)} is a folder: give a file name.")
+    there = next(folder for folder in (path.parent, *path.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{shown(path)} cannot be written: {shown(there)} is no folder that you may write to.")
     return path
 
 
@@ -97,7 +108,7 @@ def save_png(picture: Image.Image, path: str | Path, info: PngImagePlugin.PngInf
     partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".partial", dir=path.parent)
+        handle, partial = tempfile.mkstemp(prefix=".s2i-", suffix=".partial", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             picture.save(file, "PNG", pnginfo=info)
         umask = os.umask(0)
@@ -106,7 +117,7 @@ def save_png(picture: Image.Image, path: str | Path, info: PngImagePlugin.PngInf
         os.replace(partial, path)
         return path
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise InputError(f"{shown(path)} cannot be written: {error.strerror or error}.") from error
     finally:
         if partial and os.path.exists(partial):
             os.unlink(partial)
@@ -128,24 +139,28 @@ def read_record(path: str | Path) -> Record:
     Raises:
         InputError: no picture, no record, or a damaged one.
     """
-    open_sketch(path)  # says what is wrong with a file that is no picture
+    read_picture(path)  # says what is wrong with a file that is no picture
+    path = as_path(path)
     with Image.open(path) as picture:
         picture.load()
         text = getattr(picture, "text", {}).get(KEY)
     if text is None:
         raise InputError(
-            f"{path} holds no settings: only pictures saved by s2i_teach do (a copy through an editor or a "
+            f"{shown(path)} holds no settings: only pictures saved by s2i_teach do (a copy through an editor or a "
             "messenger loses them)."
         )
     try:
         table = json.loads(text)
+        if not isinstance(table, dict) or table.get("format") != FORMAT:
+            raise ValueError("it is of another format")
         png = base64.b64decode(table["sketch_png"], validate=True)
         if hashlib.sha256(png).hexdigest() != table["sketch_sha256"]:
             raise ValueError("the sketch inside does not have the hash that was noted")
-        return Record(
-            str(table["model"]), str(table["precision"]), Settings.from_dict(table["settings"]), open_sketch(png)
-        )
+        settings = Settings.from_dict(table["settings"])
+        return Record(str(table["model"]), str(table["precision"]), settings, read_picture(png))
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"The settings inside {path} are damaged ({error}): make the picture again.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(
+            f"The settings inside {shown(path)} are damaged ({shown(error)}): make the picture again."
+        ) from error

@@ -13,9 +13,13 @@ from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.result import Result
-from s2i_teach.translation.settings import Settings, note_timing
+from s2i_teach.translation.settings import Settings, note_timing, wait_for
 
 PRECISIONS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+"""How torch words it on CUDA, MPS and the CPU."""
 
 
 @lru_cache(maxsize=1)
@@ -49,7 +53,7 @@ def translate(
     Args:
         sketch: anything that :func:`s2i_teach.open_sketch` opens.
         prompt: what the picture shows, for the miniature ``"a turtle, openmoji style"``.
-        pipe: from :func:`s2i_teach.load_pipeline`; None is the miniature.
+        pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is the miniature.
         strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler:
             see :class:`s2i_teach.Settings`; None is the model's default.
         on_step: called as ``on_step(done, total)`` after every evaluation of the U-Net.
@@ -70,7 +74,11 @@ def translate(
         invert,
         scheduler,
     )
-    return run(sketch, settings, default_pipeline() if pipe is None else pipe, on_step)
+    if pipe is None:
+        pipe = default_pipeline()
+    elif isinstance(pipe, str):
+        pipe = load_pipeline(pipe)
+    return run(sketch, settings, pipe, on_step)
 
 
 def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | None = None) -> Result:
@@ -98,7 +106,9 @@ def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | 
             callback_on_step_end=watch,
         )
         pixels, notes = _finite(pipe, output.images, watch.latents)
-    except torch.cuda.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
+            raise
         raise InputError(
             f"The memory of {pipe.device} is not enough for {settings.size[0]} × {settings.size[1]} pixels: use a "
             "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
@@ -107,6 +117,7 @@ def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | 
         pipe.scheduler = current
     if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
         notes += ("The model's safety checker blacked this picture out: use another prompt or seed.",)
+    wait_for(pipe.device)
     seconds = time.perf_counter() - started
     image = pipe.image_processor.numpy_to_pil(pipe.image_processor.pt_to_numpy(pixels))[0]
     if watch.done > 1:  # a single step warms up and tells little
@@ -115,7 +126,7 @@ def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | 
         image=image,
         sketch=picture,
         settings=settings,
-        plan=plan,
+        plan=replace(plan, seconds=seconds),
         model=getattr(pipe, "s2i_model", "a pipeline"),
         seconds=seconds,
         evaluation_seconds=watch.per_step,
@@ -132,6 +143,7 @@ class _Watch:
         self.first = self.last = None
 
     def __call__(self, pipe, step, timestep, tensors):
+        wait_for(tensors["latents"].device)
         self.last = time.perf_counter()
         self.first = self.first or self.last
         self.latents = tensors["latents"]
@@ -164,4 +176,9 @@ def _finite(pipe, pixels: torch.Tensor, latents: torch.Tensor) -> tuple[torch.Te
         pipe.vae.to(dtype)
     if not torch.isfinite(decoded).all():
         raise InputError('The picture is not finite even when decoded in fp32: load the model with dtype="fp32".')
-    return (decoded / 2 + 0.5).clamp(0, 1), ("Half precision overflowed in the VAE: the picture was decoded in fp32.",)
+    pixels = (decoded / 2 + 0.5).clamp(0, 1)
+    checker = getattr(pipe, "safety_checker", None)
+    if checker is not None:  # the one before saw a picture that was not finite
+        _, flagged = pipe.run_safety_checker(decoded, pipe.device, next(checker.parameters()).dtype)
+        pixels = torch.zeros_like(pixels) if flagged and flagged[0] else pixels
+    return pixels, ("Half precision overflowed in the VAE: the picture was decoded in fp32.",)

@@ -24,7 +24,7 @@ class Settings:
         negative_prompt: what guidance steers away from.
         strength: in (0, 1]: where on the noise schedule the denoising starts; 1 keeps next to nothing of the sketch.
         guidance_scale: ≥ 0; weight of the prompt (Ho & Salimans 2022, in diffusers' convention: 1 is no guidance).
-        num_inference_steps: 1 to 1000 steps on the whole schedule, of which the last ``strength`` part runs.
+        num_inference_steps: 1 to 999 steps on the whole schedule, of which the last ``strength`` part runs.
         seed: 0 to 2⁶³ − 1.
         size: ``(width, height)`` in pixels, multiples of the VAE's factor (8).
         prepare: ``"lines"`` takes the sketch as it is, ``"filled"`` fills its closed regions with grey first.
@@ -49,11 +49,16 @@ class Settings:
         for name in ("prompt", "negative_prompt"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"{name} must be text, not {type(getattr(self, name)).__name__}.")
+            if not getattr(self, name).isascii():
+                self._encodable(name)
+        if not isinstance(self.invert, bool):
+            raise InputError(f"invert must be True or False, not {self.invert!r}.")
         if self.strength is not None:
             self._number("strength", float)
             if not 0 < self.strength <= 1:
                 raise InputError(
-                    f"strength is {self.strength:g}: use a number above 0 (keeps the sketch) and up to 1 (ignores it)."
+                    f"strength is {self.strength:g}: use a number above 0 (keeps the sketch) and up to 1 (nearly "
+                    "ignores it)."
                 )
         if self.guidance_scale is not None:
             self._number("guidance_scale", float)
@@ -63,17 +68,24 @@ class Settings:
                 )
         if self.num_inference_steps is not None:
             self._number("num_inference_steps", int)
-            if not 1 <= self.num_inference_steps <= 1000:
-                raise InputError(f"num_inference_steps is {self.num_inference_steps}: use a number from 1 to 1000.")
+            if not 1 <= self.num_inference_steps <= 999:  # at 1000 most of diffusers' schedulers step off their table
+                raise InputError(f"num_inference_steps is {self.num_inference_steps}: use a number from 1 to 999.")
         self._number("seed", int)
         if not 0 <= self.seed < 2**63:
             raise InputError(f"The seed is {self.seed}: use a whole number from 0 to 2^63 - 1.")
         if self.size is not None:
             object.__setattr__(self, "size", check_size(self.size))
         for name, known in (("prepare", PREPARE), ("fit", FIT), ("scheduler", (None, *SCHEDULERS))):
-            if getattr(self, name) not in known:
+            value = getattr(self, name)
+            if not isinstance(value, (str, type(None))) or value not in known:
                 words = ", ".join(f'"{word}"' for word in known if word)
-                raise InputError(f"{name}={getattr(self, name)!r} is not known: use one of {words}.")
+                raise InputError(f"{name}={value!r} is not known: use one of {words}.")
+
+    def _encodable(self, name: str) -> None:
+        try:
+            getattr(self, name).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InputError(f"{name} has characters that are no text: type it again.") from error
 
     def _number(self, name: str, kind: type) -> None:
         value = getattr(self, name)
@@ -97,13 +109,15 @@ class Settings:
         native = pipe.unet.config.sample_size
         native = (native, native) if isinstance(native, int) else tuple(native)[::-1]
         size = self.size or (entry.size if entry else tuple(side * factor for side in native))
+        own = scheduler_name(pipe.scheduler)
+        own = own if own in SCHEDULERS else None  # one without a short name is used, but cannot be written down
         return replace(
             self,
             strength=_default(self.strength, entry.strength if entry else 0.75),
             guidance_scale=_default(self.guidance_scale, entry.guidance_scale if entry else 7.5),
             num_inference_steps=_default(self.num_inference_steps, entry.steps if entry else 50),
             size=check_size(size, factor),
-            scheduler=self.scheduler,
+            scheduler=self.scheduler or own,
         )
 
     def plan(self, pipe, measure: bool = True) -> "Plan":
@@ -150,12 +164,14 @@ class Settings:
             InputError: an unknown or missing entry, or a value that is not allowed.
         """
         known = {field.name for field in fields(cls)}
+        if not isinstance(table, dict):
+            raise InputError("The record has no settings: it was written by another version of s2i_teach.")
         unknown = sorted(set(table) - known)
         if unknown or "prompt" not in table:
             what = f"has the unknown entry {unknown[0]!r}" if unknown else "has no prompt"
             raise InputError(f"The record {what}: it was written by another version of s2i_teach.")
         size = table.get("size")
-        return cls(**{**table, "size": tuple(size) if size else None})
+        return cls(**{**table, "size": tuple(size) if isinstance(size, list) else size})
 
 
 @dataclass(frozen=True)
@@ -225,6 +241,14 @@ class Timing:
     fixed: float
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until the device has done what it was given: a GPU works on while the clock is read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 _timings: WeakKeyDictionary = WeakKeyDictionary()
 
 
@@ -254,8 +278,7 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
     def seconds(run) -> float:
         started = time.perf_counter()
         run()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait_for(device)
         return time.perf_counter() - started
 
     def evaluate():

@@ -1,0 +1,93 @@
+"""Looks at a model's folder before anything of it is loaded: no code, no pickles, nothing missing, the right kind."""
+
+import json
+from pathlib import Path
+
+from s2i_teach.errors import InputError
+
+LIBRARIES = {"diffusers", "transformers", "stable_diffusion"}
+"""Where a pipeline's parts may come from; ``stable_diffusion`` is diffusers' old word for its safety checker."""
+
+FILES = ("model_index.json", "*/*.json", "*/*.txt")
+"""What is fetched of a model on the hub besides its safetensors: never code, never pickles, no single-file copies."""
+
+
+def fetch(name: str, variant: str | None, offline: bool) -> Path:
+    """The folder of a model on the Hugging Face hub, fetched or from the cache.
+
+    Raises:
+        OSError: it is not to be had (huggingface_hub's errors are OSErrors).
+    """
+    from huggingface_hub import snapshot_download
+
+    def snapshot(weights: str, but: list[str] | None = None) -> Path:
+        wanted = [*FILES, weights]
+        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=but, local_files_only=offline))
+
+    if variant:
+        folder = snapshot(f"*/*.{variant}.safetensors")
+        if any((folder / "unet").glob(f"*.{variant}.safetensors")):
+            return folder
+    return snapshot("*/*.safetensors", ["*/*.fp16.*", "*/*.non_ema.*"])
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a pipeline that is no Stable Diffusion 1 or 2, or that would need code or pickles of its own.
+
+    Older versions of diffusers import whatever a model's index names; here it is read before they see it.
+
+    Raises:
+        InputError: says what is wrong.
+    """
+    code = next(iter(sorted(folder.glob("*.py")) + sorted(folder.glob("*/*.py"))), None)
+    if code:
+        raise InputError(f"{folder} brings code along ({code.name}): such code is never run; delete it to go on.")
+    index = _json(folder / "model_index.json")
+    if not isinstance(index.get("_class_name"), str):
+        raise InputError(f"{folder} names code of its own as its pipeline: such code is never run.")
+    for part, entry in index.items():
+        if part.startswith("_") or not isinstance(entry, list):
+            continue
+        if len(entry) != 2 or (entry[0] is not None and entry[0] not in LIBRARIES):
+            raise InputError(f"{folder} wants code of its own for its part {part!r}: such code is never run.")
+    for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
+        if not isinstance(index.get(part), list) or not (folder / part).is_dir():
+            raise InputError(f"{folder} has no {part}: it is no Stable Diffusion model in diffusers' format.")
+    for listing in folder.glob("*/*.safetensors.index.json"):
+        files = _json(listing).get("weight_map", {}).values()
+        if any(not str(name).endswith(".safetensors") or "/" in str(name) for name in files):
+            raise InputError(f"{folder} lists weights that are no safetensors: pickles are never read.")
+    unet = _json(folder / "unet" / "config.json")
+    if unet.get("in_channels", 4) != 4 or unet.get("addition_embed_type"):
+        raise InputError(
+            f"{folder} is of another kind (inpainting or SDXL, by its U-Net): use a plain Stable Diffusion 1 or 2."
+        )
+
+
+def check_text_encoder(folder: Path, model) -> None:
+    """Refuse a text encoder that its files did not fill: transformers fills gaps with random numbers in silence.
+
+    Raises:
+        InputError: weights are missing.
+    """
+    from safetensors import safe_open
+
+    there: set[str] = set()
+    files = sorted((folder / "text_encoder").glob("*.safetensors"))
+    for file in files:
+        with safe_open(str(file), "pt") as weights:
+            there |= {name.removeprefix("text_model.") for name in weights.keys()}  # noqa: SIM118
+    wanted = {name.removeprefix("text_model.") for name in model.state_dict() if "position_ids" not in name}
+    missing = sorted(wanted - there)
+    if missing:
+        raise InputError(f"The text encoder in {folder} lacks {len(missing)} of its weights, among them {missing[0]}.")
+
+
+def _json(path: Path) -> dict:
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: fetch or save the model again.") from error
+    if not isinstance(table, dict):
+        raise InputError(f"{path} is damaged: fetch or save the model again.")
+    return table

@@ -1,0 +1,93 @@
+"""Figures for the lessons: colours that everybody can tell apart, and alternative text made from the data shown."""
+
+import torch
+
+from s2i_teach.images import to_picture
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+"""Okabe & Ito's colours, which people with any kind of colour vision can tell apart."""
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)))
+"""A dash pattern for each colour, for grey prints."""
+
+
+def _axes(width: float, height: float):
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def curves(
+    x, lines: dict, *, x_label: str, y_label: str, title: str = "", log: bool = False, marks: dict | None = None
+):
+    """Lines over a common x. Returns ``(figure, alt)``.
+
+    Args:
+        x: numbers ``(N,)``.
+        lines: label → values ``(N,)``.
+        log: a logarithmic y axis.
+        marks: label → x of a vertical mark.
+    """
+    figure, axes = _axes(7, 3.2)
+    x = [float(value) for value in x]
+    words = []
+    for number, (label, values) in enumerate(lines.items()):
+        y = [float(value) for value in values]
+        style = {"color": COLOURS[number % 7], "linestyle": DASHES[number % 7], "linewidth": 2}
+        axes.plot(x, y, label=label, **style)
+        middle = y[len(y) // 2]
+        words.append(f"{label} goes from {y[0]:.3g} over {middle:.3g} in the middle to {y[-1]:.3g}")
+    for label, place in (marks or {}).items():
+        axes.axvline(float(place), color="#666666", linewidth=1)
+        axes.annotate(
+            label, (float(place), axes.get_ylim()[1]), textcoords="offset points", xytext=(4, -12), fontsize=9
+        )
+    if log:
+        axes.set_yscale("log")
+    axes.set(xlabel=x_label, ylabel=y_label, title=title)
+    if len(lines) > 1:
+        axes.legend(frameon=False)
+    alt = f"{title or y_label} over {x_label}, from {x[0]:.4g} to {x[-1]:.4g}: {'; '.join(words)}."
+    return figure, alt
+
+
+def histogram(values: dict, *, x_label: str, title: str = "", bins: int = 60, span: tuple[float, float] = (-4, 4)):
+    """Histograms of numbers (tensors of any shape), as densities. Returns ``(figure, alt)``."""
+    figure, axes = _axes(5, 2.6)
+    words = []
+    for number, (label, numbers) in enumerate(values.items()):
+        flat = torch.as_tensor(numbers).flatten().float()
+        axes.hist(
+            flat.tolist(),
+            bins,
+            span,
+            density=True,
+            histtype="step",
+            linewidth=2,
+            label=label,
+            color=COLOURS[number % 7],
+        )
+        words.append(f"{label} has mean {flat.mean():.2f} and standard deviation {flat.std():.2f}")
+    axes.set(xlabel=x_label, ylabel="density", title=title)
+    if len(values) > 1:
+        axes.legend(frameon=False)
+    return figure, f"Histogram of {x_label}: {'; '.join(words)}."
+
+
+def picture_row(pictures: dict, *, side: int = 128, columns: int | None = None):
+    """Pictures, tensors ``(3, H, W)`` in [−1, 1] or PIL, in a row with a caption each. Returns ``(sheet, alt)``."""
+    from PIL import Image
+
+    from s2i_teach.gallery import contact_sheet
+
+    groups = []
+    for label, picture in pictures.items():
+        image = to_picture(picture) if isinstance(picture, torch.Tensor) else picture
+        if max(image.size) < side:
+            factor = side // max(image.size)
+            image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+        groups.append(([image], label))
+    alt = f"{len(groups)} pictures in a row: {', '.join(pictures)}."
+    return contact_sheet(groups, columns or len(groups), side), alt
