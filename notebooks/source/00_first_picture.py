@@ -131,7 +131,10 @@ for seed in [0, 1, 2]:
     )
     row.append(([result.image], f"seed {seed}"))
 sheet = s2i.contact_sheet(row, columns=3, side=150)
-s2i.show(sheet, alt="One butterfly sketch translated with three seeds: three different butterflies.")
+s2i.show(
+    sheet,
+    alt="One butterfly sketch translated with three seeds: three different butterflies.",
+)
 
 # %% [markdown]
 # **Now with sliders.** Drag them, and let go.
@@ -224,7 +227,16 @@ print(record.settings)
 # From that file alone the command line makes the same picture again:
 
 # %%
-again = [sys.executable, "-m", "s2i_teach.cli", "translate", "--like", str(path), "--out", "again.png"]
+again = [
+    sys.executable,
+    "-m",
+    "s2i_teach.cli",
+    "translate",
+    "--like",
+    str(path),
+    "--out",
+    "again.png",
+]
 print(subprocess.run(again, capture_output=True, text=True).stdout)
 print("the same to the byte:", Path("again.png").read_bytes() == path.read_bytes())
 

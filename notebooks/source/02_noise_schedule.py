@@ -51,9 +51,12 @@ x0.shape
 #
 # **Predict first:** what should the variance be after one step, if $x_{t-1}$ has variance 1? And after 200 steps?
 
+
 # %%
 def one_step_with_a_bug(x_prev, eps, betas, t):
-    beta = per_picture(betas, t, x_prev)  # β of each picture's own step, shaped for multiplying
+    beta = per_picture(
+        betas, t, x_prev
+    )  # β of each picture's own step, shaped for multiplying
     return (1 - beta).sqrt() * x_prev + beta * eps
 
 
@@ -72,18 +75,25 @@ def variances(step, betas, points=20_000):
 betas = torch.linspace(0.001, 0.04, 200)
 found = variances(one_step_with_a_bug, betas)
 figure, alt = curves(
-    range(1, 201), {"variance": found}, x_label="steps", y_label="variance of x", title="With the bug"
+    range(1, 201),
+    {"variance": found},
+    x_label="steps",
+    y_label="variance of x",
+    title="With the bug",
 )
+figure.axes[0].set_ylim(0, 1.2)
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
 # The variance should stay 1: a step takes the share $\beta$ of it away from the picture and gives it to the noise. Here
 # nearly everything dies out. Write the step as it should be.
 
+
 # %% tags=["exercise-add_noise_one_step"]
 def add_noise_one_step(x_prev, eps, betas, t):
     """One step: x_prev and eps are (B, ...), betas is (T,), t is (B,), the step of each picture."""
     ...
+
 
 # %%
 lesson.add_noise_one_step.check(add_noise_one_step)
@@ -92,7 +102,11 @@ add_noise_one_step = lesson.add_noise_one_step.use(add_noise_one_step)
 # %%
 found = variances(add_noise_one_step, betas)
 figure, alt = curves(
-    range(1, 201), {"variance": found}, x_label="steps", y_label="variance of x", title="As it should be"
+    range(1, 201),
+    {"variance": found},
+    x_label="steps",
+    y_label="variance of x",
+    title="As it should be",
 )
 figure.axes[0].set_ylim(0, 1.2)
 s2i.show(figure, alt=alt)
@@ -112,10 +126,12 @@ s2i.show(figure, alt=alt)
 # The thesis's parameter `diffusion_steps = 1000` is this $T$. It belongs to the training: nothing that you set when you
 # make a picture changes it.
 
+
 # %% tags=["exercise-scaled_linear_betas"]
 def scaled_linear_betas(num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012):
     """The β of Stable Diffusion's schedule, a tensor (T,)."""
     ...
+
 
 # %%
 lesson.scaled_linear_betas.check(scaled_linear_betas)
@@ -125,10 +141,12 @@ scaled_linear_betas = lesson.scaled_linear_betas.use(scaled_linear_betas)
 # What is left of the picture after one step is the share $\alpha_t = 1 - \beta_t$ of its variance, and after $t$ steps the
 # product of all of them, $\bar\alpha_t = \alpha_1 \alpha_2 \cdots \alpha_t$ ("alpha bar").
 
+
 # %% tags=["exercise-alphas_cumprod"]
 def alphas_cumprod(betas):
     """ᾱ at every step: (T,) → (T,)."""
     ...
+
 
 # %%
 lesson.alphas_cumprod.check(alphas_cumprod)
@@ -139,7 +157,11 @@ alphas_cumprod = lesson.alphas_cumprod.use(alphas_cumprod)
 # last step?
 
 # %%
-schedules = {"linear": linear_betas(), "scaled linear": scaled_linear_betas(), "cosine": cosine_betas()}
+schedules = {
+    "linear": linear_betas(),
+    "scaled linear": scaled_linear_betas(),
+    "cosine": cosine_betas(),
+}
 figure, alt = curves(
     range(1000),
     {name: alphas_cumprod(betas) for name, betas in schedules.items()},
@@ -166,10 +188,12 @@ for name, betas in schedules.items():
 #
 # Nothing else in this course is used as often: every training step of every diffusion model begins with this line.
 
+
 # %% tags=["exercise-add_noise"]
 def add_noise(x0, eps, alpha_bar, t):
     """x_t in one leap: x0 and eps are (B, ...), alpha_bar is (T,), t is (B,)."""
     ...
+
 
 # %%
 lesson.add_noise.check(add_noise)
@@ -191,6 +215,7 @@ s2i.show(sheet, alt=f"An owl under more and more noise. {alt}")
 #
 # **Predict first:** would the buggy step of section 1 pass this test?
 
+
 # %%
 def end_of_chain(step, betas, start=2.0, points=20_000):
     """Mean and variance after all the steps."""
@@ -205,7 +230,10 @@ def end_of_chain(step, betas, start=2.0, points=20_000):
 betas = torch.linspace(0.001, 0.02, 200)
 last = alphas_cumprod(betas)[-1]
 print(f"closed form:  mean {2 * last.sqrt():.3f}, variance {1 - last:.3f}")
-for name, step in {"your step": add_noise_one_step, "with the bug": one_step_with_a_bug}.items():
+for name, step in {
+    "your step": add_noise_one_step,
+    "with the bug": one_step_with_a_bug,
+}.items():
     mean, variance = end_of_chain(step, betas)
     print(f"{name + ':':13} mean {mean:.3f}, variance {variance:.3f}")
 
@@ -217,10 +245,12 @@ for name, step in {"your step": add_noise_one_step, "with the bug": one_step_wit
 # The signal-to-noise ratio (SNR) tells how deep the picture is buried, in one number: the picture's variance over the
 # noise's.
 
+
 # %% tags=["exercise-signal_to_noise_ratio"]
 def signal_to_noise_ratio(alpha_bar):
     """SNR from ᾱ, of any shape."""
     ...
+
 
 # %%
 lesson.signal_to_noise_ratio.check(signal_to_noise_ratio)
@@ -237,9 +267,13 @@ def look(t):
     x_t = add_noise(x0, eps, alpha_bar, torch.tensor([t]))
     snr = signal_to_noise_ratio(alpha_bar)[t].item()
     print(f"t = {t}: √ᾱ = {alpha_bar[t].sqrt():.3f}, SNR = {snr:.3g}")
-    sheet, alt = picture_row({"x0": x0[0], f"x at t = {t}": x_t[0], "the noise in it": eps[0] / 3})
+    sheet, alt = picture_row(
+        {"x0": x0[0], f"x at t = {t}": x_t[0], "the noise in it": eps[0] / 3}
+    )
     s2i.show(sheet, alt=alt)
-    figure, alt = histogram({"x0": x0, "x_t": x_t, "noise": eps}, x_label="value of a pixel")
+    figure, alt = histogram(
+        {"x0": x0, "x_t": x_t, "noise": eps}, x_label="value of a pixel"
+    )
     s2i.show(figure, alt=alt)
 
 

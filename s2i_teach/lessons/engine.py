@@ -86,7 +86,7 @@ class Exercise:
         if not callable(answer):
             return Outcome("incorrect", f"give the function itself, {self.name}, without calling it.")
         if is_stub(answer):
-            return Outcome("not attempted", f"write the body of {self.name}; {self.name}.hint() helps.")
+            return self._not_attempted()
         try:
             inspect.signature(answer).bind(*self._some_arguments())
         except TypeError:
@@ -100,13 +100,17 @@ class Exercise:
                     "raised", f"it ran for more than {self.seconds:g} s and was stopped: is there an endless loop?"
                 )
             if isinstance(ran.error, NotImplementedError):
-                return Outcome("not attempted", f"write the body of {self.name}; {self.name}.hint() helps.")
+                return self._not_attempted()
             with sandbox.kept_random_state():
                 expected = self.reference(*arguments)
             words = None if ran.error else difference(ran.value, expected, self.tolerance)
             if ran.error or words:
                 return self._explain(answer, arguments, ran, words)
         return Outcome("passed", self.praise)
+
+    def _not_attempted(self) -> Outcome:
+        lesson = f"s2i.lesson({self.progress.lesson})." if self.progress else ""
+        return Outcome("not attempted", f"write the body of {self.name}; {lesson}{self.name}.hint() helps.")
 
     def _explain(self, answer, arguments, ran, words) -> Outcome:
         """The message of the typical mistake that does the same, else what is seen."""
