@@ -144,6 +144,17 @@ def test_the_identity_pose_changes_nothing():
     assert (still - x).abs().max() < 1e-4
 
 
+def test_unmoved_pictures_are_at_most_flipped():
+    x = square().repeat(8, 1, 1, 1)
+    x[:, :, 20:40, 16:24] = -1
+    still, _ = augment(x.clone(), ["line"] * 8, torch.Generator().manual_seed(0), colour=0, move=False)
+    # Lines are thickened in half of the pictures, so the middle of the square is compared.
+    inside = still[:, :, 24:36, 20:44]
+    plain, flipped = x[0, :, 24:36, 20:44], x[0].flip(2)[:, 24:36, 20:44]
+    close = [min((one - plain).abs().mean(), (one - flipped).abs().mean()) for one in inside]
+    assert max(close) < 0.2 and len({bool((one - plain).abs().mean() < 0.2) for one in inside}) == 2
+
+
 def test_colours_are_turned_and_named():
     rng = random.Random(0)
     turned, names = recolour(square().repeat(30, 1, 1, 1), rng)

@@ -24,6 +24,7 @@ def add_train_parsers(parts) -> None:
     unet.add_argument(
         "--poses", type=int, default=24, help="random poses of each picture that are encoded (default: 24)"
     )
+    unet.add_argument("--still", type=float, default=0.0, help="share of these that are not moved (default: 0)")
     unet.add_argument("--start-from", metavar="FOLDER", help="a U-Net to go on from, for instance data/mini/unet")
     unet.set_defaults(run=_unet)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
@@ -130,6 +131,7 @@ def _unet(args) -> None:
         vae,
         core_only=not args.all_things,
         poses=args.poses,
+        still=args.still,
         start_from=args.start_from,
         **_options(args),
     )

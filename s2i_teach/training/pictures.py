@@ -136,13 +136,14 @@ def thicken_lines(x: torch.Tensor, radius: int) -> torch.Tensor:
 
 
 def augment(
-    x: torch.Tensor, styles: list[str], generator: torch.Generator, colour: float = 0.25
+    x: torch.Tensor, styles: list[str], generator: torch.Generator, colour: float = 0.25, move: bool = True
 ) -> tuple[torch.Tensor, list[str | None]]:
     """A training batch ``(B, 3, H, W)`` in random poses; a share ``colour`` recoloured, half of the line art thickened.
 
-    Returns the pictures and, for each, the colour word it was turned to, or None.
+    Without ``move`` the pictures stay where they are, at most flipped. Returns the pictures and, for each, the colour
+    word it was turned to, or None.
     """
-    x = random_pose(x, generator)
+    x = random_pose(x, generator) if move else random_pose(x, generator, (1, 1), 0, 0, 0, 0)
     names: list[str | None] = [None] * len(x)
     chosen = [i for i in range(len(x)) if styles[i] != "line" and torch.rand((), generator=generator) < colour]
     if chosen:

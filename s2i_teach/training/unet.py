@@ -70,19 +70,25 @@ class Latents:
 
 
 @torch.no_grad()
-def encode_poses(vae, pairs: Pairs, poses: int, accelerator, seed: int = 0, batch: int = 32) -> Latents:
-    """Encode every picture in ``poses`` random poses: the VAE is frozen, so its work is done once."""
+def encode_poses(
+    vae, pairs: Pairs, poses: int, accelerator, seed: int = 0, batch: int = 32, still: float = 0.0
+) -> Latents:
+    """Encode every picture in ``poses`` random poses: the VAE is frozen, so its work is done once.
+
+    A share ``still`` of the poses leaves the picture where it is, at most flipped: shapes are learned sooner from them.
+    """
     generator = torch.Generator().manual_seed(seed)
     values, rows, colours = [], [], []
-    everything = torch.arange(len(pairs)).repeat(poses)
-    for index in tqdm(everything.split(batch), desc="encode", mininterval=10):
-        styles = [pairs.rows[i]["style"] for i in index]
-        x, names = augment(pairs.batch(index, accelerator.device), styles, generator)
-        with accelerator.autocast():
-            z = vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist.mode()
-        values.append((z.float() * vae.config.scaling_factor).half().cpu())
-        rows += index.tolist()
-        colours += names
+    for pose in tqdm(range(poses), desc="encode", mininterval=10):
+        for index in torch.arange(len(pairs)).split(batch):
+            styles = [pairs.rows[i]["style"] for i in index]
+            move = pose >= round(still * poses)
+            x, names = augment(pairs.batch(index, accelerator.device), styles, generator, move=move)
+            with accelerator.autocast():
+                z = vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist.mode()
+            values.append((z.float() * vae.config.scaling_factor).half().cpu())
+            rows += index.tolist()
+            colours += names
     return Latents(torch.cat(values), rows, colours)
 
 
@@ -125,6 +131,7 @@ def train_unet(
     batch_size: int = 16,
     lr: float = 8e-4,
     poses: int = 24,
+    still: float = 0.0,
     empty_captions: float = 0.1,
     core_only: bool = True,
     config: dict | None = None,
@@ -140,7 +147,7 @@ def train_unet(
 
     ε-prediction on Stable Diffusion's schedule, min-SNR weights, a share of empty captions for guidance. With
     ``core_only`` the things are those that people like to draw; else all of the train split. ``samples`` draws a sheet
-    of pictures every ``sample_every`` seconds.
+    of pictures every ``sample_every`` seconds. ``still`` is the share of unmoved pictures, see :func:`encode_poses`.
     """
     from diffusers import DDPMScheduler, UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
@@ -158,7 +165,7 @@ def train_unet(
     if resume and cache.is_file():
         latents = Latents.load(cache)
     else:
-        latents = encode_poses(vae, pairs, poses, accelerator, seed)
+        latents = encode_poses(vae, pairs, poses, accelerator, seed, still=still)
         latents.save(cache)
     values = latents.values.to(device)
 
