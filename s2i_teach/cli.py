@@ -185,9 +185,10 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show √ᾱ shows a question mark
     try:
-        args, rest = build_parser().parse_known_args(argv)
+        parser = build_parser()
+        args, rest = parser.parse_known_args(argv)
         if rest and args.command != "lab":
-            build_parser().error(f"unrecognized arguments: {' '.join(rest)}")
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
         args.rest = rest
         args.run(args)
         return 0

@@ -210,14 +210,10 @@ def make_accelerator(device: str | None = None):
     """
     from accelerate import Accelerator
 
+    from s2i_teach.models.devices import cpu_is_fast_in_bf16
+
     cpu = device == "cpu" or not torch.cuda.is_available()
-    if cpu:
-        fast = (
-            getattr(torch.cpu, "_is_amx_tile_supported", bool)()
-            or getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-        )
-    else:
-        fast = torch.cuda.get_device_capability()[0] >= 8
+    fast = cpu_is_fast_in_bf16() if cpu else torch.cuda.get_device_capability()[0] >= 8
     return Accelerator(mixed_precision="bf16" if fast else "no", cpu=cpu)
 
 
