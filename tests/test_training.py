@@ -1,6 +1,8 @@
 """The trainings: exact resumption, the fast norm, poses and colours, and each part learning from tiny data."""
 
 import random
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -49,6 +51,58 @@ def test_resuming_with_another_seed_is_refused(tmp_path):
     train(tmp_path, steps=3)
     with pytest.raises(ValueError, match="seed 0, not 5"):
         train(tmp_path, steps=6, seed=5, resume=True)
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+import torch
+from torch import nn
+from s2i_teach.training.loop import Budget, Trainer, make_accelerator
+
+torch.set_num_threads(1)
+folder, stop_at, resume = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "resume"
+torch.manual_seed(0)
+model, seen = nn.Linear(3, 1), []
+accelerator = make_accelerator("cpu")
+assert accelerator.num_processes == 2
+
+
+def step_fn(step, generator):
+    if step == stop_at:
+        sys.exit(3)
+    x = torch.randn(16, 3, generator=generator)
+    seen.append(x)
+    return {"loss": (model(x) - x.sum(1, keepdim=True)).square().mean()}
+
+
+trainer = Trainer(folder, model, step_fn, Budget(steps=14), accelerator=accelerator, lr=1e-2, checkpoint_every=0,
+                  average_every=4, resume=resume)
+weights = trainer.run().state_dict()
+torch.save((weights, trainer.model.state_dict(), torch.cat(seen)), folder / f"end-{accelerator.process_index}.pt")
+"""
+
+
+def test_two_processes_train_one_model_and_resume_to_the_same_weights(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(TWO_PROCESSES)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+
+    def run(folder, *arguments):
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run([*launch, str(folder), *arguments], capture_output=True, text=True, timeout=240)
+        return done.returncode, done.stderr
+
+    code, errors = run(tmp_path / "whole", "-1", "fresh")
+    assert code == 0, errors
+    (first, _, one), (second, _, other) = (torch.load(tmp_path / "whole" / f"end-{rank}.pt") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first), "both hold the same weights in the end"
+    assert not torch.equal(one, other), "each saw pictures of its own"
+    assert run(tmp_path / "killed", "10", "fresh")[0] != 0
+    code, errors = run(tmp_path / "killed", "-1", "resume")
+    assert code == 0, errors
+    resumed = torch.load(tmp_path / "killed" / "end-0.pt")[0]
+    assert all(torch.equal(first[name], resumed[name]) for name in first)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):

@@ -1,5 +1,6 @@
 """``s2i train …``: the commands that made the miniature, in the order they ran."""
 
+import os
 from pathlib import Path
 
 from s2i_teach.errors import InputError
@@ -73,6 +74,8 @@ def _options(args) -> dict:
         raise InputError(f"{start} holds no saved model (no config.json): give the folder that does.")
     if args.device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no GPU that this torch can use: leave --device out.")
+    if os.environ.get("WORLD_SIZE", "1") != "1" and args.run is not _unet:
+        raise InputError("Only the U-Net is trained by several processes: run this part without torchrun.")
     if args.threads:
         torch.set_num_threads(args.threads)
     names = ("minutes", "steps", "batch_size", "lr", "seed", "device")

@@ -1,13 +1,14 @@
 """Trains the miniature's U-Net on latents of the frozen VAE, steered by the frozen text tower."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
+from s2i_teach.theory.prediction import v_from_x0_and_eps
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator, save_atomically, save_grid
 from s2i_teach.training.pictures import Pairs, augment, load_pairs
 from s2i_teach.training.text import WIDTH, tokenize
@@ -36,9 +37,9 @@ SCHEDULE = dict(
     steps_offset=1,
     # Written out although it is DDIM's default: a default is forgotten when another scheduler is made from this one.
     timestep_spacing="leading",
-    prediction_type="epsilon",
+    prediction_type="v_prediction",
 )
-"""Stable Diffusion 1's noise schedule."""
+"""Stable Diffusion 1's noise schedule. The U-Net predicts v, as Stable Diffusion 2's does: see ``loss_weight``."""
 
 
 def build_unet(**changes):
@@ -48,21 +49,30 @@ def build_unet(**changes):
     return UNet2DConditionModel(**{**CONFIG, **changes})
 
 
-def min_snr_weight(snr: torch.Tensor, gamma: float = 5.0) -> torch.Tensor:
-    """Loss weight min(SNR, γ) / SNR for ε-prediction (Hang et al. 2023, equation 5)."""
-    return snr.clamp(max=gamma) / snr
+def loss_weight(snr: torch.Tensor, gamma: float = 5.0) -> torch.Tensor:
+    """Weight of the mean squared error of v: 1 up to SNR = γ, then falling so that the error of x̂_0 counts no more.
+
+    ‖v − v̂‖² = (1 + SNR) · ‖x_0 − x̂_0‖², so the error of x̂_0 has the weight min(1 + SNR, 1 + γ): Hang et al.'s (2023)
+    cap on the nearly clean pictures, and never below 1 on the nearly empty ones. There, where the words alone decide what
+    will be drawn, the loss of ε has the weight SNR, down to 0.005: a U-Net that predicted ε learned no shapes from words.
+    """
+    return ((1 + gamma) / (1 + snr)).clamp(max=1.0)
 
 
 @dataclass
 class Latents:
-    """Scaled latents ``(N, 4, 16, 16)`` of augmented pictures, with the picture's row and colour word of each."""
+    """Scaled latents ``(N, 4, 16, 16)`` of augmented pictures, with the picture's row and colour word of each.
+
+    ``made`` says how they were made, so that a resumed training knows whether they are the ones it asks for.
+    """
 
     values: torch.Tensor
     rows: list[int]
     colours: list[str | None]
+    made: dict = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        save_atomically({"values": self.values, "rows": self.rows, "colours": self.colours}, path)
+        save_atomically(vars(self), path)
 
     @classmethod
     def load(cls, path: Path) -> "Latents":
@@ -89,7 +99,24 @@ def encode_poses(
             values.append((z.float() * vae.config.scaling_factor).half().cpu())
             rows += index.tolist()
             colours += names
-    return Latents(torch.cat(values), rows, colours)
+    made = {"poses": poses, "still": still, "seed": seed, "pictures": len(pairs)}
+    return Latents(torch.cat(values), rows, colours, made)
+
+
+def cached_latents(cache: Path, vae, pairs: Pairs, poses: int, accelerator, seed: int, still: float) -> Latents:
+    """The latents in ``cache`` if they are the ones asked for; else they are made and kept there, by one process.
+
+    The others wait meanwhile, so that one takes their threads too.
+    """
+    if accelerator.is_main_process:
+        made = {"poses": poses, "still": still, "seed": seed, "pictures": len(pairs)}
+        if not cache.is_file() or Latents.load(cache).made != made:
+            threads = torch.get_num_threads()
+            torch.set_num_threads(threads * accelerator.num_processes)
+            encode_poses(vae, pairs, poses, accelerator, seed, still=still).save(cache)
+            torch.set_num_threads(threads)
+    accelerator.wait_for_everyone()
+    return Latents.load(cache)
 
 
 def assemble(vae, text_encoder, tokenizer, unet):
@@ -139,15 +166,16 @@ def train_unet(
     seed: int = 0,
     resume: bool = False,
     samples: bool = True,
-    sample_every: float = 600,
+    sample_every: float = 1200,
     pairs: Pairs | None = None,
     device: str | None = None,
 ):
     """Train the U-Net; writes ``out/unet`` (diffusers' format, fp32, averaged weights). Returns it.
 
-    ε-prediction on Stable Diffusion's schedule, min-SNR weights, a share of empty captions for guidance. With
-    ``core_only`` the things are those that people like to draw; else all of the train split. ``samples`` draws a sheet
-    of pictures every ``sample_every`` seconds. ``still`` is the share of unmoved pictures, see :func:`encode_poses`.
+    v-prediction on Stable Diffusion's schedule, weights of :func:`loss_weight`, a share of empty captions for guidance.
+    With ``core_only`` the things are those that people like to draw; else all of the train split. ``samples`` draws a
+    sheet of pictures every ``sample_every`` seconds. ``still`` is the share of unmoved pictures, see
+    :func:`encode_poses`; a resumed training may be given another one.
     """
     from diffusers import DDPMScheduler, UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
@@ -161,12 +189,7 @@ def train_unet(
     vae.to(device, memory_format=torch.channels_last)
     pairs = pairs or load_pairs("train").select(lambda row: row["core"] or not core_only)
 
-    cache = out / "latents.pt"
-    if resume and cache.is_file():
-        latents = Latents.load(cache)
-    else:
-        latents = encode_poses(vae, pairs, poses, accelerator, seed, still=still)
-        latents.save(cache)
+    latents = cached_latents(out / "latents.pt", vae, pairs, poses, accelerator, seed, still)
     values = latents.values.to(device)
 
     torch.manual_seed(seed)
@@ -202,8 +225,8 @@ def train_unet(
         text = embed(captions)
         with accelerator.autocast():
             predicted = unet(x_t, t, text).sample.float()
-        error = F.mse_loss(predicted, eps, reduction="none").flatten(1).mean(1)
-        return {"loss": (min_snr_weight(snr[t]) * error).mean(), "mse": error.mean().detach()}
+        error = F.mse_loss(predicted, v_from_x0_and_eps(x0, eps, root), reduction="none").flatten(1).mean(1)
+        return {"loss": (loss_weight(snr[t]) * error).mean(), "mse": error.mean().detach()}
 
     def sample_fn(model, step):
         pipe = assemble(vae, text_encoder, tokenizer, model)
@@ -226,7 +249,8 @@ def train_unet(
     )
     unet = trainer.run().eval()
     unet.set_default_attn_processor()
-    unet.save_pretrained(out / "unet")
+    if accelerator.is_main_process:
+        unet.save_pretrained(out / "unet")
     return unet
 
 
