@@ -19,10 +19,11 @@ from s2i_teach.images import to_picture, to_tensor
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.paths import data_dir
+from s2i_teach.theory.measure import psnr
 from s2i_teach.training.judge import judge_ranks
 from s2i_teach.training.pictures import load_pairs, random_pose
 from s2i_teach.training.text import clip_pixels
-from s2i_teach.training.vae import psnr, reconstruct
+from s2i_teach.training.vae import reconstruct
 from s2i_teach.training.vocabulary import STYLES, caption
 from s2i_teach.translation.prepare import outline_mask, prepare_sketch
 

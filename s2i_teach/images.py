@@ -268,8 +268,7 @@ def fit_to(picture: Image.Image, size: tuple[int, int], fit: str = "pad") -> Ima
 
 def to_tensor(picture: Image.Image) -> torch.Tensor:
     """An RGB picture as ``(3, H, W)`` float32 in [−1, 1]: 0 becomes −1, 255 becomes 1."""
-    pixels = np.asarray(picture.convert("RGB"), dtype=np.float32)
-    return torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
+    return pixels_to_tensor(torch.from_numpy(np.array(picture.convert("RGB"))))
 
 
 def to_picture(tensor: torch.Tensor) -> Image.Image:
@@ -290,5 +289,20 @@ def to_picture(tensor: torch.Tensor) -> Image.Image:
     tensor = tensor.detach().float().cpu()
     if not torch.isfinite(tensor).all():
         raise InputError("The tensor holds values that are not finite: nothing can be shown.")
-    pixels = ((tensor.clamp(-1, 1) + 1) * 127.5).round().byte().expand(3, -1, -1)
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+    return Image.fromarray(tensor_to_pixels(tensor.expand(3, -1, -1)).numpy())
+
+
+def pixels_to_tensor(pixels: torch.Tensor) -> torch.Tensor:
+    """A picture's bytes ``(H, W, C)``, uint8 from 0 to 255, as ``(C, H, W)`` float32 from −1 to 1.
+
+    Equals diffusers' ``VaeImageProcessor.preprocess``.
+    """
+    return (pixels.float() / 127.5 - 1).permute(2, 0, 1).contiguous()
+
+
+def tensor_to_pixels(x: torch.Tensor) -> torch.Tensor:
+    """The way back: ``(C, H, W)`` floats to bytes ``(H, W, C)``; what lies outside [−1, 1] is clipped, the rest rounded.
+
+    Equals diffusers' ``VaeImageProcessor.postprocess`` followed by ``numpy_to_pil``.
+    """
+    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0)

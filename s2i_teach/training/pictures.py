@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from s2i_teach.errors import InputError
 from s2i_teach.paths import data_dir
 from s2i_teach.training.vocabulary import HUES
 
@@ -33,10 +34,20 @@ class Pairs:
         return self.pixels[index].to(device).float().div_(127.5).sub_(1)
 
 
-def load_pairs(split: str = "train", folder: str | Path | None = None) -> Pairs:
-    """The pictures of ``data/pairs/<split>`` (``"train"`` or ``"test"``, the held-out things)."""
+def load_pairs(split: str = "train", folder: str | Path | None = None, keep=None) -> Pairs:
+    """The pictures of ``data/pairs/<split>`` (``"train"`` or ``"test"``, the held-out things).
+
+    With ``keep`` only those whose row of metadata satisfies ``keep(row)``; the others are not read. A row says what is
+    to be seen: ``row["thing"]``, ``row["style"]``, ``row["tags"]``, ``row["text"]``.
+
+    Raises:
+        InputError: nothing satisfies ``keep``.
+    """
     folder = Path(folder or data_dir() / "pairs") / split
     rows = [json.loads(line) for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if keep is None or keep(row)]
+    if not rows:
+        raise InputError(f"No picture of {folder} is kept: look at the things and styles in its metadata.jsonl.")
     pictures = []
     for row in rows:
         with Image.open(folder / row["file_name"]) as picture:

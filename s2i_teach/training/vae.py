@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from s2i_teach.theory.measure import psnr
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator, save_grid
 from s2i_teach.training.norms import fast_group_norm
 from s2i_teach.training.pictures import Pairs, augment, load_pairs
@@ -42,12 +43,6 @@ def edges(x: torch.Tensor) -> torch.Tensor:
 def chroma(x: torch.Tensor) -> torch.Tensor:
     """What is left of each pixel without its brightness; a VAE left to itself learns grey pictures first, and long."""
     return x - x.mean(1, keepdim=True)
-
-
-def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Peak signal-to-noise ratio in dB of pictures in [−1, 1], one value a picture: 10·log10(4 / MSE)."""
-    mse = (a.clamp(-1, 1) - b.clamp(-1, 1)).pow(2).flatten(1).mean(1)
-    return 10 * torch.log10(4 / mse.clamp(min=1e-10))
 
 
 @torch.no_grad()

@@ -76,6 +76,48 @@ def histogram(values: dict, *, x_label: str, title: str = "", bins: int = 60, sp
     return figure, f"Histogram of {x_label}: {'; '.join(words)}."
 
 
+def scatter(
+    groups: dict, *, title: str = "", arrows: tuple | None = None, span: float = 2.5, size: float = 3.6, rows: int = 1
+):
+    """Points of the plane, ``(N, 2)`` a group. Returns ``(figure, alt)``.
+
+    Args:
+        groups: label → points; a dict of such dicts makes one panel for each, in ``rows`` rows.
+        arrows: from and to, each ``(N, 2)``, drawn below the points (one panel only).
+        span: both axes go from −span to span.
+    """
+    import matplotlib.pyplot as plt
+
+    panels = groups if isinstance(next(iter(groups.values())), dict) else {title: groups}
+    columns = -(-len(panels) // rows)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size * columns, (size + 0.3) * rows), layout="constrained", squeeze=False
+    )
+    words = []
+    for place, (name, panel) in zip(axes.flat, panels.items(), strict=False):
+        if arrows is not None:
+            start, step = torch.as_tensor(arrows[0]), torch.as_tensor(arrows[1]) - torch.as_tensor(arrows[0])
+            place.quiver(
+                *start.T.tolist(), *step.T.tolist(), angles="xy", scale_units="xy", scale=1, width=0.004, color="#999999"
+            )
+        for number, (label, points) in enumerate(panel.items()):
+            xy = torch.as_tensor(points).float()
+            marker = "os^Dv"[number % 5]
+            place.scatter(*xy.T.tolist(), s=14, marker=marker, label=label, color=COLOURS[number % 7], alpha=0.8)
+            mean, spread = xy.mean(0), xy.std(0).norm().item()
+            words.append(
+                f"{name + ', ' if name else ''}{label}: {len(xy)} points around ({mean[0]:.2f}, {mean[1]:.2f}), "
+                f"spread {spread:.2f}"
+            )
+        place.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", title=name)
+        place.spines[["top", "right"]].set_visible(False)
+        place.tick_params(labelsize=8)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    return figure, f"{title or 'Points of the plane'}. {'; '.join(words)}."
+
+
 def picture_row(pictures: dict, *, side: int = 128, columns: int | None = None):
     """Pictures, tensors ``(3, H, W)`` in [−1, 1] or PIL, in a row with a caption each. Returns ``(sheet, alt)``."""
     from PIL import Image
