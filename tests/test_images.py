@@ -242,3 +242,16 @@ def test_tensors_and_back():
     assert np.array_equal(np.asarray(to_picture(tensor[None])), np.asarray(picture))
     with pytest.raises(InputError, match="not finite"):
         to_picture(tensor * float("nan"))
+
+
+def test_tensors_and_bytes_are_diffusers_own():
+    from diffusers.image_processor import VaeImageProcessor
+
+    processor = VaeImageProcessor(do_resize=False)
+    picture = Image.fromarray(np.arange(256 * 3, dtype=np.uint8).reshape(16, 16, 3))
+    x = to_tensor(picture)
+    assert (x - processor.preprocess(picture)[0]).abs().max() < 1e-6
+    assert x.min() == -1 and x.max() == 1 and to_picture(x).tobytes() == picture.tobytes()
+    wild = torch.linspace(-1.3, 1.3, 3 * 16 * 16).view(3, 16, 16)
+    theirs = processor.postprocess(wild[None], output_type="pil")[0]
+    assert np.abs(np.asarray(to_picture(wild)).astype(int) - np.asarray(theirs).astype(int)).max() <= 1

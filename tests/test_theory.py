@@ -5,6 +5,10 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from s2i_teach.theory import forward, ideal, prediction, schedule
+from s2i_teach.theory.measure import max_difference, psnr
+from s2i_teach.theory.noise import noise_for
+from s2i_teach.theory.training import denoising_loss, loss_by_timestep, train
+from s2i_teach.theory.unet import hourglass
 
 SCHEDULES = {
     "linear": schedule.linear_betas,
@@ -253,3 +257,92 @@ def test_a_step_tells_what_it_did(kind):
     x0, eps = prediction.to_x0_and_eps(step.target, kind, step.x_t, a)
     assert worst(x0, step.x0) < 1e-3
     assert step.loss == pytest.approx((step.prediction - step.target).square().mean().item(), rel=1e-5)
+
+
+# Noise, measures, the loss
+
+
+def test_noise_is_the_same_alone_and_in_a_batch_and_equals_diffusers():
+    from diffusers.utils.torch_utils import randn_tensor
+
+    seeds = [3, 0, 2**40, 3]
+    before = torch.random.get_rng_state()
+    noise = noise_for(seeds, (2, 5))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    assert torch.equal(noise, randn_tensor((4, 2, 5), generator=generators))
+    assert torch.equal(noise[0], noise[3]) and not torch.equal(noise[0], noise[1])
+    assert all(torch.equal(noise_for([seed], (2, 5))[0], one) for seed, one in zip(seeds, noise, strict=True))
+
+
+def test_psnr_equals_scikit_image_s():
+    from skimage.metrics import peak_signal_noise_ratio
+
+    torch.manual_seed(0)
+    a = torch.rand(3, 3, 8, 9) * 2 - 1
+    b = (a + 0.2 * torch.randn_like(a)).clamp(-1, 1)
+    for ours, one, other in zip(psnr(a, b), a, b, strict=True):
+        theirs = peak_signal_noise_ratio(one.numpy().astype("float64"), other.numpy().astype("float64"), data_range=2)
+        assert ours.item() == pytest.approx(theirs, abs=1e-4)
+    assert psnr(a, a).min() > 100 and torch.equal(psnr(a, b + 5), psnr(a, torch.ones_like(b)))
+
+
+def test_max_difference_sees_what_a_signed_sum_does_not():
+    betas = schedule.linear_betas()
+    assert abs((betas - betas.flip(0)).sum()) < 1e-6
+    assert max_difference(betas, betas.flip(0)) == pytest.approx(0.02 - 1e-4, abs=1e-7)
+    assert max_difference(betas, betas) == 0
+
+
+def test_the_loss_is_that_of_diffusers_noise():
+    torch.manual_seed(0)
+    scheduler = diffusers_scheduler("linear")
+    x0, eps, t = torch.randn(4, 3, 4, 4), torch.randn(4, 3, 4, 4), torch.tensor([0, 10, 500, 999])
+
+    def model(x, t):
+        return 0.3 * x + t.view(-1, 1, 1, 1) / 1000
+
+    expected = (model(scheduler.add_noise(x0, eps, t), t) - eps).square().mean().item()
+    assert denoising_loss(model, x0, eps, scheduler.alphas_cumprod, t).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_loss_by_timestep_of_the_perfect_denoiser_is_the_least():
+    torch.manual_seed(0)
+    data, alpha_bar = torch.randn(6, 2), schedule.alphas_cumprod(schedule.scaled_linear_betas())
+    times = [10, 400, 800]
+    perfect = loss_by_timestep(lambda x, t: ideal.ideal_eps(x, data, alpha_bar[t[0]].item()), data, alpha_bar, times)
+    lazy = loss_by_timestep(lambda x, t: torch.zeros_like(x), data, alpha_bar, times)
+    assert all(0 <= best < other for best, other in zip(perfect, lazy, strict=True))
+    assert len(set(lazy)) == 1, "the same noise at every timestep"
+
+
+def test_what_goes_down_comes_up_at_its_own_level():
+    """With levels that do nothing, and that keep only what was handed over, the input comes through unharmed."""
+    x = torch.randn(2, 3, 16, 8, generator=torch.Generator().manual_seed(0))
+    sizes = []
+
+    def up(h):
+        sizes.append(tuple(h.shape))
+        return h[:, 3:]
+
+    assert torch.equal(hourglass(x, [lambda h: h] * 3, lambda h: h, [up] * 3), x)
+    assert sizes == [(2, 6, 4, 2), (2, 6, 8, 4), (2, 6, 16, 8)]
+    flat = hourglass(x, [lambda h: h] * 3, lambda h: h, [lambda h: h] * 3, skips=False)
+    assert worst(flat[:, :, ::4, ::4], torch.nn.functional.avg_pool2d(x, 4)) < 1e-6
+
+
+def test_the_learning_rate_of_the_teaching_loop_rises_and_falls():
+    class Watched(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, x, t):
+            return x * self.weight
+
+    alpha_bar = schedule.alphas_cumprod(schedule.linear_betas())
+    model, moved, last = Watched(), [], 1.0
+    for _ in train(model, torch.randn(64, 2), alpha_bar, steps=60, lr=1e-2):
+        moved.append(abs(model.weight.item() - last))
+        last = model.weight.item()
+    assert moved[0] < moved[5] and max(moved[-3:]) < 0.3 * max(moved)

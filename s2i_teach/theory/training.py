@@ -41,6 +41,26 @@ def what_to_predict(kind: str, x0: torch.Tensor, eps: torch.Tensor, a: torch.Ten
     return {"epsilon": eps, "sample": x0, "v_prediction": v_from_x0_and_eps(x0, eps, a)}[kind]
 
 
+def denoising_loss(
+    model, x0: torch.Tensor, eps: torch.Tensor, alpha_bar: torch.Tensor, t: torch.Tensor
+) -> torch.Tensor:
+    """Mean squared error of the predicted noise: what a denoiser is trained on (Ho et al. 2020, equation 14).
+
+    ``model(x_t, t)`` predicts ε; ``x0`` and ``eps`` are ``(B, …)``, ``alpha_bar`` ``(T,)``, ``t`` ``(B,)``. A number.
+    """
+    x_t = add_noise(x0, eps, alpha_bar, t)
+    return F.mse_loss(model(x_t, t), eps)
+
+
+@torch.no_grad()
+def loss_by_timestep(
+    model: Callable, data: torch.Tensor, alpha_bar: torch.Tensor, timesteps: list[int], seed: int = 0
+) -> list[float]:
+    """:func:`denoising_loss` over all of ``data`` at each of some timesteps, with the same noise at every one."""
+    eps = torch.randn(data.shape, generator=torch.Generator().manual_seed(seed))
+    return [denoising_loss(model, data, eps, alpha_bar, torch.full((len(data),), t)).item() for t in timesteps]
+
+
 def train(
     model: nn.Module,
     data: torch.Tensor | Callable[[int, torch.Generator], torch.Tensor],
@@ -59,7 +79,8 @@ def train(
         data: pictures ``(N, …)`` in [−1, 1], drawn with replacement, or ``data(batch_size, generator)`` that makes a
             batch.
         alpha_bar: ᾱ ``(T,)``; t is drawn evenly from its indices.
-        lr: AdamW's, after a linear warm-up over the first twentieth of the steps.
+        lr: AdamW's. It rises over the first twentieth of the steps and falls to zero over the last third: while it is
+            large the network learns fast and trembles, while it falls the network settles.
         kind: what the network predicts.
         average: decay of the running average of the weights.
         seed: all random numbers come from it; the session's own random state is left alone.
@@ -70,7 +91,7 @@ def train(
     warmup = max(1, steps // 20)
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = lr * min(1.0, (step + 1) / warmup)
+            group["lr"] = lr * min(1.0, (step + 1) / warmup, 3 * (steps - step) / steps)
         if callable(data):
             x0 = data(batch_size, generator)
         else:

@@ -64,6 +64,29 @@ class SelfAttention(nn.Module):
         return x + self.out(h.transpose(2, 3).reshape(batch, channels, height, width))
 
 
+def hourglass(x: torch.Tensor, down: list, middle, up: list, skips: bool = True) -> torch.Tensor:
+    """Down the levels and up again, each level handed on the way up what it made on the way down.
+
+    ``down`` holds a function for each level, the finest first, ``up`` one for each, the coarsest first. Between two
+    levels the side is halved (mean of 2 × 2) or doubled (each pixel four times). With ``skips`` a function of ``up`` gets
+    ``(B, C, H, W)`` features followed by the skip connection's, joined along the channels. H and W of ``x`` must be
+    multiples of 2^(levels − 1) (Ronneberger et al. 2015, figure 1).
+    """
+    seen = []
+    for level, block in enumerate(down):
+        if level > 0:
+            x = F.avg_pool2d(x, 2)
+        x = block(x)
+        seen.append(x)
+    x = middle(x)
+    for level, block in enumerate(up):
+        if level > 0:
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        skip = seen.pop()
+        x = block(torch.cat([x, skip], dim=1) if skips else x)
+    return x
+
+
 class UNet(nn.Module):
     """Predicts from a noisy picture and its timestep, for instance the noise in it. ``(B, C, H, W)`` → the same.
 
@@ -115,17 +138,13 @@ class UNet(nn.Module):
         if x.shape[2] % factor or x.shape[3] % factor:
             raise ValueError(f"The picture is {x.shape[2]} × {x.shape[3]}: this U-Net needs multiples of {factor}.")
         time = self.time(timestep_embedding(t, self.first_width))  # (B, time_dim)
-        h = self.conv_in(x)
-        seen = []
-        for level, (block, attention) in enumerate(zip(self.down, self.down_attention, strict=True)):
-            h = attention(block(h, time))
-            seen.append(h)
-            if level < len(self.down) - 1:
-                h = F.avg_pool2d(h, 2)
-        h = self.middle(h, time)
-        for level, (block, attention) in enumerate(zip(self.up, self.up_attention, strict=True)):
-            if level > 0:
-                h = F.interpolate(h, scale_factor=2, mode="nearest")
-            skip = seen.pop()
-            h = attention(block(torch.cat([h, skip], 1) if self.skips else h, time))
+
+        def told(
+            blocks, attentions
+        ) -> list:  # each block knows the time, so that it is a function of the features alone
+            pairs = zip(blocks, attentions, strict=True)
+            return [lambda h, block=block, attend=attend: attend(block(h, time)) for block, attend in pairs]
+
+        down, up = told(self.down, self.down_attention), told(self.up, self.up_attention)
+        h = hourglass(self.conv_in(x), down, lambda h: self.middle(h, time), up, self.skips)
         return self.conv_out(F.silu(self.norm_out(h)))

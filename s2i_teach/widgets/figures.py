@@ -98,7 +98,13 @@ def scatter(
         if arrows is not None:
             start, step = torch.as_tensor(arrows[0]), torch.as_tensor(arrows[1]) - torch.as_tensor(arrows[0])
             place.quiver(
-                *start.T.tolist(), *step.T.tolist(), angles="xy", scale_units="xy", scale=1, width=0.004, color="#999999"
+                *start.T.tolist(),
+                *step.T.tolist(),
+                angles="xy",
+                scale_units="xy",
+                scale=1,
+                width=0.004,
+                color="#999999",
             )
         for number, (label, points) in enumerate(panel.items()):
             xy = torch.as_tensor(points).float()

@@ -1,0 +1,239 @@
+"""Exercises of lesson 4, a U-Net that predicts noise."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
+from s2i_teach.theory.forward import add_noise
+from s2i_teach.theory.schedule import alphas_cumprod, linear_betas
+from s2i_teach.theory.training import denoising_loss
+from s2i_teach.theory.unet import hourglass, timestep_embedding
+
+
+def _time_cases(generator):
+    yield torch.tensor([0, 1, 500, 999]), 32, 10_000
+    yield torch.tensor([3]), 8, 10_000
+    yield torch.randint(1000, (5,), generator=generator), 16, 100.0
+
+
+def _embedding(order=None, sign=-1, shift=0, ladder=lambda half: torch.arange(half)):
+    """A variant of the timestep embedding, for the mistakes."""
+
+    def variant(t, dim, max_period=10_000):
+        half = dim // 2
+        angles = t[:, None].float() * torch.exp(sign * math.log(max_period) * ladder(half) / (half - shift))
+        return (order or (lambda cos, sin: torch.cat([cos, sin], 1)))(angles.cos(), angles.sin())
+
+    return variant
+
+
+def _blocks(levels, channels, generator):
+    """Functions that stand for the levels: each changes its input in a way of its own, whatever its channels."""
+
+    def block(scale, offset):
+        weight = torch.linspace(1, 2, 2 * channels) * scale
+
+        def function(h):
+            mixed = (h * weight[: h.shape[1]].view(1, -1, 1, 1)).sum(1, keepdim=True)
+            return mixed.tanh().repeat(1, channels, 1, 1) + offset + 0.1 * h[:, :channels]
+
+        return function
+
+    numbers = torch.rand(2 * levels + 1, 2, generator=generator).tolist()
+    made = [block(*pair) for pair in numbers]
+    return made[:levels], made[levels], made[levels + 1 :]
+
+
+def _hourglass_cases(generator):
+    for levels, channels, skips in ((3, 2, True), (2, 1, True), (1, 2, True), (3, 1, False)):
+        x = torch.randn(2, channels, 8, 8, generator=generator)
+        yield x, *_blocks(levels, channels, generator), skips
+
+
+def _hourglass(
+    keep_late=False, first_first=False, join=None, middle_too=True, itself=False, always=False, grow="nearest"
+):
+    """A variant of the hourglass, for the mistakes."""
+
+    def variant(x, down, middle, up, skips=True):
+        seen = []
+        for level, block in enumerate(down):
+            x = block(x)
+            if not keep_late:
+                seen.append(x)
+            if level < len(down) - 1:
+                x = F.avg_pool2d(x, 2)
+            if keep_late:
+                seen.append(x)
+        x = middle(x) if middle_too else x
+        for level, block in enumerate(up):
+            if level > 0:
+                x = F.interpolate(x, scale_factor=2.0, mode=grow)
+            skip = seen.pop(0 if first_first else -1)
+            skip = x if itself else skip
+            x = block((join or (lambda x, skip: torch.cat([x, skip], 1)))(x, skip) if skips or always else x)
+        return x
+
+    return variant
+
+
+def _half_noise(x, t):
+    """Stands for a network: what it says depends on the picture and on the time."""
+    return 0.5 * x + t.view(-1, *[1] * (x.dim() - 1)) / 1000
+
+
+def _loss_cases(generator):
+    alpha_bar = alphas_cumprod(linear_betas())
+    for shape in ((4, 3, 4, 4), (3, 2)):
+        x0, eps = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
+        yield _half_noise, x0, eps, alpha_bar, torch.randint(100, 1000, (shape[0],), generator=generator)
+
+
+def _loss(measure=F.mse_loss, target="eps", see="noisy", time=lambda t: t, noise_time=lambda t: t):
+    """A variant of the loss, for the mistakes."""
+
+    def variant(model, x0, eps, alpha_bar, t):
+        x_t = add_noise(x0, eps, alpha_bar, noise_time(t))
+        return measure(model(x_t if see == "noisy" else x0, time(t)), {"eps": eps, "x0": x0, "x_t": x_t}[target])
+
+    return variant
+
+
+def _first(t):
+    return t[:1].expand(len(t))
+
+
+LESSON = Lesson(
+    4,
+    "A U-Net that predicts noise",
+    [
+        Exercise(
+            "timestep_embedding",
+            timestep_embedding,
+            _time_cases,
+            hints=(
+                "Half of the numbers are cosines, half are sines: of t times dim/2 different frequencies.",
+                "The frequencies fall evenly on a logarithmic scale: exp(−log(max_period) · i / (dim/2)), i = 0, 1, ….",
+                "angles = t[:, None].float() * frequencies is (B, dim/2); torch.cat([angles.cos(), angles.sin()], dim=1).",
+            ),
+            mistakes={
+                "sines first": Mistake(
+                    _embedding(lambda cos, sin: torch.cat([sin, cos], 1)),
+                    "sines and cosines have changed places. Both orders are in use: Stable Diffusion's has the cosines "
+                    "first.",
+                ),
+                "interleaved": Mistake(
+                    _embedding(lambda cos, sin: torch.stack([cos, sin], 2).flatten(1)),
+                    "cosines and sines alternate: here all cosines come first, then all sines.",
+                ),
+                "rising": Mistake(
+                    _embedding(sign=1),
+                    "the frequencies rise up to max_period: t = 1 and t = 2 then look like chance. They fall from 1.",
+                ),
+                "to the very end": Mistake(
+                    _embedding(shift=1),
+                    "you divide by dim/2 − 1, so that the last frequency is exactly 1/max_period. Stable Diffusion divides "
+                    "by dim/2.",
+                ),
+                "from one": Mistake(
+                    _embedding(ladder=lambda half: torch.arange(1, half + 1)),
+                    "the first frequency should be 1: count i from 0.",
+                ),
+                "cosines twice": Mistake(
+                    _embedding(lambda cos, sin: torch.cat([cos, cos], 1)),
+                    "both halves are cosines: the second half is the sines.",
+                ),
+            },
+            minutes=8,
+            difficulty=2,
+            tolerance=1e-4,
+        ),
+        Exercise(
+            "hourglass",
+            hourglass,
+            _hourglass_cases,
+            hints=(
+                "Keep what each level of `down` makes in a list, before it is halved. F.avg_pool2d(x, 2) halves.",
+                "On the way up the *last* one kept is wanted first: seen.pop(). F.interpolate(x, scale_factor=2.0, "
+                'mode="nearest") doubles, between two levels.',
+                "Join along the channels, x first: torch.cat([x, skip], dim=1); without skips just x.",
+            ),
+            mistakes={
+                "kept too late": Mistake(
+                    _hourglass(keep_late=True),
+                    "you keep what a level made after halving it: what is handed over is then too small. Keep it first.",
+                ),
+                "first in, first out": Mistake(
+                    _hourglass(first_first=True),
+                    "the finest level is handed to the coarsest: the last one kept comes first, seen.pop().",
+                ),
+                # A widely copied notebook hands the coarsest level to itself and the finest to nobody.
+                "handed to itself": Mistake(
+                    _hourglass(itself=True),
+                    "each level is joined with itself: nothing of the way down arrives.",
+                ),
+                "added": Mistake(
+                    _hourglass(join=lambda x, skip: x + skip),
+                    "x and the skip connection are added: here they are joined along the channels, torch.cat.",
+                ),
+                "skip first": Mistake(
+                    _hourglass(join=lambda x, skip: torch.cat([skip, x], 1)),
+                    "the skip connection comes before x: x first, then what is handed over.",
+                ),
+                "no middle": Mistake(_hourglass(middle_too=False), "the middle was left out, at the bottom of the U."),
+                "always": Mistake(
+                    _hourglass(always=True),
+                    "with skips=False nothing should be handed over, and you hand it over all the same.",
+                ),
+                "smooth": Mistake(
+                    _hourglass(grow="bilinear"),
+                    'you double the side smoothly: here each pixel becomes four equal ones, mode="nearest".',
+                ),
+            },
+            minutes=12,
+            difficulty=3,
+        ),
+        Exercise(
+            "denoising_loss",
+            denoising_loss,
+            _loss_cases,
+            hints=(
+                "Three things: make x_t from x0 and eps, ask the model, compare its answer with the truth.",
+                "What is the truth, for a network that predicts noise?",
+                "F.mse_loss(model(add_noise(x0, eps, alpha_bar, t), t), eps)",
+            ),
+            mistakes={
+                "asked of the clean picture": Mistake(
+                    _loss(see="clean"),
+                    "the model is shown the clean picture: there is no noise in it to be found.",
+                ),
+                "compared with the picture": Mistake(
+                    _loss(target="x0"),
+                    "the answer is compared with the picture: a network that predicts noise is compared with the noise.",
+                ),
+                "compared with the noisy picture": Mistake(
+                    _loss(target="x_t"),
+                    "the answer is compared with x_t, which the model was given: it would learn to repeat its input.",
+                ),
+                "sum": Mistake(
+                    _loss(lambda a, b: F.mse_loss(a, b, reduction="sum")),
+                    "this is the sum of the squares: take the mean, so that the learning rate fits any size.",
+                ),
+                "absolute": Mistake(_loss(F.l1_loss), "this is the mean absolute error: the squared one is wanted."),
+                "root": Mistake(_loss(lambda a, b: F.mse_loss(a, b).sqrt()), "the root is too much: the square stays."),
+                "time not told": Mistake(
+                    _loss(time=torch.zeros_like),
+                    "the model is told t = 0 for all: it must know how noisy each picture is.",
+                ),
+                "one time for all": Mistake(
+                    _loss(time=_first, noise_time=_first),
+                    "all pictures get the first one's t: each has its own.",
+                ),
+            },
+            minutes=6,
+            difficulty=2,
+        ),
+    ],
+)
