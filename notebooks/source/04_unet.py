@@ -18,6 +18,7 @@
 # (made from the template in notebooks/build.py)
 
 # %%
+import math
 import time
 
 import torch
@@ -28,14 +29,14 @@ from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.ideal import ideal_eps
 from s2i_teach.theory.measure import max_difference
 from s2i_teach.theory.prediction import x0_from_eps
-from s2i_teach.theory.schedule import alphas_cumprod, linear_betas
+from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
 from s2i_teach.theory.training import loss_by_timestep, train
 from s2i_teach.theory.unet import ResBlock, UNet
 from s2i_teach.training.pictures import load_pairs
 from s2i_teach.widgets.figures import curves, picture_row
 
 lesson = s2i.lesson(4)
-alpha_bar = alphas_cumprod(linear_betas())  # DDPM's schedule, lesson 2
+alpha_bar = alphas_cumprod(scaled_linear_betas())  # Stable Diffusion's schedule, lesson 2
 
 things = ["cat", "owl", "fish", "mushroom", "apple", "strawberry", "house", "sailboat"]
 pairs = load_pairs(keep=lambda row: row["thing"] in things and row["style"] == "noto")
@@ -129,8 +130,8 @@ s2i.show(sheet, alt=f"The owl comes out with half of its resolution. {alt}")
 
 # %% [markdown]
 # Two things are wrong. The first level on the way up is joined with *itself*: the last tensor kept is the one it already has.
-# And the finest level is handed to nobody: everything that is kept was halved first. The network still trains, and its
-# pictures are a little soft; that is why nobody noticed.
+# And the finest level is handed to nobody: everything that is kept was halved first. The network still trains, its
+# pictures are only a little softer, and nothing warns you.
 #
 # Write it so that the owl comes through unharmed. Halve and double only *between* two levels; `middle` is one more function at
 # the bottom of the U.
@@ -398,9 +399,9 @@ sheet, alt = picture_row({key: guesses[key] for key in steps[::7]}, side=96)
 s2i.show(sheet, alt=f"The guess x̂0 for seed 0 on its way. {alt}")
 
 # %% [markdown]
-# You see things that you know. Some of the pictures are dark or tinted: the brightness of the whole page is decided at the very
-# first steps, where a network that predicts noise knows least about the picture (lesson 3, section 2). Longer training helps;
-# so does asking for $v$.
+# You see things that you know. Look closer, and you see what is missing: a fine grain is left, since at the last steps, where
+# little noise is, the network finds it hardest (section 5); and some pages are tinted, since their brightness is decided at the
+# first steps, where a network that predicts noise knows least about the picture (lesson 3). More training cures both.
 #
 # ## 8. Think about it
 #
