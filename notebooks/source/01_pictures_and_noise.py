@@ -5,7 +5,7 @@
 #
 # A computer does not see an owl. It sees 49,152 numbers. This lesson is about these numbers: how a picture becomes a tensor
 # and comes back without a scratch, what noise is, why a seed makes it come back, and what makes a comparison fair. It looks
-# harmless, and most of the bugs of later lessons are bought here.
+# harmless, and many bugs of later lessons start here.
 #
 # | | |
 # |---|---|
@@ -21,7 +21,6 @@
 import numpy as np
 import torch
 
-from s2i_teach.images import to_picture
 from s2i_teach.training.pictures import load_pairs
 from s2i_teach.widgets.figures import histogram, picture_row
 
@@ -33,7 +32,7 @@ pixels = {
 owl = pixels["noto"]
 print(f"{owl.dtype}, shape {tuple(owl.shape)}, from {owl.min()} to {owl.max()}")
 sheet, alt = picture_row(
-    {style: to_picture(p.permute(2, 0, 1) / 127.5 - 1) for style, p in pixels.items()}
+    {row["style"]: pairs.batch(torch.tensor([i]))[0] for i, row in enumerate(pairs.rows)}
 )
 s2i.show(sheet, alt=f"One owl in the drawing styles of the course. {alt}")
 
@@ -53,10 +52,10 @@ owl[60:68, 26:34, 0]
 # - **floats**, since it will add and multiply fractions;
 # - from **−1 to 1**: middle grey is then 0, and the noise that we shall add, whose mean is 0 too, makes a picture neither
 #   darker nor brighter;
-# - the colours **first**, $(C, H, W)$: to a network, red, green and blue are three *channels*, and soon it makes 64 of them.
+# - the colours **first**, $(C, H, W)$: to a network, red, green and blue are three *channels*, and lesson 4 makes up to 96 of them.
 #
 # Each exercise is a function to write. Its check tells you whether it is right, and if not, what is wrong.
-# `lesson.pixels_to_tensor.hint()` gives a hint, again and again a plainer one; `.solution()` shows the answer, which is the
+# `lesson.pixels_to_tensor.hint()` gives a hint; call it again for a plainer one; `.solution()` shows the answer, which is the
 # library's own code.
 
 
@@ -102,7 +101,7 @@ tensor_to_pixels = lesson.tensor_to_pixels.use(tensor_to_pixels)
 
 # %% [markdown]
 # **Predict first.** Suppose someone cuts the fraction off (`(…).to(torch.uint8)`) instead of rounding. One round trip changes
-# a pixel by at most 1 of 255. Now somebody opens the picture, darkens it by a thousandth, saves it, makes it brighter by a thousandth and saves again;
+# a pixel by at most 1 of 255. Now somebody opens the picture, lowers its contrast by a thousandth, saves it, raises it by a thousandth and saves again;
 # sixty times. What will be seen?
 
 
@@ -153,7 +152,8 @@ print("a picture and its mirror image:  ", looks_equal(x, x.flip(2)))
 print("a schedule and its reverse:      ", looks_equal(betas, betas.flip(0)))
 
 # %% [markdown]
-# **Predict first:** why does it call the mirror image equal? Which other pictures would it confuse?
+# Why does it call the mirror image equal? Which other pictures would it confuse? (All that have the same numbers in other
+# places: what is too large here makes up for what is too small there.) Write a test that cannot be fooled.
 
 
 # %% tags=["exercise-max_difference"]
@@ -175,7 +175,7 @@ print(
 )
 
 # %% [markdown]
-# Wherever this course says that two things are equal, it has taken this maximum, and it tells you the bound.
+# Wherever this course says that two things are equal, it has taken this maximum.
 #
 # ## 4. How good is a picture?
 #
@@ -186,6 +186,7 @@ print(
 #
 # where *peak* is the distance from black to white. 40 dB cannot be told from the original, 20 dB is visibly worse.
 # What is the peak here? (A trap: most of the web has pictures from 0 to 1.)
+# Two equal pictures would have infinitely many dB; keep the MSE above $10^{-10}$, which ends the scale at 106 dB.
 
 
 # %% tags=["exercise-psnr"]
@@ -228,13 +229,13 @@ s2i.show(sheet, alt=f"An owl, damaged in four ways, with the PSNR of each. {alt}
 # written $\varepsilon \sim \mathcal N(0, I)$. A computer cannot throw dice: it computes the next number from the last, so the
 # whole sequence follows from where it started, the **seed**.
 #
-# A notebook has one global generator; everything that draws from it moves it on. Run a cell twice and the noise is another
+# PyTorch has one global generator; everything that draws from it moves it on. Run a cell twice and the noise is another
 # one. So every picture gets a generator of its own.
 
 
 # %% tags=["exercise-noise_for"]
 def noise_for(seeds, shape):
-    """Standard normal noise (len(seeds), *shape); the noise of a seed is the same alone and in any batch."""
+    """Noise (len(seeds), *shape): each picture's torch.randn from a torch.Generator() with its own seed."""
     ...
 
 
@@ -319,7 +320,8 @@ print(
 )
 
 # %% [markdown]
-# The lower the PSNR, the further apart. Most of what the first person sees, and will explain by guidance, is the seed. With
+# The lower the PSNR, the further apart. In this pair most of what the first person sees, and will explain by guidance, is the
+# seed. With
 # one pair of pictures it cannot be told apart at all; with the same seed for both it can. The rule, from here to the end of
 # the course: **change one thing, keep the seed; and look at more than one seed before you believe it.**
 #

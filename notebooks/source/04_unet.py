@@ -3,7 +3,7 @@
 #
 # {{badge}}
 #
-# Lessons 2 and 3 asked a network for the noise in a picture. Now you build it: a U-Net, small enough to read in one sitting
+# Lesson 3 asked a network for the noise in a picture. Now you build one: a U-Net, small enough to read in one sitting
 # and to train while you read on. At the end it makes pictures from nothing but noise. They are tiny, 24 × 24 pixels, and they
 # are yours.
 #
@@ -49,14 +49,14 @@ s2i.show(sheet, alt=f"The eight pictures that the network will learn. {alt}")
 
 # %% [markdown]
 # Eight pictures are few. With so few a network learns them by heart, and a minute is enough; the miniature of this course saw
-# 1,710, in ever new poses, for hours. The code is the same.
+# 1,710, in ever new poses, for hours. The principle is the same.
 #
 # ## 1. Telling the time
 #
 # The network gets $x_t$ and has to know how noisy it is. It could be told the number $t$; but to a network 500 and 501 are
 # almost equal while 0 and 999 are worlds apart, and one number is easily lost among thousands. So $t$ is written as a vector
 # of waves, fast ones that tell neighbours apart and slow ones that tell early from late (Vaswani et al. 2017): with
-# $f_i = 10000^{-i/(d/2)}$, $i = 0 … d/2-1$,
+# $d$ = `dim`, $P$ = `max_period` and $f_i = P^{-i/(d/2)}$, $i = 0 … d/2-1$,
 #
 # $$\big(\cos(f_0 t), \cos(f_1 t), \dots, \sin(f_0 t), \sin(f_1 t), \dots\big).$$
 
@@ -88,6 +88,8 @@ figure, alt = curves(
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
+# Most alike are its neighbours; the likeness falls steeply, then in ripples, wherever the fast waves come round again.
+#
 # ## 2. Down, and up again
 #
 # To find the noise a network must look twice: closely, since noise is a matter of single pixels, and from far away, since
@@ -130,8 +132,8 @@ s2i.show(sheet, alt=f"The owl comes out with half of its resolution. {alt}")
 
 # %% [markdown]
 # Two things are wrong. The first level on the way up is joined with *itself*: the last tensor kept is the one it already has.
-# And the finest level is handed to nobody: everything that is kept was halved first. The network still trains, its
-# pictures are only a little softer, and nothing warns you.
+# And the finest level is handed to nobody: everything that is kept was halved first. Such a network still trains,
+# and nothing warns you.
 #
 # Write it so that the owl comes through unharmed. Halve and double only *between* two levels; `middle` is one more function at
 # the bottom of the U.
@@ -139,7 +141,11 @@ s2i.show(sheet, alt=f"The owl comes out with half of its resolution. {alt}")
 
 # %% tags=["exercise-hourglass"]
 def hourglass(x, down, middle, up, skips=True):
-    """x is (B, C, H, W); down and up are lists of as many functions, finest first and coarsest first."""
+    """x is (B, C, H, W). down (finest first) and up (coarsest first) are equally many functions.
+
+    Halve with F.avg_pool2d, double with F.interpolate(..., mode="nearest"), join [x, skip] along the
+    channels, torch.cat; with skips=False join nothing.
+    """
     ...
 
 
@@ -155,7 +161,7 @@ print("in and out differ by", max_difference(owl, out))
 # ## 3. The network
 #
 # All that is missing are levels that can learn. Each is a **residual block**: two convolutions, told the time in between, with
-# a shortcut around them. `ResBlock` of the library is forty lines, the same computation as diffusers' `ResnetBlock2D`; read it
+# a shortcut around them. `ResBlock` of the library is twenty lines, the same computation as diffusers' `ResnetBlock2D`; read it
 # with `ResBlock??`. Here is the whole U-Net, with your two functions in it.
 
 
@@ -200,7 +206,7 @@ print([f"{sum(p.numel() for p in block.parameters()):,}" for block in mine.down]
 
 # %%
 theirs = UNet(widths=(24, 48, 96))
-nn.init.normal_(mine.conv_out.weight)
+nn.init.normal_(mine.conv_out.weight)  # it starts at zero: any two networks would agree
 theirs.load_state_dict(mine.state_dict())
 x, t = torch.randn(2, 3, 24, 24), torch.tensor([3, 700])
 print("the two differ by", max_difference(mine(x, t), theirs(x, t)))
@@ -244,8 +250,9 @@ print(
 )
 
 # %% [markdown]
-# Now for longer. `train` of the library runs these seven lines with two additions: the learning rate rises at the start and
-# falls at the end, and beside the network a running average of its weights is kept, which draws calmer pictures. It is a
+# Now for longer. `train` of the library runs these seven lines with some care: the learning rate rises at the start and falls
+# at the end, gradients that are too large are cut, and beside the network a running average of its weights is kept, which draws
+# calmer pictures. It is a
 # generator: it hands you every step, and you look at what you like.
 
 # %%
@@ -298,7 +305,7 @@ s2i.show(figure, alt=alt)
 # %% [markdown]
 # At small $t$ there is hardly any noise to be seen, and the network finds it hardest; at large $t$ nearly everything is
 # noise, and saying "all of it" is almost right. That is why a small loss there means little: lesson 3 showed what it does to
-# the picture. The perfect denoiser knows eight pictures by heart and recognises the right one up to the largest $t$.
+# the picture. The perfect denoiser knows the eight pictures by heart: until well beyond the middle it is sure which one it was.
 #
 # **Turn the knob:** the noisy picture, the noise that the network sees in it, and the picture that follows.
 
@@ -331,7 +338,7 @@ _ = ipywidgets.interact(look, thing=which, t=slider)
 # %% [markdown]
 # ## 6. Without the skip connections
 #
-# **Predict first:** the same network, nothing handed over. Which loses more, the noise at small $t$ or the picture at large?
+# **Predict first:** the same network, nothing handed over. Where does it lose more, at small $t$ or at large?
 
 # %%
 torch.manual_seed(0)
@@ -360,8 +367,9 @@ figure, alt = curves(
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
-# The noise is a matter of single pixels. Without skip connections every pixel has to pass through the bottom of the U, where
-# the picture is 6 × 6: there is no room for it, at any $t$.
+# The noise is a matter of single pixels. Without skip connections every pixel has to pass through the bottom of the U, where the
+# picture is 6 × 6. Its 96 channels would have room, but the network would first have to learn to pack all pixels into them and to
+# unpack them again; in 200 steps it does not. (It is a little smaller, too: the way up has nothing to join.)
 #
 # ## 7. A picture from pure noise
 #
@@ -401,7 +409,8 @@ s2i.show(sheet, alt=f"The guess x̂0 for seed 0 on its way. {alt}")
 # %% [markdown]
 # You see things that you know. Look closer, and you see what is missing: a fine grain is left, since at the last steps, where
 # little noise is, the network finds it hardest (section 5); and some pages are tinted, since their brightness is decided at the
-# first steps, where a network that predicts noise knows least about the picture (lesson 3). More training cures both.
+# first steps, where a network that predicts noise knows least about the picture (lesson 3). More training helps against both;
+# for the tint, lesson 2, section 6, names a second cause.
 #
 # ## 8. Think about it
 #

@@ -50,7 +50,7 @@ def _tensor_difference(answer, expected: torch.Tensor, tolerance: float) -> str 
         return f"a tensor of shape {tuple(expected.shape)} is expected, this is a {_kind(answer)}."
     if answer.shape != expected.shape:
         return f"wrong shape: {tuple(answer.shape)} instead of {tuple(expected.shape)}."
-    if answer.is_floating_point() != expected.is_floating_point():
+    if answer.dtype != expected.dtype:
         return f"wrong type of numbers: {answer.dtype} instead of {expected.dtype}."
     a, b = answer.detach().double(), expected.detach().double()
     if not torch.isfinite(a).all() and torch.isfinite(b).all():

@@ -73,13 +73,17 @@ LESSON = Lesson(
                     lambda p: (p.float() / 128 - 1).permute(2, 0, 1),
                     "white becomes 0.992 instead of 1: half of 255 is 127.5.",
                 ),
+                "overflow": Mistake(
+                    lambda p: (p * 2 / 255 - 1).permute(2, 0, 1),
+                    "bytes overflow: 2 · 200 is 144 for them. Make floats first, .float(), and calculate then.",
+                ),
                 "axes not moved": Mistake(
                     lambda p: p.float() / 127.5 - 1,
                     "the values are right, the axes are still (H, W, C): torch wants the channels first.",
                 ),
-                "lying on its side": Mistake(
+                "along the diagonal": Mistake(
                     lambda p: (p.float() / 127.5 - 1).permute(2, 1, 0),
-                    "height and width have changed places: the picture lies on its side.",
+                    "height and width have changed places: the picture is mirrored along its diagonal.",
                 ),
                 "viewed": Mistake(
                     lambda p: (p.float() / 127.5 - 1).reshape(p.shape[2], p.shape[0], p.shape[1]),
@@ -169,6 +173,10 @@ LESSON = Lesson(
                 "peak of 1": Mistake(
                     lambda a, b: 10 * torch.log10(1 / _mse(a, b)),
                     "the peak is 1 here, as for pictures from 0 to 1: from −1 to 1 it is 2. You are 6 dB too low.",
+                ),
+                "peak of 255": Mistake(
+                    lambda a, b: 10 * torch.log10(255**2 / _mse(a, b)),
+                    "the peak is 255 here, as for bytes: from −1 to 1 it is 2. You are 42 dB too high.",
                 ),
                 "over the batch": Mistake(
                     lambda a, b: (10 * torch.log10(4 / _mse(a, b).mean())).expand(len(a)),

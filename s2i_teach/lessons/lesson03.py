@@ -53,6 +53,14 @@ LESSON = Lesson(
                     lambda x_t, eps, a: x_t - (1 - a) ** 0.5 * eps,
                     "what is left is √ᾱ · x_0: divide by √ᾱ.",
                 ),
+                "all of it, scaled back": Mistake(
+                    lambda x_t, eps, a: (x_t - eps) / a**0.5,
+                    "the noise is in x_t with the factor √(1 − ᾱ): you subtract all of ε.",
+                ),
+                "parentheses": Mistake(
+                    lambda x_t, eps, a: x_t - (1 - a) ** 0.5 * eps / a**0.5,
+                    "only the noise is divided by √ᾱ: the whole difference must be, so put it in parentheses.",
+                ),
                 "no roots": Mistake(
                     lambda x_t, eps, a: (x_t - (1 - a) * eps) / a,
                     "the roots are missing: ᾱ and 1 − ᾱ are variances, amplitudes are their roots.",
@@ -86,6 +94,14 @@ LESSON = Lesson(
                     lambda x0, eps, a: (1 - a) ** 0.5 * x0 - a**0.5 * eps,
                     "this is −v: the minus belongs to x_0.",
                 ),
+                "factors swapped": Mistake(
+                    lambda x0, eps, a: (1 - a) ** 0.5 * eps - a**0.5 * x0,
+                    "the factors have changed places: √ᾱ belongs to ε here, √(1 − ᾱ) to x_0.",
+                ),
+                "minus in x_t": Mistake(
+                    lambda x0, eps, a: a**0.5 * x0 - (1 - a) ** 0.5 * eps,
+                    "this is x_t with a minus: in v the factors have changed places as well.",
+                ),
                 "plus": Mistake(
                     lambda x0, eps, a: a**0.5 * eps + (1 - a) ** 0.5 * x0,
                     "there is a plus between them: v is a difference.",
@@ -116,6 +132,10 @@ LESSON = Lesson(
                     lambda x_t, v, a: a**0.5 * v + (1 - a) ** 0.5 * x_t,
                     "this is ε: the other of the two things that x_t and v know.",
                 ),
+                "factors swapped": Mistake(
+                    lambda x_t, v, a: (1 - a) ** 0.5 * x_t - a**0.5 * v,
+                    "the factors have changed places: √ᾱ belongs to x_t.",
+                ),
                 "as from noise": Mistake(
                     lambda x_t, v, a: (x_t - (1 - a) ** 0.5 * v) / a**0.5,
                     "this treats v as if it were ε: v needs no division, which is its charm.",
@@ -133,14 +153,19 @@ LESSON = Lesson(
             weights,
             _data_cases,
             hints=(
-                "torch.cdist(a, b) is the distance of every row of a to every row of b: (B, N). Its square is wanted.",
-                "x_t scatters around √ᾱ · x_i with the variance 1 − ᾱ, not around x_i.",
+                "torch.cdist(a, b) is the distance of every row of a to every row of b: (B, N). Its square is wanted. "
+                ".flatten(1) makes a row of each picture.",
+                "x_t scatters around √ᾱ · y_i with the variance 1 − ᾱ, not around y_i.",
                 "torch.softmax(s, dim=1) is exp(s), divided by its sum over the data points: s = −distance² / (2(1 − ᾱ)).",
             ),
             mistakes={
                 "data not shrunk": Mistake(
                     lambda x_t, data, a: torch.softmax(-_squared_distance(x_t, data) / (2 * (1 - a)), 1),
-                    "you measured the distance to x_i: after the noise the point stands around √ᾱ · x_i.",
+                    "you measured the distance to y_i: after the noise the point stands around √ᾱ · y_i.",
+                ),
+                "not flattened": Mistake(
+                    lambda x_t, data, a: torch.softmax(-(torch.cdist(x_t, a**0.5 * data) ** 2) / (2 * (1 - a)), 1),
+                    "it works for points and not for pictures: .flatten(1) makes a row of each, then torch.cdist compares rows.",
                 ),
                 "not squared": Mistake(
                     lambda x_t, data, a: torch.softmax(

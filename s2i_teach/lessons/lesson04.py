@@ -16,6 +16,7 @@ def _time_cases(generator):
     yield torch.tensor([0, 1, 500, 999]), 32, 10_000
     yield torch.tensor([3]), 8, 10_000
     yield torch.randint(1000, (5,), generator=generator), 16, 100.0
+    yield torch.tensor([17, 400]), 64
 
 
 def _embedding(order=None, sign=-1, shift=0, ladder=lambda half: torch.arange(half)):
@@ -50,10 +51,18 @@ def _hourglass_cases(generator):
     for levels, channels, skips in ((3, 2, True), (2, 1, True), (1, 2, True), (3, 1, False)):
         x = torch.randn(2, channels, 8, 8, generator=generator)
         yield x, *_blocks(levels, channels, generator), skips
+    yield torch.randn(1, 2, 4, 4, generator=generator), *_blocks(2, 2, generator)
 
 
 def _hourglass(
-    keep_late=False, first_first=False, join=None, middle_too=True, itself=False, always=False, grow="nearest"
+    keep_late=False,
+    first_first=False,
+    join=None,
+    middle_too=True,
+    itself=False,
+    always=False,
+    grow="nearest",
+    shrink=F.avg_pool2d,
 ):
     """A variant of the hourglass, for the mistakes."""
 
@@ -64,7 +73,7 @@ def _hourglass(
             if not keep_late:
                 seen.append(x)
             if level < len(down) - 1:
-                x = F.avg_pool2d(x, 2)
+                x = shrink(x, 2)
             if keep_late:
                 seen.append(x)
         x = middle(x) if middle_too else x
@@ -77,6 +86,33 @@ def _hourglass(
         return x
 
     return variant
+
+
+def _halved_at_every_level(published):
+    """Two wirings that halve once too often: the published one with its bug, and the sound one of some textbooks."""
+
+    def variant(x, down, middle, up, skips=True):
+        seen = []
+        for block in down:
+            x = block(x)
+            if not published:
+                seen.append(x)
+            x = F.avg_pool2d(x, 2)
+            if published:
+                seen.append(x)
+        x = middle(x)
+        for block in up:
+            x = x if published else F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat([x, seen.pop()], 1) if skips else x)
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest") if published else x
+        return x
+
+    return variant
+
+
+def _broadcast_loss(model, x0, eps, alpha_bar, t):
+    a = alpha_bar[t]
+    return F.mse_loss(model(a.sqrt() * x0 + (1 - a).sqrt() * eps, t), eps)
 
 
 def _half_noise(x, t):
@@ -141,6 +177,10 @@ LESSON = Lesson(
                     _embedding(ladder=lambda half: torch.arange(1, half + 1)),
                     "the first frequency should be 1: count i from 0.",
                 ),
+                "max_period ignored": Mistake(
+                    lambda t, dim, max_period=10_000: timestep_embedding(t, dim),
+                    "max_period is not used: 10,000 is only what it is if nothing else is asked for.",
+                ),
                 "cosines twice": Mistake(
                     _embedding(lambda cos, sin: torch.cat([cos, cos], 1)),
                     "both halves are cosines: the second half is the sines.",
@@ -173,6 +213,20 @@ LESSON = Lesson(
                 "handed to itself": Mistake(
                     _hourglass(itself=True),
                     "each level is joined with itself: nothing of the way down arrives.",
+                ),
+                "as published": Mistake(
+                    _halved_at_every_level(published=True),
+                    "this is the wiring with the bug: the coarsest level is joined with itself, the finest is handed to "
+                    "nobody. Keep before halving, double before joining.",
+                ),
+                "halved once too often": Mistake(
+                    _halved_at_every_level(published=False),
+                    "it is sound, but you halve once too often: the middle belongs at the coarsest level's size, so halve and "
+                    "double only between two levels.",
+                ),
+                "largest of four": Mistake(
+                    _hourglass(shrink=F.max_pool2d),
+                    "you halve by the largest of four: here it is their mean, F.avg_pool2d.",
                 ),
                 "added": Mistake(
                     _hourglass(join=lambda x, skip: x + skip),
@@ -226,6 +280,11 @@ LESSON = Lesson(
                 "time not told": Mistake(
                     _loss(time=torch.zeros_like),
                     "the model is told t = 0 for all: it must know how noisy each picture is.",
+                ),
+                "not shaped": Mistake(
+                    _broadcast_loss,
+                    "alpha_bar[t] is (B,) and was multiplied along the last axis: give each picture its own, with "
+                    "per_picture, or leave it to add_noise.",
                 ),
                 "one time for all": Mistake(
                     _loss(time=_first, noise_time=_first),
