@@ -28,15 +28,14 @@ def run_one(path: Path, out: Path, timeout: int = 600) -> dict:
     The kernel is spoken to through sockets in a folder of its own: free network ports may be given to two kernels that
     start at the same moment, and both then wait for ever.
     """
-    from jupyter_client import AsyncKernelManager
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     notebook = nbformat.read(path, as_version=4)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as sockets:
-        connection = str(Path(sockets) / "kernel.json")
-        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=connection)
-        NotebookClient(notebook, km=kernel, timeout=timeout, resources={"metadata": {"path": folder}}).execute()
+        config = Config(KernelManager={"transport": "ipc", "connection_file": str(Path(sockets) / "kernel.json")})
+        NotebookClient(notebook, config=config, timeout=timeout, resources={"metadata": {"path": folder}}).execute()
     seconds = time.perf_counter() - started
     nbformat.write(notebook, out)
     # Linux counts in KiB, macOS in bytes; the kernel is the largest child.
