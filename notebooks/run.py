@@ -25,8 +25,8 @@ README = HERE.parent / "README.md"
 def run_one(path: Path, out: Path, timeout: int = 600) -> dict:
     """Execute one notebook in a new empty folder and write it with its outputs to ``out``; returns what it took.
 
-    The kernel is spoken to through sockets in a folder of its own: free network ports may be given to two kernels that
-    start at the same moment, and both then wait for ever.
+    The kernel is spoken to through sockets in a folder of its own: a free network port may be given to two kernels that
+    start at the same moment.
     """
     from nbclient import NotebookClient
     from traitlets.config import Config
