@@ -24,18 +24,13 @@ README = HERE.parent / "README.md"
 
 def run_one(path: Path, out: Path, timeout: int = 600) -> dict:
     """Execute one notebook in a new empty folder and write it with its outputs to ``out``; returns what it took.
-
-    The kernel is spoken to through sockets in a folder of its own: a free network port may be given to two kernels that
-    start at the same moment.
     """
     from nbclient import NotebookClient
-    from traitlets.config import Config
 
     notebook = nbformat.read(path, as_version=4)
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as sockets:
-        config = Config(KernelManager={"transport": "ipc", "connection_file": str(Path(sockets) / "kernel.json")})
-        NotebookClient(notebook, config=config, timeout=timeout, resources={"metadata": {"path": folder}}).execute()
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": folder}}).execute()
     seconds = time.perf_counter() - started
     nbformat.write(notebook, out)
     # Linux counts in KiB, macOS in bytes; the kernel is the largest child.
