@@ -15,11 +15,47 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Empty
 
 import nbformat
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.manager import AsyncKernelManager
+from traitlets import Type
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
+
+
+class PatientChannel(AsyncZMQSocketChannel):
+    """Looks for a reply at least twice a second.
+
+    While nbclient waits for a cell's reply, it sends the messages of an ``ipywidgets.Output`` through the same socket, and
+    that sending can swallow the socket's only signal that the reply is there: it would wait for ever (nbclient issue 312).
+    """
+
+    async def get_msg(self, timeout: float | None = None) -> dict:
+        """The next message; raises ``queue.Empty`` after ``timeout`` seconds (None: never)."""
+        until = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            left = until - time.monotonic()
+            try:
+                return await super().get_msg(max(0.0, min(0.5, left)))
+            except Empty:
+                if left <= 0.5:
+                    raise
+
+
+class PatientClient(AsyncKernelClient):
+    """A kernel's client with a patient shell channel."""
+
+    shell_channel_class = Type(PatientChannel)
+
+
+class PatientManager(AsyncKernelManager):
+    """Gives out patient clients."""
+
+    client_factory = Type(PatientClient)
 
 
 def run_one(path: Path, out: Path, timeout: int = 600) -> dict:
@@ -29,8 +65,13 @@ def run_one(path: Path, out: Path, timeout: int = 600) -> dict:
 
     notebook = nbformat.read(path, as_version=4)
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": folder}}).execute()
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as sockets:
+        client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": folder}})
+        client.kernel_manager_class = PatientManager
+        manager = client.create_kernel_manager()
+        if os.name == "posix":  # no ports, which two kernels that start together could both take
+            manager.transport, manager.ip = "ipc", f"{sockets}/kernel"
+        client.execute()
     seconds = time.perf_counter() - started
     nbformat.write(notebook, out)
     # Linux counts in KiB, macOS in bytes; the kernel is the largest child.
