@@ -1,0 +1,59 @@
+"""A sketch becomes a picture: noise it part of the way, then denoise (Meng et al. 2022, SDEdit, algorithm 1)."""
+
+from collections.abc import Callable
+
+import torch
+
+from s2i_teach.theory.forward import add_noise
+
+
+def start_step(num_inference_steps: int, strength: float) -> int:
+    """How many of the sampler's steps are skipped: N − int(N · strength), as in Stable Diffusion's img2img.
+
+    Strength 1 skips none (the sketch is nearly drowned), 0.3 skips 70 of 100.
+
+    Raises:
+        ValueError: strength outside (0, 1], or so small that no step is left.
+    """
+    if not 0 < strength <= 1:
+        raise ValueError(f"Strength lies above 0 and up to 1: {strength} does not.")
+    run = min(int(num_inference_steps * strength), num_inference_steps)
+    if run == 0:
+        raise ValueError(f"Strength {strength} of {num_inference_steps} steps leaves none: raise one of the two.")
+    return num_inference_steps - run
+
+
+def sdedit(
+    z: torch.Tensor,
+    predict: Callable[[torch.Tensor, int], torch.Tensor],
+    alpha_bar: torch.Tensor,
+    timesteps: list[int],
+    strength: float,
+    step: Callable,
+    generator: torch.Generator,
+    final: float = 1.0,
+    on_step: Callable | None = None,
+) -> torch.Tensor:
+    """From the sketch ``z`` to a picture, both ``(B, …)``: pixels in [−1, 1] or scaled latents.
+
+    Args:
+        predict: ``predict(x_t, t)`` gives ε̂, guidance included.
+        alpha_bar: ᾱ ``(T,)``.
+        timesteps: those of the whole way, the noisiest first: :func:`~s2i_teach.theory.sampler.spaced_timesteps`.
+        strength: where on that way to start: :func:`start_step`.
+        step: ``step(x_t, eps, a, a_prev, noise)`` gives x_prev: ``ddpm_step``, ``ddim_step``, or one of one's own.
+        generator: all noise comes from it, the sketch's first.
+        final: ᾱ after the last step; 1 is no noise. Stable Diffusion's DDIM stops at ``alpha_bar[0]``.
+        on_step: called with ``(t, x_t, eps)`` at every step.
+    """
+    times = timesteps[start_step(len(timesteps), strength) :]
+    eps = torch.randn(z.shape, generator=generator, dtype=z.dtype)
+    x = add_noise(z, eps, alpha_bar, torch.full((len(z),), times[0]))
+    levels = [*alpha_bar[torch.tensor(times)].tolist(), final]
+    for t, a, a_prev in zip(times, levels, levels[1:], strict=False):
+        eps = predict(x, t)
+        if on_step:
+            on_step(t, x, eps)
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        x = step(x, eps, a, a_prev, noise)
+    return x
