@@ -134,8 +134,10 @@ class Exercise:
 
     @property
     def signature(self) -> str:
-        """The parameters' names, as ``(x0, eps, alpha_bar, t)``."""
-        return f"({', '.join(inspect.signature(self.reference).parameters)})"
+        """The parameters with their defaults, as ``(x_t, eps, a, a_prev, noise=None, eta=0.0)``."""
+        parameters = inspect.signature(self.reference).parameters.values()
+        words = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters]
+        return f"({', '.join(words)})"
 
     def use(self, answer: Callable) -> Callable:
         """The learner's function if it is right, else the library's, so that the rest of a notebook always works."""

@@ -139,3 +139,51 @@ def picture_row(pictures: dict, *, side: int = 128, columns: int | None = None):
         groups.append(([image], label))
     alt = f"{len(groups)} pictures in a row: {', '.join(pictures)}."
     return contact_sheet(groups, columns or len(groups), side), alt
+
+
+def filmstrip(rows: dict, captions: list[str], *, side: int = 96):
+    """Pictures over the steps of a run: a row for each kind, a column for each step. Returns ``(sheet, alt)``.
+
+    Args:
+        rows: label (``"x_t"``, ``"guess x̂0"``, …) → tensors ``(3, H, W)`` in [−1, 1] or PIL pictures, one a step.
+        captions: one a step, for instance ``"t = 801"``.
+
+    Raises:
+        InputError: a row has not as many pictures as there are captions.
+    """
+    from PIL import Image, ImageDraw
+
+    from s2i_teach.errors import InputError
+    from s2i_teach.gallery import font
+    from s2i_teach.images import fit_to
+
+    for label, pictures in rows.items():
+        if len(pictures) != len(captions):
+            raise InputError(f"{label} has {len(pictures)} pictures for {len(captions)} captions: give one a step.")
+    letters, gap = font(max(11, side // 8)), 6
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    left = gap + max(round(measure.textlength(label, font=letters)) for label in rows) + gap
+    top = round(letters.size * 1.8)
+    sheet = Image.new("RGB", (left + len(captions) * (side + gap), top + len(rows) * (side + gap)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, caption in enumerate(captions):
+        middle = left + column * (side + gap) + side / 2
+        draw.text((middle, top / 2), caption, (40, 40, 40), letters, anchor="mm")
+    words = []
+    for line, (label, pictures) in enumerate(rows.items()):
+        y = top + line * (side + gap)
+        draw.text((gap, y + side / 2), label, (40, 40, 40), letters, anchor="lm")
+        for column, picture in enumerate(pictures):
+            image = to_picture(picture) if isinstance(picture, torch.Tensor) else picture.convert("RGB")
+            if max(image.size) <= side // 2:
+                factor = side // max(image.size)
+                image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+            sheet.paste(fit_to(image, (side, side)), (left + column * (side + gap), y))
+        if all(isinstance(picture, torch.Tensor) for picture in pictures):
+            far = [(picture - pictures[-1]).abs().mean().item() for picture in pictures]
+            words.append(
+                f"{label} differs from its last picture by {far[0]:.2f} at first, {far[len(far) // 2]:.2f} halfway"
+            )
+        else:
+            words.append(label)
+    return sheet, f"{len(captions)} steps, {captions[0]} to {captions[-1]}. {'; '.join(words)}."

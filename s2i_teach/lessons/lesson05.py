@@ -1,0 +1,225 @@
+"""Exercises of lesson 5, backwards step by step."""
+
+import torch
+
+from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
+from s2i_teach.theory.prediction import x0_from_eps
+from s2i_teach.theory.sampler import ddim_step, ddpm_step, respaced_betas
+from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
+
+
+def _levels(generator):
+    """Pairs of noise levels: numbers, the last step among them, and one pair a picture."""
+    yield (3, 2), 0.3, 0.55
+    yield (2, 3, 4, 4), 0.08, 0.8
+    yield (1, 1, 5, 2), 0.9, 0.97
+    yield (2, 3), 0.7, 1.0
+    a = torch.rand(4, 1, 1, 1, generator=generator) * 0.4 + 0.1
+    yield (4, 3, 2, 2), a, a + 0.3
+
+
+def _ddpm_cases(generator):
+    for shape, a, a_prev in _levels(generator):
+        x_t, eps, noise = (torch.randn(shape, generator=generator) for _ in range(3))
+        yield x_t, eps, a, a_prev, noise
+
+
+def _ddim_cases(generator):
+    for shape, a, a_prev in _levels(generator):
+        x_t, eps, noise = (torch.randn(shape, generator=generator) for _ in range(3))
+        yield x_t, eps, a, a_prev
+        yield x_t, eps, a, a_prev, noise, 0.5
+        yield x_t, eps, a, a_prev, noise, 1.0
+
+
+def _respacing_cases(generator):
+    alpha_bar = alphas_cumprod(scaled_linear_betas())
+    yield alpha_bar, list(range(0, 1000, 10))
+    yield alpha_bar, [3, 250, 999]
+    yield torch.tensor([0.9, 0.6, 0.5, 0.2]), [1, 3]
+
+
+def _ddpm(mean=None, variance=None, noise_factor=lambda variance: variance**0.5, alpha_of=lambda a, b: a / b):
+    """A variant of the DDPM step, for the mistakes."""
+
+    def variant(x_t, eps, a, a_prev, noise):
+        alpha, x0 = alpha_of(a, a_prev), x0_from_eps(x_t, eps, a)
+        usual = (a_prev**0.5 * (1 - alpha) * x0 + alpha**0.5 * (1 - a_prev) * x_t) / (1 - a)
+        spread = (1 - a_prev) / (1 - a) * (1 - alpha)
+        centre = mean(x_t, eps, x0, a, a_prev, alpha) if mean else usual
+        return centre + noise_factor(variance(a, a_prev, alpha) if variance else spread) * noise
+
+    return variant
+
+
+def _ddim(x0=x0_from_eps, keep=lambda a_prev, sigma: (1 - a_prev - sigma**2) ** 0.5, root=0.5, eta_power=1):
+    """A variant of the DDIM step, for the mistakes."""
+
+    def variant(x_t, eps, a, a_prev, noise=None, eta=0.0):
+        sigma = eta**eta_power * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)) ** root
+        out = a_prev**0.5 * x0(x_t, eps, a) + keep(a_prev, sigma) * eps
+        return out if noise is None else out + sigma * noise
+
+    return variant
+
+
+def _swapped_ddim(x_t, eps, a, a_prev, noise=None, eta=0.0):
+    x0 = x0_from_eps(x_t, eps, a)
+    sigma = eta * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)) ** 0.5
+    out = (1 - a_prev - sigma**2) ** 0.5 * x0 + a_prev**0.5 * eps
+    return out if noise is None else out + sigma * noise
+
+
+def _same_level(x_t, eps, a, a_prev, noise=None, eta=0.0):
+    return ddim_step(x_t, eps, a, a, noise, 0.0)
+
+
+LESSON = Lesson(
+    5,
+    "Backwards, step by step",
+    [
+        Exercise(
+            "ddim_step",
+            ddim_step,
+            _ddim_cases,
+            hints=(
+                "First the guess: x0 = x0_from_eps(x_t, eps, a). Everything else noises it again, to the level a_prev.",
+                "With eta = 0: √a_prev · x0 + √(1 − a_prev) · eps. It is add_noise of lesson 2, with the guessed noise.",
+                "σ = eta · √((1 − a_prev) / (1 − a) · (1 − a / a_prev)) is how much fresh noise comes in. So that the "
+                "variances still add up to 1 − a_prev, the guessed noise keeps √(1 − a_prev − σ²).",
+                "Only with eta > 0 is noise given: add σ · noise then, and not when noise is None.",
+            ),
+            mistakes={
+                "no fresh noise": Mistake(
+                    lambda x_t, eps, a, a_prev, noise=None, eta=0.0: ddim_step(x_t, eps, a, a_prev),
+                    "eta changes nothing: with eta > 0 a part σ · noise of fresh noise comes in.",
+                ),
+                "noise on top": Mistake(
+                    _ddim(keep=lambda a_prev, sigma: (1 - a_prev) ** 0.5),
+                    "fresh noise comes on top of the guessed noise: it replaces a part of it, which then keeps only "
+                    "√(1 − a_prev − σ²).",
+                ),
+                "sigma not squared": Mistake(
+                    _ddim(keep=lambda a_prev, sigma: (1 - a_prev - sigma) ** 0.5),
+                    "under the root variances are subtracted: σ², not σ.",
+                ),
+                "variance for sigma": Mistake(
+                    _ddim(root=1), "your σ is a variance: take the root of the fraction, then multiply by eta."
+                ),
+                "eta under the root": Mistake(
+                    _ddim(eta_power=0.5), "eta multiplies σ: it does not belong under the root."
+                ),
+                "factors swapped": Mistake(
+                    _swapped_ddim, "the two factors have changed places: √a_prev belongs to the guessed picture."
+                ),
+                "x_t for x0": Mistake(
+                    _ddim(x0=lambda x_t, eps, a: x_t),
+                    "you noise x_t again: it is the guessed picture x̂0 that is noised, to the new level.",
+                ),
+                "stays": Mistake(
+                    _same_level, "this noises back to the level a, where it already stands: a_prev is the next level."
+                ),
+                "guess alone": Mistake(
+                    lambda x_t, eps, a, a_prev, noise=None, eta=0.0: x0_from_eps(x_t, eps, a),
+                    "this is the guessed picture itself, all in one go: a step noises it again, to the level a_prev.",
+                ),
+            },
+            minutes=12,
+            difficulty=3,
+        ),
+        Exercise(
+            "ddpm_step",
+            ddpm_step,
+            _ddpm_cases,
+            hints=(
+                "First x0 = x0_from_eps(x_t, eps, a) and α = a / a_prev, then the mean, then the variance.",
+                "The mean weighs the two ends between which x_prev lies: "
+                "(√a_prev · (1 − α) · x0 + √α · (1 − a_prev) · x_t) / (1 − a).",
+                "The variance is (1 − a_prev) / (1 − a) · (1 − α). Noise is multiplied by its root.",
+            ),
+            mistakes={
+                "noise by its variance": Mistake(
+                    _ddpm(noise_factor=lambda variance: variance),
+                    "the noise is multiplied by the variance: multiply by its root, the standard deviation.",
+                ),
+                "no noise": Mistake(
+                    _ddpm(noise_factor=lambda variance: 0.0),
+                    "this is the mean alone: DDPM draws at random around it.",
+                ),
+                "large variance": Mistake(
+                    _ddpm(variance=lambda a, a_prev, alpha: 1 - alpha),
+                    "your variance is β = 1 − α, which DDPM allows as well; here the smaller one is wanted, "
+                    "β · (1 − a_prev) / (1 − a), which knows where the picture is.",
+                ),
+                "fraction upside down": Mistake(
+                    _ddpm(variance=lambda a, a_prev, alpha: (1 - a) / (1 - a_prev + 1e-12) * (1 - alpha)),
+                    "the fraction of the variance is upside down: (1 − a_prev) / (1 − a), which is below 1.",
+                ),
+                "weights swapped": Mistake(
+                    _ddpm(
+                        mean=lambda x_t, eps, x0, a, a_prev, alpha: (
+                            (a_prev**0.5 * (1 - alpha) * x_t + alpha**0.5 * (1 - a_prev) * x0) / (1 - a)
+                        )
+                    ),
+                    "the two weights have changed places: at the last step, a_prev = 1, the mean must be x0.",
+                ),
+                "cumulative alpha": Mistake(
+                    _ddpm(alpha_of=lambda a, a_prev: a),
+                    "α is that of this step alone, a / a_prev: you took ᾱ, the product of all steps so far.",
+                ),
+                "not divided": Mistake(
+                    _ddpm(
+                        mean=lambda x_t, eps, x0, a, a_prev, alpha: (
+                            a_prev**0.5 * (1 - alpha) * x0 + alpha**0.5 * (1 - a_prev) * x_t
+                        )
+                    ),
+                    "the mean is not divided by 1 − a: its weights must make a whole.",
+                ),
+                "guess noised again": Mistake(
+                    lambda x_t, eps, a, a_prev, noise: (
+                        a_prev**0.5 * x0_from_eps(x_t, eps, a) + (1 - a_prev) ** 0.5 * noise
+                    ),
+                    "you noise the guess afresh and forget x_t: x_prev lies between the two.",
+                ),
+            },
+            minutes=10,
+            difficulty=3,
+        ),
+        Exercise(
+            "respaced_betas",
+            respaced_betas,
+            _respacing_cases,
+            hints=(
+                "alpha_bar[torch.as_tensor(kept)] are the noise levels that the short chain passes.",
+                "Between two of them lies one step of the short chain: α' = this level / the level before, β' = 1 − α'.",
+                "Before the first level there is the picture itself, ᾱ = 1.",
+            ),
+            mistakes={
+                "betas of the long chain": Mistake(
+                    lambda alpha_bar, kept: respaced_betas(alpha_bar, list(range(len(alpha_bar))))[
+                        torch.as_tensor(kept)
+                    ],
+                    "these are the long chain's β at the kept steps: a step of the short chain is longer, its β larger.",
+                ),
+                "first forgotten": Mistake(
+                    lambda alpha_bar, kept: respaced_betas(alpha_bar, kept)[1:],
+                    "the first step is missing: it leads from the picture, ᾱ = 1, to the first kept level.",
+                ),
+                "alphas": Mistake(
+                    lambda alpha_bar, kept: 1 - respaced_betas(alpha_bar, kept), "these are the α': β' = 1 − α'."
+                ),
+                "levels": Mistake(
+                    lambda alpha_bar, kept: 1 - alpha_bar[torch.as_tensor(kept)],
+                    "this is 1 − ᾱ, the noise since the picture: a step's own is 1 − ᾱ / (ᾱ of the kept step before).",
+                ),
+                "upside down": Mistake(
+                    lambda alpha_bar, kept: 1 - 1 / (1 - respaced_betas(alpha_bar, kept)),
+                    "the fraction is upside down: the later level, which is smaller, stands on top.",
+                ),
+            },
+            minutes=6,
+            difficulty=2,
+            tolerance=1e-6,
+        ),
+    ],
+)

@@ -1,0 +1,57 @@
+"""Figures carry words made from their data, and animations are whole."""
+
+import base64
+import io
+import re
+
+import pytest
+import torch
+from PIL import Image
+
+from s2i_teach import InputError
+from s2i_teach.widgets.figures import curves, filmstrip, scatter
+from s2i_teach.widgets.show import as_html
+
+
+def grey(value, side=12):
+    return torch.full((3, side, side), value)
+
+
+def test_a_filmstrip_shows_every_step_in_its_place():
+    steps = [-1.0, 0.0, 1.0]
+    sheet, alt = filmstrip({"x_t": [grey(v) for v in steps], "guess": [grey(0.0)] * 3}, ["t = 900", "t = 500", "t = 1"])
+    line = sheet.height - (96 + 6) * 2 + 48  # the middle of the upper row
+    found = [sheet.getpixel((sheet.width - (3 - i) * 102 + 48, line))[0] for i in range(3)]
+    assert found == [0, 128, 255]
+    assert "t = 900 to t = 1" in alt and "x_t differs from its last picture by 2.00 at first, 1.00 halfway" in alt
+    assert "guess differs from its last picture by 0.00" in alt
+
+
+def test_a_filmstrip_that_does_not_fit():
+    with pytest.raises(InputError, match="2 pictures for 1 captions"):
+        filmstrip({"x_t": [grey(0.0)] * 2}, ["t = 1"])
+
+
+def test_an_animation_keeps_its_pictures_and_their_order():
+    film = [Image.new("RGB", (32, 32), (value, value, value)) for value in (10, 120, 240)]
+    html = as_html(film, "From black to white.", width=64)
+    kind, data = re.search(r'src="data:image/(\w+);base64,([^"]+)"', html).groups()
+    assert kind == "webp" and 'alt="From black to white."' in html and 'width="64"' in html
+    with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
+        assert shown.n_frames == 3
+        for number, value in enumerate((10, 120, 240)):
+            shown.seek(number)
+            assert abs(shown.convert("RGB").getpixel((16, 16))[0] - value) <= 4
+
+
+@pytest.mark.parametrize("thing", [[], ["a.png"], 3, None])
+def test_what_cannot_be_shown(thing):
+    with pytest.raises(InputError, match="cannot be shown"):
+        as_html(thing, "Nothing.")
+
+
+def test_alternative_text_tells_the_data():
+    _, alt = curves([0, 1, 2], {"loss": [3.0, 2.0, 0.5]}, x_label="step", y_label="loss")
+    assert "from 3 over 2 in the middle to 0.5" in alt
+    _, alt = scatter({"ends": torch.zeros(4, 2) + 1})
+    assert "4 points around (1.00, 1.00)" in alt
