@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from s2i_teach import InputError
-from s2i_teach.widgets.figures import curves, filmstrip, scatter
+from s2i_teach.widgets.figures import attention_overlay, curves, filmstrip, scatter
 from s2i_teach.widgets.show import as_html
 
 
@@ -55,3 +55,14 @@ def test_alternative_text_tells_the_data():
     assert "from 3 over 2 in the middle to 0.5" in alt
     _, alt = scatter({"ends": torch.zeros(4, 2) + 1})
     assert "4 points around (1.00, 1.00)" in alt
+
+
+def test_an_attention_overlay_is_bright_where_the_word_is_looked_at():
+    weights = torch.zeros(8, 8)
+    weights[0, 7] = 0.5
+    sheet, alt = attention_overlay(Image.new("RGB", (128, 128), "white"), {"moon": weights})
+    assert "moon most at the top right, 0.000 to 0.500" in alt
+    whites = [(x, y) for x in range(sheet.width) for y in range(sheet.height) if sheet.getpixel((x, y))[0] < 120]
+    assert whites, "the rest of the picture is dark"
+    flat, _ = attention_overlay(grey(1.0, 64), {"even": torch.full((4, 4), 0.1)})  # nothing to stretch: all dark
+    assert flat.size[0] > 0

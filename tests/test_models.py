@@ -223,3 +223,36 @@ def test_precision_by_device(monkeypatch):
     assert pick_dtype(torch.device("cpu")) == torch.bfloat16
     assert check_dtype(torch.float16, cuda) == torch.float16
     assert pick_dtype(torch.device("mps")) == torch.float32
+
+
+def test_recorded_attention_changes_nothing_and_is_put_back(mini):
+    from s2i_teach.models.attention_maps import recorded_attention, word_maps
+
+    prompt, t = "a red apple, noto style", torch.tensor(500)
+    z = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    words = torch.cat(mini.encode_prompt(prompt, "cpu", 1, True)[::-1])
+    before = dict(mini.unet.attn_processors)
+    with torch.no_grad():
+        plain = mini.unet(z, t, words).sample
+        with recorded_attention(mini.unet) as seen:
+            recorded = mini.unet(z, t, words).sample
+    assert (plain - recorded).abs().max() <= 1e-4
+    assert mini.unet.attn_processors == before
+    assert len(seen) == 7 and {one.weights.shape[2] for one in seen} == {64, 16, 4}
+    for one in seen:
+        assert one.weights.shape[:2] == (2, 4)
+        assert (one.weights.sum(-1) - 1).abs().max() <= 1e-4
+    maps = word_maps(seen, mini.tokenizer, prompt)
+    assert list(maps) == ["a", "red", "apple", ",", "noto", "style"]
+    finest = torch.stack([one.weights[-1].mean(0)[:, 3] for one in seen if one.weights.shape[2] == 64]).mean(0)
+    assert torch.allclose(maps["apple"], finest.view(8, 8), atol=1e-6)
+    assert list(word_maps(seen, mini.tokenizer, "a cat, a cat")) == ["a (1)", "cat (2)", ",", "a (4)", "cat (5)"]
+
+
+def test_attention_maps_of_nothing(mini):
+    from s2i_teach.models.attention_maps import Seen, word_maps
+
+    with pytest.raises(InputError, match="No attention was recorded"):
+        word_maps([], mini.tokenizer, "a cat")
+    with pytest.raises(InputError, match="no word"):
+        word_maps([Seen("x", torch.ones(1, 1, 4, 77))], mini.tokenizer, "")

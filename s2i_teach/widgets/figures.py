@@ -187,3 +187,28 @@ def filmstrip(rows: dict, captions: list[str], *, side: int = 96):
         else:
             words.append(label)
     return sheet, f"{len(captions)} steps, {captions[0]} to {captions[-1]}. {'; '.join(words)}."
+
+
+def attention_overlay(picture, maps: dict, *, side: int = 128, columns: int | None = None):
+    """A picture once for each word, bright where the word is looked at. Returns ``(sheet, alt)``.
+
+    Args:
+        picture: a PIL picture or a tensor ``(3, H, W)`` in [−1, 1].
+        maps: word → ``(h, w)`` of weights; each is stretched from its least (dark) to its greatest (bright).
+    """
+    from PIL import Image
+
+    image = to_picture(picture) if isinstance(picture, torch.Tensor) else picture.convert("RGB")
+    shown, words = {}, []
+    for word, weights in maps.items():
+        low, high = weights.min(), weights.max()
+        bright = (weights - low) / (high - low).clamp(min=1e-12)
+        mask = Image.fromarray((bright * 255).round().byte().cpu().numpy()).resize(image.size, Image.Resampling.BICUBIC)
+        dark = Image.blend(image, Image.new("RGB", image.size, (0, 20, 60)), 0.8)
+        shown[word] = Image.composite(image, dark, mask)
+        row, column = divmod(int(weights.argmax()), weights.shape[1])
+        across = ("left", "middle", "right")[min(2, 3 * column // weights.shape[1])]
+        down = ("top", "middle", "bottom")[min(2, 3 * row // weights.shape[0])]
+        words.append(f"{word} most at the {down} {across}, {low:.3f} to {high:.3f}")
+    sheet, _ = picture_row(shown, side=side, columns=columns)
+    return sheet, f"Where the network looks for each word: {'; '.join(words)}."

@@ -1,0 +1,141 @@
+"""Exercises of lesson 6, words steer pictures."""
+
+import torch
+
+from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
+from s2i_teach.theory.attention import attention, attention_weights
+from s2i_teach.theory.guidance import classifier_free_guidance
+
+
+def _weights_cases(generator):
+    for shape, keys in (((5, 4), 3), ((2, 6, 8), 7), ((2, 3, 4, 16), 5)):
+        yield (
+            2 * torch.randn(shape, generator=generator),
+            2 * torch.randn(*shape[:-2], keys, shape[-1], generator=generator),
+        )
+
+
+def _attention_cases(generator):
+    for q, k in _weights_cases(generator):
+        yield q, k, torch.randn(*k.shape[:-1], 6, generator=generator)
+
+
+def _guidance_cases(generator):
+    for scale in (7.5, 1.0, 0.0, 3):
+        yield torch.randn(2, 4, 3, 3, generator=generator), torch.randn(2, 4, 3, 3, generator=generator), scale
+
+
+def _scores(q, k):
+    return q @ k.transpose(-1, -2)
+
+
+LESSON = Lesson(
+    6,
+    "Words steer pictures",
+    [
+        Exercise(
+            "attention_weights",
+            attention_weights,
+            _weights_cases,
+            hints=(
+                "Every query with every key: q @ k.transpose(-1, -2) holds all the dot products, (…, N, M).",
+                "A dot product of d numbers grows with √d: divide by q.shape[-1] ** 0.5.",
+                "torch.softmax(scores, dim=-1) makes the row of each query add up to 1.",
+            ),
+            mistakes={
+                "not scaled": Mistake(
+                    lambda q, k: torch.softmax(_scores(q, k), -1),
+                    "the scores are not divided by √d: the softmax becomes too sure of itself.",
+                ),
+                "by d": Mistake(
+                    lambda q, k: torch.softmax(_scores(q, k) / q.shape[-1], -1),
+                    "you divide by d: dot products of random numbers grow with √d.",
+                ),
+                "over the queries": Mistake(
+                    lambda q, k: torch.softmax(_scores(q, k) / q.shape[-1] ** 0.5, -2),
+                    "the softmax runs over the queries: the row of each query must add up to 1, over the keys, dim=-1.",
+                ),
+                "no softmax": Mistake(
+                    lambda q, k: _scores(q, k) / q.shape[-1] ** 0.5,
+                    "these are the scores: softmax makes weights of them, positive, with the sum 1.",
+                ),
+                "by the number of keys": Mistake(
+                    lambda q, k: torch.softmax(_scores(q, k) / k.shape[-2] ** 0.5, -1),
+                    "you divide by the root of the number of keys: d is the length of a query, q.shape[-1].",
+                ),
+                "keys ask": Mistake(
+                    lambda q, k: torch.softmax(_scores(k, q) / q.shape[-1] ** 0.5, -1),
+                    "queries and keys have changed places: a row for each query, a column for each key.",
+                ),
+            },
+            minutes=8,
+            difficulty=2,
+        ),
+        Exercise(
+            "attention",
+            attention,
+            _attention_cases,
+            hints=(
+                "You have the weights already: attention_weights(q, k), (…, N, M).",
+                "The mean of the values, weighted, is a matrix product: weights @ v.",
+            ),
+            mistakes={
+                "keys for values": Mistake(
+                    lambda q, k, v: attention_weights(q, k) @ k,
+                    "you averaged the keys: keys say who answers, values are the answers.",
+                ),
+                "plain mean": Mistake(
+                    lambda q, k, v: v.mean(-2, keepdim=True).expand(*q.shape[:-1], v.shape[-1]),
+                    "every value counts alike here: weigh them with attention_weights(q, k).",
+                ),
+                "the best alone": Mistake(
+                    lambda q, k, v: torch.take_along_dim(v, attention_weights(q, k).argmax(-1, keepdim=True), dim=-2),
+                    "you take the best value alone: attention averages all of them, weighted, so that it can be trained.",
+                ),
+                "twice": Mistake(
+                    lambda q, k, v: torch.softmax(attention_weights(q, k), -1) @ v,
+                    "the softmax is taken twice: attention_weights has done it already.",
+                ),
+                "not weighted": Mistake(
+                    lambda q, k, v: _scores(q, k) / q.shape[-1] ** 0.5 @ v,
+                    "the scores are no weights yet: use attention_weights(q, k), whose rows add up to 1.",
+                ),
+            },
+            minutes=4,
+            difficulty=1,
+        ),
+        Exercise(
+            "classifier_free_guidance",
+            classifier_free_guidance,
+            _guidance_cases,
+            hints=(
+                "Start at the prediction without words and walk towards the one with words.",
+                "The way is conditional − unconditional; walk guidance_scale times that far.",
+            ),
+            mistakes={
+                "the other convention": Mistake(
+                    lambda u, c, s: (1 + s) * c - s * u,
+                    "you start at conditional, as Ho and Salimans write it, where 0 is no guidance: here 1 is none, so start at unconditional.",
+                ),
+                "the wrong way": Mistake(
+                    lambda u, c, s: c + s * (u - c), "you walk from the words to the wordless: start at unconditional."
+                ),
+                "one step short": Mistake(
+                    lambda u, c, s: u + (s - 1) * (c - u),
+                    "it goes one step short: with scale 1 the result must be conditional, with 0 unconditional.",
+                ),
+                "only the words": Mistake(
+                    lambda u, c, s: s * c,
+                    "multiplying the prediction makes it louder, not more to the point: only the "
+                    "difference between with and without words is amplified.",
+                ),
+                "mean": Mistake(
+                    lambda u, c, s: (u + s * c) / (1 + s),
+                    "this is a mean, which never leaves the range between the two: guidance goes beyond.",
+                ),
+            },
+            minutes=5,
+            difficulty=1,
+        ),
+    ],
+)

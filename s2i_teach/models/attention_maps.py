@@ -1,0 +1,87 @@
+"""Where a U-Net looks for each word: the cross-attention's weights, recorded as it runs."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from s2i_teach.errors import InputError
+
+
+@dataclass
+class Seen:
+    """One cross-attention in one evaluation: the layer's name and its weights, ``(B, heads, h·w, tokens)``."""
+
+    layer: str
+    weights: torch.Tensor
+
+
+@contextmanager
+def recorded_attention(unet):
+    """Within this context every cross-attention of ``unet`` notes its weights; yields the list of :class:`Seen`.
+
+    The U-Net computes the same as before, by diffusers' own ``AttnProcessor``, which makes the weights as a matrix and
+    is a little slower than the fused one that is put back at the end.
+    """
+    from diffusers.models.attention_processor import AttnProcessor
+
+    class Recorder(AttnProcessor):
+        def __init__(self, layer: str):
+            super().__init__()
+            self.layer = layer
+
+        def __call__(self, attn, *args, **kwargs):
+            scores = attn.get_attention_scores
+
+            def noted(query, key, mask=None):
+                weights = scores(query, key, mask)
+                seen.append(Seen(self.layer, weights.detach().unflatten(0, (-1, attn.heads))))
+                return weights
+
+            attn.get_attention_scores = noted
+            try:
+                return super().__call__(attn, *args, **kwargs)
+            finally:
+                del attn.get_attention_scores
+
+    seen, before = [], dict(unet.attn_processors)
+    unet.set_attn_processor(
+        {name: Recorder(name) if ".attn2." in name else processor for name, processor in before.items()}
+    )
+    try:
+        yield seen
+    finally:
+        unet.set_attn_processor(before)
+
+
+def word_maps(seen: list[Seen], tokenizer, prompt: str, aspect: float = 1.0, finest: int = 1) -> dict:
+    """What :func:`recorded_attention` saw, as a map for each word of ``prompt``: word → ``(h, w)``, the mean of weights.
+
+    The mean runs over heads, evaluations and the ``finest`` sizes of layers; of a batch (with and without words) the
+    last entry counts, the one with words. Start, end and padding are left out; what they draw is missing from the sum.
+
+    Args:
+        aspect: width over height of the picture.
+
+    Raises:
+        InputError: nothing was recorded, or the prompt has no words.
+    """
+    if not seen:
+        raise InputError("No attention was recorded: run the pipeline within recorded_attention(pipe.unet).")
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer(prompt, truncation=True).input_ids)[1:-1]
+    if not tokens:
+        raise InputError("The prompt is empty: there is no word to make a map of.")
+    sizes = sorted({one.weights.shape[2] for one in seen}, reverse=True)[:finest]
+    maps = []
+    for one in seen:
+        positions = one.weights.shape[2]
+        if positions not in sizes:
+            continue
+        height = round((positions / aspect) ** 0.5)
+        weights = one.weights[-1].mean(0)[:, 1 : 1 + len(tokens)]  # (h·w, words)
+        grid = weights.T.reshape(1, len(tokens), height, positions // height).float()
+        side = round((sizes[0] / aspect) ** 0.5), sizes[0] // round((sizes[0] / aspect) ** 0.5)
+        maps.append(torch.nn.functional.interpolate(grid, size=side, mode="bilinear", align_corners=False)[0])
+    mean = torch.stack(maps).mean(0)
+    names = [token.removesuffix("</w>") for token in tokens]
+    return {name if names.count(name) == 1 else f"{name} ({i + 1})": mean[i] for i, name in enumerate(names)}
