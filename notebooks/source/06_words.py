@@ -10,7 +10,7 @@
 # | | |
 # |---|---|
 # | **You will** | write attention, let two networks learn the same eight words, see where a network looks for each word, and steer with guidance |
-# | **Time** | about 50 minutes, three exercises; two trainings take about 20 seconds each |
+# | **Time** | about 50 minutes, three exercises; two trainings take about 25 seconds each |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 
@@ -73,8 +73,10 @@ def last_token(prompts):
     return encode(prompts)[range(len(prompts)), ends]
 
 
-things = "apple strawberry cherries pear cat dog lion owl duck fish house castle ship car bus truck"
-texts = [f"a {thing}" for thing in things.split()]
+things = (
+    "apple strawberry lemon pear cat dog lion owl duck fish house castle ship car bus truck"
+)
+texts = [f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}" for thing in things.split()]
 features = last_token(texts)
 features = features - features.mean(0)  # what all of them share tells nothing
 likeness = F.cosine_similarity(features, features[:1])
@@ -82,8 +84,8 @@ for i in likeness.argsort(descending=True).tolist():
     print(f"{texts[i]:>12}: {likeness[i]:+.2f}")
 
 # %% [markdown]
-# Nobody told the encoder what fruit is. (It is a very small CLIP, trained on the captions and pictures of this course alone; where
-# it is wrong, the U-Net after it cannot know better.)
+# Fruit is like fruit, though the encoder only ever learned which caption goes with which picture. (It is a very small CLIP,
+# trained on the captions and pictures of this course alone; where it is wrong, the U-Net after it cannot know better.)
 #
 # ## 2. Attention: asking the words
 #
