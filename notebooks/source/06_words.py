@@ -368,10 +368,31 @@ for scale in (6.5, 7.5, 8.5):
     print(f"guidance_scale {scale}: differs from the paper's w = 7.5 by {difference:.2f}")
 
 # %% [markdown]
-# Now from 0 to 15, with the miniature. **Predict first:** what does too much look like?
+# So it was 8.5. Now your small network with cross-attention, which has also learned what to draw when nobody asks (the empty prompt,
+# one time in ten). **Predict first:** what does it draw with $s = 0$?
 
 # %%
-grey = torch.zeros(1, 3, 128, 128) + 0.5
+strengths = {}
+for scale in (0, 1, 3):
+    strengths[f"s = {scale}"] = draw(
+        models["cross-attention"],
+        text,
+        guide=lambda without, told: classifier_free_guidance(without, told, scale),
+    )
+    right = right_ones(strengths[f"s = {scale}"], everything)
+    print(f"s = {scale}: {right} of 8 are what was asked for")
+sheet, alt = filmstrip(
+    {name: list(pictures) for name, pictures in strengths.items()}, names, side=84
+)
+s2i.show(sheet, alt=f"Asked for {', '.join(names)} with guidance 0, 1 and 3.")
+
+# %% [markdown]
+# With 0 the words are ignored, and all eight are blends of everything. With 3 the colours are stronger than in the pictures it
+# learned from.
+#
+# And from 0 to 15, with the miniature. **Predict first:** what does too much look like?
+
+# %%
 row = {}
 for scale in (0, 1, 2, 4, 8, 15):
     told, without = pipe.encode_prompt("a sailboat, noto style", "cpu", 1, True)
@@ -394,7 +415,7 @@ s2i.show(
 
 # %% [markdown]
 # The number is the standard deviation of the pixels. At 0 it is anything; then the thing becomes clearer and stronger. With too
-# much, edges turn hard and thin parts are eaten away: the sampler is pushed to places where no training picture ever was. Guidance
+# much, edges turn hard and colours appear that nobody asked for: the sampler is pushed to places where no training picture ever was. Guidance
 # also costs two evaluations in every step; only at $s \le 1$ diffusers leaves the second one out.
 #
 # ## 6. Think about it
