@@ -234,11 +234,17 @@ def predict_latents(z, a):
 
 z = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(3))
 times = spaced_timesteps(20, offset=1)
-way = sample(ddim, times, z, predict_latents)
 guesses = []
-for x, t in zip(way, times):
-    a = alpha_bar[t].item()
-    guesses.append(decode(x0_from_eps(x, predict_latents(x, a), a))[0])
+
+
+def predict_and_keep(z, a):
+    """The same, and keeps the picture that it guesses."""
+    eps = predict_latents(z, a)
+    guesses.append(decode(x0_from_eps(z, eps, a))[0])
+    return eps
+
+
+way = sample(ddim, times, z, predict_and_keep)
 shown = [0, 3, 6, 9, 12, 15, 19]
 sheet, alt = filmstrip(
     {"x_t": [decode(way[i])[0] for i in shown], "guess x̂0": [guesses[i] for i in shown]},

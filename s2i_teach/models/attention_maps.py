@@ -71,17 +71,20 @@ def word_maps(seen: list[Seen], tokenizer, prompt: str, aspect: float = 1.0, fin
     tokens = tokenizer.convert_ids_to_tokens(tokenizer(prompt, truncation=True).input_ids)[1:-1]
     if not tokens:
         raise InputError("The prompt is empty: there is no word to make a map of.")
+
+    def grid(positions: int) -> tuple[int, int]:
+        height = round((positions / aspect) ** 0.5)
+        return height, positions // height
+
     sizes = sorted({one.weights.shape[2] for one in seen}, reverse=True)[:finest]
     maps = []
     for one in seen:
         positions = one.weights.shape[2]
         if positions not in sizes:
             continue
-        height = round((positions / aspect) ** 0.5)
         weights = one.weights[-1].mean(0)[:, 1 : 1 + len(tokens)]  # (h·w, words)
-        grid = weights.T.reshape(1, len(tokens), height, positions // height).float()
-        side = round((sizes[0] / aspect) ** 0.5), sizes[0] // round((sizes[0] / aspect) ** 0.5)
-        maps.append(torch.nn.functional.interpolate(grid, size=side, mode="bilinear", align_corners=False)[0])
+        layer = weights.T.reshape(1, len(tokens), *grid(positions)).float()
+        maps.append(torch.nn.functional.interpolate(layer, size=grid(sizes[0]), mode="bilinear")[0])
     mean = torch.stack(maps).mean(0)
     names = [token.removesuffix("</w>") for token in tokens]
     return {name if names.count(name) == 1 else f"{name} ({i + 1})": mean[i] for i, name in enumerate(names)}

@@ -124,19 +124,20 @@ def scatter(
     return figure, f"{title or 'Points of the plane'}. {'; '.join(words)}."
 
 
-def picture_row(pictures: dict, *, side: int = 128, columns: int | None = None):
-    """Pictures, tensors ``(3, H, W)`` in [−1, 1] or PIL, in a row with a caption each. Returns ``(sheet, alt)``."""
+def _enlarged(picture, side: int):
+    """A tensor or PIL picture as a PIL picture, its pixels repeated as often as fits into ``side``."""
     from PIL import Image
 
+    image = to_picture(picture) if isinstance(picture, torch.Tensor) else picture
+    factor = max(1, side // max(image.size))
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def picture_row(pictures: dict, *, side: int = 128, columns: int | None = None):
+    """Pictures, tensors ``(3, H, W)`` in [−1, 1] or PIL, in a row with a caption each. Returns ``(sheet, alt)``."""
     from s2i_teach.gallery import contact_sheet
 
-    groups = []
-    for label, picture in pictures.items():
-        image = to_picture(picture) if isinstance(picture, torch.Tensor) else picture
-        if max(image.size) < side:
-            factor = side // max(image.size)
-            image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-        groups.append(([image], label))
+    groups = [([_enlarged(picture, side)], label) for label, picture in pictures.items()]
     alt = f"{len(groups)} pictures in a row: {', '.join(pictures)}."
     return contact_sheet(groups, columns or len(groups), side), alt
 
@@ -174,11 +175,8 @@ def filmstrip(rows: dict, captions: list[str], *, side: int = 96):
         y = top + line * (side + gap)
         draw.text((gap, y + side / 2), label, (40, 40, 40), letters, anchor="lm")
         for column, picture in enumerate(pictures):
-            image = to_picture(picture) if isinstance(picture, torch.Tensor) else picture.convert("RGB")
-            if max(image.size) <= side // 2:
-                factor = side // max(image.size)
-                image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-            sheet.paste(fit_to(image, (side, side)), (left + column * (side + gap), y))
+            image = fit_to(_enlarged(picture, side).convert("RGB"), (side, side))
+            sheet.paste(image, (left + column * (side + gap), y))
         if all(isinstance(picture, torch.Tensor) for picture in pictures):
             far = [(picture - pictures[-1]).abs().mean().item() for picture in pictures]
             words.append(
@@ -199,12 +197,12 @@ def attention_overlay(picture, maps: dict, *, side: int = 128, columns: int | No
     from PIL import Image
 
     image = to_picture(picture) if isinstance(picture, torch.Tensor) else picture.convert("RGB")
+    dark = Image.blend(image, Image.new("RGB", image.size, (0, 20, 60)), 0.8)
     shown, words = {}, []
     for word, weights in maps.items():
         low, high = weights.min(), weights.max()
         bright = (weights - low) / (high - low).clamp(min=1e-12)
         mask = Image.fromarray((bright * 255).round().byte().cpu().numpy()).resize(image.size, Image.Resampling.BICUBIC)
-        dark = Image.blend(image, Image.new("RGB", image.size, (0, 20, 60)), 0.8)
         shown[word] = Image.composite(image, dark, mask)
         row, column = divmod(int(weights.argmax()), weights.shape[1])
         across = ("left", "middle", "right")[min(2, 3 * column // weights.shape[1])]
