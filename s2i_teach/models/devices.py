@@ -79,3 +79,11 @@ def free_memory(device: torch.device) -> float:
     except (OSError, KeyError):
         pages = {"SC_AVPHYS_PAGES", "SC_PAGE_SIZE"} & set(getattr(os, "sysconf_names", ()))
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9 if len(pages) == 2 else float("inf")
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until the device has done what it was given: a GPU works on while the clock is read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -9,11 +9,12 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.images import open_sketch
+from s2i_teach.models.devices import wait_for
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.result import Result
-from s2i_teach.translation.settings import Settings, note_timing, wait_for
+from s2i_teach.translation.settings import Settings, note_timing
 
 PRECISIONS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 

@@ -9,6 +9,7 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find
+from s2i_teach.models.devices import wait_for
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
 
 PREPARE = ("lines", "filled")
@@ -239,14 +240,6 @@ class Timing:
 
     evaluation: float
     fixed: float
-
-
-def wait_for(device: torch.device) -> None:
-    """Wait until the device has done what it was given: a GPU works on while the clock is read."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
 
 
 _timings: WeakKeyDictionary = WeakKeyDictionary()
