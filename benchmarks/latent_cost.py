@@ -25,7 +25,7 @@ def main() -> int:
         parser.error("the sides are multiples of 64: on latents the U-Net halves an eighth of them three times")
     torch.set_num_threads(args.threads)
     pipe = load_pipeline("mini", device="cpu", dtype="fp32")
-    rows = latent_costs(pipe, tuple(args.sides), args.up_to * 1e12, lambda words: print(words, file=sys.stderr))
+    rows = latent_costs(pipe, tuple(args.sides), args.up_to * 1e12, say=lambda words: print(words, file=sys.stderr))
     print(f"{args.threads} threads, fp32, one picture, no guidance; memory is what lives beside the weights\n")
     print(as_markdown(rows, args.evaluations))
     print("\n| side | pixels : latents, operations of a picture | memory | seconds of a picture | CPU s of an evaluation |")

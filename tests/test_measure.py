@@ -67,7 +67,7 @@ def test_counting_without_computing_equals_counting(tiny_pipe, side):
 
 def test_latent_costs(tiny_pipe):
     said = []
-    rows = latent_costs(tiny_pipe, (64, 128), run_up_to=2e8, say=said.append)
+    rows = latent_costs(tiny_pipe, (64, 128), flops_up_to=2e8, say=said.append)
     table = {(row.side, row.space): row for row in rows}
     assert table[64, "pixels"].numbers == 3 * 64 * 64 and table[64, "latents"].numbers == 4 * 8 * 8
     small, large = table[64, "pixels"].evaluation, table[128, "pixels"].evaluation
@@ -83,3 +83,8 @@ def test_latent_costs(tiny_pipe):
     lines = as_markdown(rows, 20).splitlines()
     assert len(lines) == 2 + len(rows) and len({line.count("|") for line in lines}) == 1
     assert any("not run" in line for line in lines)
+
+
+def test_what_needs_too_much_memory_is_not_run(tiny_pipe):
+    rows = latent_costs(tiny_pipe, (64,), bytes_up_to=1.0)
+    assert all(row.seconds is None and row.picture_seconds(20) is None for row in rows)

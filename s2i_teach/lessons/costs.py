@@ -1,7 +1,7 @@
 """What a picture costs in pixel space and in latent space: the table of lesson 7, and of ``benchmarks.latent_cost``."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -69,11 +69,18 @@ def _timed(run) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def latent_costs(pipe, sides: tuple[int, ...] = SIDES, run_up_to: float = 1e12, say=lambda words: None) -> list[Row]:
+def latent_costs(
+    pipe,
+    sides: tuple[int, ...] = SIDES,
+    flops_up_to: float = 1e12,
+    bytes_up_to: float = 1e10,
+    say=lambda words: None,
+) -> list[Row]:
     """The same U-Net on pixels (3 channels) and on latents, for pictures of some sides; a row for each.
 
-    Everything is counted; what takes at most ``run_up_to`` operations is also run and timed, once, after a smaller one
-    has warmed the machine up. The pixel network has new weights: what it costs does not depend on them.
+    Everything is counted; what takes at most ``flops_up_to`` operations an evaluation and ``bytes_up_to`` of memory is
+    also run and timed, once, after a smaller one has warmed the machine up. The pixel network has new weights: what it
+    costs does not depend on them.
 
     Args:
         pipe: a pipeline in fp32 on the CPU; its U-Net, VAE and the length of its prompts are taken.
@@ -92,12 +99,12 @@ def latent_costs(pipe, sides: tuple[int, ...] = SIDES, run_up_to: float = 1e12, 
         for side in sides:
             evaluate, decode, _ = _runs(pipe, unet, pipe.vae, side, space)
             numbers, evaluation, decoding = counted[side]
-            measured = {}
-            if evaluation.flops <= run_up_to:
+            row = Row(side, space, numbers, evaluation, decoding)
+            if evaluation.flops <= flops_up_to and row.peak_bytes <= bytes_up_to:
                 say(f"{space}, {side} × {side}: {evaluation.flops / 1e9:,.0f} GFLOP")
-                measured["seconds"], measured["cpu_seconds"] = _timed(evaluate)
-                measured["decode_seconds"] = _timed(decode)[0] if decode else None
-            rows.append(Row(side, space, numbers, evaluation, decoding, **measured))
+                seconds, cpu_seconds = _timed(evaluate)
+                row = replace(row, seconds=seconds, cpu_seconds=cpu_seconds, decode_seconds=decode and _timed(decode)[0])
+            rows.append(row)
     return rows
 
 
@@ -108,7 +115,7 @@ def as_markdown(rows: list[Row], evaluations: int) -> str:
         f"| {evaluations} evaluations, TFLOP | {evaluations} evaluations, s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in sorted(rows, key=lambda row: (row.side, row.space), reverse=False):
+    for row in sorted(rows, key=lambda row: (row.side, row.space)):
         cost, whole = row.evaluation, row.picture_seconds(evaluations)
         share = cost.attention_flops / cost.flops
         lines.append(

@@ -7,6 +7,7 @@ cases; a wrong answer that agrees with one of the typical mistakes gets that mis
 import dis
 import inspect
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import torch
@@ -102,7 +103,7 @@ class Exercise:
             if isinstance(ran.error, NotImplementedError):
                 return self._not_attempted()
             with sandbox.kept_random_state():
-                expected = self.reference(*arguments)
+                expected = self.reference(*deepcopy(arguments))  # a generator among them must not move on
             words = None if ran.error else difference(ran.value, expected, self.tolerance)
             if ran.error or words:
                 return self._explain(answer, arguments, ran, words)

@@ -23,6 +23,15 @@ def start_step(num_inference_steps: int, strength: float) -> int:
     return num_inference_steps - run
 
 
+def signal_left(alpha_bar: torch.Tensor, timesteps: list[int], strength: float) -> float:
+    """√ᾱ at the timestep where the denoising starts, in (0, 1]: how much of the sketch's amplitude is in the first x_t.
+
+    ``alpha_bar`` is ``(T,)``; ``timesteps`` are those of the whole way, the noisiest first.
+    """
+    first = timesteps[start_step(len(timesteps), strength)]
+    return alpha_bar[first].sqrt().item()
+
+
 def sdedit(
     z: torch.Tensor,
     predict: Callable[[torch.Tensor, int], torch.Tensor],
@@ -32,7 +41,6 @@ def sdedit(
     step: Callable,
     generator: torch.Generator,
     final: float = 1.0,
-    on_step: Callable | None = None,
 ) -> torch.Tensor:
     """From the sketch ``z`` to a picture, both ``(B, …)``: pixels in [−1, 1] or scaled latents.
 
@@ -44,7 +52,6 @@ def sdedit(
         step: ``step(x_t, eps, a, a_prev, noise)`` gives x_prev: ``ddpm_step``, ``ddim_step``, or one of one's own.
         generator: all noise comes from it, the sketch's first.
         final: ᾱ after the last step; 1 is no noise. Stable Diffusion's DDIM stops at ``alpha_bar[0]``.
-        on_step: called with ``(t, x_t, eps)`` at every step.
     """
     times = timesteps[start_step(len(timesteps), strength) :]
     eps = torch.randn(z.shape, generator=generator, dtype=z.dtype)
@@ -52,8 +59,6 @@ def sdedit(
     levels = [*alpha_bar[torch.tensor(times)].tolist(), final]
     for t, a, a_prev in zip(times, levels, levels[1:], strict=False):
         eps = predict(x, t)
-        if on_step:
-            on_step(t, x, eps)
         noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
         x = step(x, eps, a, a_prev, noise)
     return x

@@ -20,14 +20,22 @@ def _axes(width: float, height: float):
 
 
 def curves(
-    x, lines: dict, *, x_label: str, y_label: str, title: str = "", log: bool = False, marks: dict | None = None
+    x,
+    lines: dict,
+    *,
+    x_label: str,
+    y_label: str,
+    title: str = "",
+    log: bool = False,
+    log_x: bool = False,
+    marks: dict | None = None,
 ):
     """Lines over a common x. Returns ``(figure, alt)``.
 
     Args:
         x: numbers ``(N,)``.
         lines: label → values ``(N,)``.
-        log: a logarithmic y axis.
+        log, log_x: a logarithmic y axis, x axis (with a tick at every x).
         marks: label → x of a vertical mark.
     """
     figure, axes = _axes(7, 3.2)
@@ -46,6 +54,10 @@ def curves(
         )
     if log:
         axes.set_yscale("log")
+    if log_x:
+        axes.set_xscale("log")
+        axes.set_xticks(x, [f"{value:g}" for value in x])
+        axes.minorticks_off()
     axes.set(xlabel=x_label, ylabel=y_label, title=title)
     if len(lines) > 1:
         axes.legend(frameon=False)
