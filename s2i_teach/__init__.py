@@ -19,6 +19,7 @@ _HOME = {
     "sketches": "gallery",
     "contact_sheet": "gallery",
     "show": "widgets.show",
+    "anatomy": "widgets.anatomy",
     "lesson": "lessons",
 }
 """Public name → the module that defines it."""

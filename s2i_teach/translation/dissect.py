@@ -1,0 +1,201 @@
+"""A run taken apart: what each part of a pipeline was given, made, took and needed, measured as it ran."""
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from s2i_teach.models.devices import wait_for
+from s2i_teach.models.measure import AliveBytes
+from s2i_teach.translation.result import Result
+from s2i_teach.translation.run import run
+from s2i_teach.translation.settings import Settings
+
+
+@dataclass
+class Part:
+    """One part of a pipeline in one run.
+
+    Attributes:
+        organ: ``"text encoder"``, ``"VAE encoder"``, ``"U-Net"`` or ``"VAE decoder"``.
+        name: within the organ: ``"in"``, ``"down 1"``, ``"middle"``, ``"up 1"``, ``"out"``.
+        parameters: weights and biases.
+        words: whether the text is asked here, by cross-attention.
+        calls: how often it ran.
+        shape_in, shape_out: of the tensors, with the batch in front.
+        skips: shapes that were handed along the skip connections, out of a ``down`` or into an ``up``.
+        seconds: wall time of all calls.
+        peak_bytes: the most memory that came to be in one call, beside weights and inputs.
+    """
+
+    organ: str
+    name: str
+    parameters: int
+    words: bool = False
+    calls: int = 0
+    shape_in: tuple[int, ...] = ()
+    shape_out: tuple[int, ...] = ()
+    skips: tuple[tuple[int, ...], ...] = ()
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+
+@dataclass
+class Dissection:
+    """What :func:`dissect` found.
+
+    Attributes:
+        result: the picture, with its settings and plan.
+        parts: in the order in which they ran first.
+        parameters: of each organ as a whole; more than its parts have together, as norms and the time's layers are no part.
+        between: seconds between two evaluations of the U-Net, in all: guidance, the scheduler's step.
+        latents: ``"encoded"``, ``"noisy"`` (what the U-Net saw first) and ``"final"``, each ``(C, h, w)``, scaled.
+    """
+
+    result: Result
+    parts: list[Part]
+    parameters: dict[str, int] = field(default_factory=dict)
+    between: float = 0.0
+    latents: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def organ(self, name: str) -> list[Part]:
+        """The parts of one organ."""
+        return [part for part in self.parts if part.organ == name]
+
+
+def _organs(pipe) -> dict:
+    return {
+        "text encoder": pipe.text_encoder,
+        "VAE encoder": pipe.vae.encoder,
+        "U-Net": pipe.unet,
+        "VAE decoder": pipe.vae.decoder,
+    }
+
+
+def _modules(pipe):
+    """``(organ, name, module)`` of everything that is watched."""
+    for organ, network in _organs(pipe).items():
+        if organ == "text encoder":
+            yield organ, "all", network
+            continue
+        yield organ, "in", network.conv_in
+        for number, block in enumerate(getattr(network, "down_blocks", ())):
+            yield organ, f"down {number}", block
+        yield organ, "middle", network.mid_block
+        for number, block in enumerate(getattr(network, "up_blocks", ())):
+            yield organ, f"up {number}", block
+        yield organ, "out", network.conv_out
+
+
+def _first_tensor(value) -> torch.Tensor:
+    """The tensor itself, or the first of a tuple, or of a model's output."""
+    return value if isinstance(value, torch.Tensor) else _first_tensor(value[0])
+
+
+@contextmanager
+def _hooks(pairs):
+    """Register ``(module, before, after)`` and take the hooks away again."""
+    handles = []
+    try:
+        for module, before, after in pairs:
+            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+            handles.append(module.register_forward_hook(after, with_kwargs=True))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _timed(pipe, sketch, settings: Settings) -> Dissection:
+    """The run itself, its parts timed; shapes and latents noted on the way."""
+    parts, pairs, latents, evaluations = [], [], {}, []
+
+    def watch(part, module):
+        started = []
+
+        def before(module, args, kwargs):
+            wait_for(pipe.device)
+            started.append(time.perf_counter())
+
+        def after(module, args, kwargs, out):
+            wait_for(pipe.device)
+            part.seconds += time.perf_counter() - started.pop()
+            if part.calls == 0:
+                given = args[0] if args else kwargs.get("hidden_states", kwargs.get("input_ids"))
+                part.shape_in, part.shape_out = tuple(given.shape), tuple(_first_tensor(out).shape)
+                skips = kwargs.get("res_hidden_states_tuple") or (out[1] if isinstance(out, tuple) else ())
+                part.skips = tuple(tuple(skip.shape) for skip in skips)
+            part.calls += 1
+
+        pairs.append((module, before, after))
+
+    for organ, name, module in _modules(pipe):
+        words = bool(getattr(module, "has_cross_attention", False)) and organ == "U-Net"
+        part = Part(organ, name, sum(p.numel() for p in module.parameters()), words)
+        parts.append(part)
+        watch(part, module)
+
+    def unet_starts(module, args, kwargs):
+        wait_for(pipe.device)
+        latents.setdefault("noisy", args[0][0].float().cpu())
+        evaluations.append([time.perf_counter()])
+
+    def unet_ends(module, args, kwargs, out):
+        wait_for(pipe.device)
+        evaluations[-1].append(time.perf_counter())
+
+    def encoded(module, args, kwargs, out):
+        mean = out[0].chunk(2)[0]  # the encoder's means and log-variances
+        latents["encoded"] = mean.float().cpu() * pipe.vae.config.scaling_factor
+
+    def to_be_decoded(module, args, kwargs):
+        latents["final"] = args[0][0].float().cpu() * pipe.vae.config.scaling_factor
+
+    nothing = lambda *_: None  # noqa: E731
+    pairs.append((pipe.unet, unet_starts, unet_ends))
+    pairs.append((pipe.vae.quant_conv or pipe.vae.encoder, nothing, encoded))
+    pairs.append((pipe.vae.post_quant_conv or pipe.vae.decoder, to_be_decoded, nothing))
+    with _hooks(pairs):
+        result = run(sketch, settings, pipe)
+    between = sum(after[0] - before[1] for before, after in zip(evaluations, evaluations[1:], strict=False))
+    organs = {name: sum(p.numel() for p in network.parameters()) for name, network in _organs(pipe).items()}
+    return Dissection(result, [part for part in parts if part.calls], organs, between, latents)
+
+
+def _weigh(pipe, sketch, settings: Settings, parts: list[Part]) -> None:
+    """Fill in the memory of the parts: a run of one evaluation, since memory does not depend on the timestep."""
+    memory, pairs = AliveBytes(), []
+    table = {(part.organ, part.name): part for part in parts}
+
+    def watch(part, module):
+        opened = []
+
+        def before(module, args, kwargs):
+            opened.append(memory.open_window())
+
+        def after(module, args, kwargs, out):
+            part.peak_bytes = max(part.peak_bytes, memory.close_window(opened.pop()))
+
+        pairs.append((module, before, after))
+
+    for organ, name, module in _modules(pipe):
+        if (organ, name) in table:
+            watch(table[organ, name], module)
+    with _hooks(pairs), memory:
+        run(sketch, replace(settings, strength=1 / settings.num_inference_steps), pipe)
+
+
+def dissect(pipe, sketch, settings: Settings) -> Dissection:
+    """Run :func:`s2i_teach.translate` with every part watched; a second, short run weighs the memory.
+
+    The picture is the one that ``translate`` makes. Times are those of the first run. The memory is counted (tensors
+    alive, on any device), which would slow a timed run down.
+
+    Raises:
+        InputError: as ``translate``.
+    """
+    settings = settings.resolved(pipe)
+    found = _timed(pipe, sketch, settings)
+    _weigh(pipe, sketch, settings, found.parts)
+    return found

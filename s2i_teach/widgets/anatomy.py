@@ -1,0 +1,289 @@
+"""The anatomy of a run: every part of a latent diffusion model drawn as it ran, with what was measured."""
+
+from dataclasses import dataclass
+from textwrap import shorten
+
+import torch
+
+from s2i_teach.images import to_picture
+from s2i_teach.translation.dissect import Dissection, Part, dissect
+from s2i_teach.translation.settings import Settings
+from s2i_teach.widgets.show import as_html
+
+LEGEND = """In each box: what comes out (channels × height × width); parameters · time of one call ·
+memory beside the weights. The darker, the more of the whole time.
+Thick frames ask the words. Dashed: skip connections, with the number of tensors."""
+HUES = {"text encoder": "#CC79A7", "VAE encoder": "#56B4E9", "U-Net": "#E69F00", "VAE decoder": "#009E73"}
+"""Okabe & Ito's colours, as in the other figures."""
+
+
+def anatomy(pipe, sketch, prompt: str, **settings) -> "Anatomy":
+    """Run ``translate(sketch, prompt, pipe=pipe, **settings)`` with every part watched, and draw what ran.
+
+    Shows itself in a notebook. ``.result`` is the picture, ``.parts`` the measurements, ``.table()`` them in words,
+    ``.figure()`` the drawing with its alternative text.
+
+    Args:
+        pipe: from :func:`s2i_teach.load_pipeline`.
+        sketch, prompt, settings: as for :func:`s2i_teach.translate`.
+
+    Raises:
+        InputError: as ``translate``.
+    """
+    return Anatomy(dissect(pipe, sketch, Settings(prompt, **settings)))
+
+
+def latent_picture(z: torch.Tensor) -> torch.Tensor:
+    """The first three channels of a latent ``(C, h, w)`` as red, green and blue, ±3 as the full range: ``(3, h, w)``.
+
+    The colours mean nothing by themselves: each channel is the VAE's own code.
+    """
+    return (z[:3] / 3).clamp(-1, 1)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """A tensor's shape without the batch, as ``96 × 8 × 8``."""
+    return " × ".join(map(str, shape[1:]))
+
+
+def _short(number: float) -> str:
+    """A number in three digits or so: ``887``, ``28 k``, ``13.7 M``, ``860 M``."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= unit:
+            return f"{number / unit:.{0 if number >= 100 * unit or name == 'k' else 1}f} {name}"
+    return f"{number:.0f} "
+
+
+def _time(seconds: float) -> str:
+    """``1.3 ms``, ``45 ms``, ``6.4 s``."""
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{1000 * seconds:.{0 if seconds >= 0.01 else 1}f} ms"
+
+
+def _measured(part: Part) -> str:
+    """Parameters, time of a call and memory of a part."""
+    return f"{_short(part.parameters).strip()} · {_time(part.seconds / part.calls)} · {_short(part.peak_bytes)}B"
+
+
+@dataclass
+class Anatomy:
+    """A run taken apart, and its drawing."""
+
+    dissection: Dissection
+
+    @property
+    def result(self):
+        """The picture: a :class:`s2i_teach.Result`."""
+        return self.dissection.result
+
+    @property
+    def parts(self) -> list[Part]:
+        """Every part with its shapes, parameters, seconds and memory, in the order of the run."""
+        return self.dissection.parts
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds of the whole run by organ; ``"between"`` is guidance and the scheduler's steps."""
+        table = {organ: sum(part.seconds for part in self.dissection.organ(organ)) for organ in HUES}
+        return table | {"between": self.dissection.between}
+
+    def table(self) -> str:
+        """The measurements as a Markdown table."""
+        lines = ["| organ | part | in | out | parameters | calls | ms a call | MB |", "|---|---|---|---|---|---|---|---|"]
+        for part in self.parts:
+            shapes = f"{_size(part.shape_in)} | {_size(part.shape_out)}"
+            lines.append(
+                f"| {part.organ} | {part.name}{', asks the words' if part.words else ''} | {shapes} "
+                f"| {part.parameters:,} | {part.calls} | {1000 * part.seconds / part.calls:.2f} | {part.peak_bytes / 1e6:.2f} |"
+            )
+        return "\n".join(lines)
+
+    def alt(self) -> str:
+        """What the drawing shows, in words."""
+        result, unet = self.result, self.dissection.organ("U-Net")
+        seconds = self.seconds()
+        most = max(seconds, key=seconds.get)
+        levels = ", ".join(_size(part.shape_in) for part in unet if part.name.startswith("down"))
+        skips = sum(len(part.skips) for part in unet if part.name.startswith("up"))
+        return (
+            f"The run of {result.model} on {result.settings.prompt!r}: the sketch is encoded to a latent of "
+            f"{_size((0, *self.dissection.latents['noisy'].shape))}, noise is added so that "
+            f"{result.plan.sqrt_alpha_bar:.0%} of it is left, the U-Net runs {result.plan.evaluations} times, down "
+            f"over {levels}, through its middle and up again with {skips} skip connections, and the decoder makes "
+            f"the picture. {most} took most of the time, {seconds[most] / sum(seconds.values()):.0%}."
+        )
+
+    def figure(self):
+        """The drawing. Returns ``(figure, alt)``."""
+        return _Drawing(self).figure, self.alt()
+
+    def _repr_html_(self) -> str:
+        import matplotlib.pyplot as plt
+
+        figure, alt = self.figure()
+        html = as_html(figure, alt)
+        plt.close(figure)
+        return html
+
+
+class _Drawing:
+    """Lays the organs out from left to right; units are hundredths of the figure's width."""
+
+    ROW, HEIGHT, WIDTH = 6.6, 5.0, 20.0
+
+    def __init__(self, anatomy: Anatomy):
+        import matplotlib.pyplot as plt
+
+        self.found, self.result, self.plan = anatomy.dissection, anatomy.result, anatomy.result.plan
+        self.total = sum(anatomy.seconds().values())
+        depth = 2 + sum(part.name.startswith("down") for part in self.found.organ("U-Net"))  # with "in" and the middle
+        rows = max(len(self.found.organ("VAE encoder")), len(self.found.organ("VAE decoder")), depth + 1)
+        self.top = 35 + (rows - 1) * self.ROW
+        height = self.top + 7
+        self.figure = plt.figure(figsize=(12, 12 * height / 100))
+        self.axes = self.figure.add_axes([0, 0, 1, 1])
+        self.axes.set(xlim=(0, 100), ylim=(0, height))
+        self.axes.set_autoscale_on(False)
+        self.axes.axis("off")
+        self.draw()
+
+    # Pieces
+
+    def box(self, part: Part, x: float, y: float, title: str, width: float) -> tuple[float, float]:
+        """A part: its name and shape, and below what was measured; the darker, the more of the run's time."""
+        from matplotlib.patches import FancyBboxPatch
+
+        share = part.seconds / self.total
+        style = "round,pad=0,rounding_size=0.8"
+        frame = (x - width / 2, y - self.HEIGHT / 2), width, self.HEIGHT
+        hue = HUES[part.organ]
+        self.axes.add_patch(FancyBboxPatch(*frame, boxstyle=style, fc="white", ec="none"))
+        self.axes.add_patch(
+            FancyBboxPatch(*frame, boxstyle=style, fc=hue, alpha=min(0.85, 0.08 + 3 * share), ec="none")
+        )
+        self.axes.add_patch(FancyBboxPatch(*frame, boxstyle=style, fc="none", ec=hue, lw=2.4 if part.words else 1.0))
+        self.text(x, y + 0.95, f"{title}   {_size(part.shape_out)}", size=8.5, weight="bold")
+        self.text(x, y - 1.15, _measured(part), size=8)
+        return x, y
+
+    def text(self, x: float, y: float, words: str, size: float = 9, **style) -> None:
+        style = {"ha": "center", "va": "center", "color": "#222222", **style}
+        self.axes.text(x, y, words, fontsize=size, parse_math=False, **style)
+
+    def arrow(self, start, end, words: str = "", **style) -> None:
+        style = {"arrowstyle": "-|>", "color": "#555555", "lw": 1.3, "mutation_scale": 11, **style}
+        self.axes.annotate("", xy=end, xytext=start, arrowprops=style)
+        if words:
+            self.text((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 1.1, words, size=8)
+
+    def picture(self, image, x: float, y: float, side: float, words: str) -> None:
+        """A picture around (x, y), with a line below."""
+        import numpy as np
+        from matplotlib.patches import Rectangle
+
+        wide, high = image.size
+        width, height = side * wide / max(image.size), side * high / max(image.size)
+        place = (x - width / 2, x + width / 2, y - height / 2, y + height / 2)
+        self.axes.imshow(np.asarray(image), extent=place, interpolation="nearest", aspect="auto", zorder=2)
+        frame = (place[0], place[2]), width, height
+        self.axes.add_patch(Rectangle(*frame, fc="none", ec="#999999", lw=0.8, zorder=3))
+        self.text(x, place[2] - 1.4, words, size=8.5)
+
+    # The organs
+
+    def draw(self) -> None:
+        left, right, middle = 13.0, 87.0, 50.0
+        top = self.top
+        self.header(left, middle, right)
+        self.picture(self.result.prepared, left, top - 6, 11, "the sketch")
+        first = top - 18
+        encoded = self.column(self.found.organ("VAE encoder"), left, first, narrowing=True)
+        self.arrow((left, top - 13.9), (left, first + self.HEIGHT / 2 + 0.2))
+        self.unet(middle, first)
+        z = {name: to_picture(latent_picture(value)) for name, value in self.found.latents.items()}
+        low = encoded - 9.5
+        self.picture(z["encoded"], left - 6, low, 8.5, "its latent")
+        self.picture(z["noisy"], left + 7.5, low, 8.5, f"with noise, √ᾱ {self.plan.sqrt_alpha_bar:.2f}")
+        self.arrow((left, encoded - self.HEIGHT / 2), (left - 4, low + 4.6))
+        self.arrow((left - 1.6, low), (left + 3.1, low))
+        self.arrow(
+            (left + 11.9, low + 1), (27.2, first + self.ROW), connectionstyle="angle3,angleA=0,angleB=90"
+        )
+        decoder = self.found.organ("VAE decoder")
+        start = first - self.ROW * (len(decoder) - 1)
+        self.column(decoder, right, start, narrowing=False, upwards=True)
+        self.picture(z["final"], right, low, 8.5, "the last latent")
+        self.arrow((right, low + 4.5), (right, start - self.HEIGHT / 2 - 0.2))
+        self.arrow((72.8, first + self.ROW), (right - 4.5, low + 1), connectionstyle="angle3,angleA=90,angleB=0")
+        self.picture(self.result.image, right, top - 6, 11, "the picture")
+        self.arrow((right, first + self.HEIGHT / 2), (right, top - 13.9))
+
+    def header(self, left: float, middle: float, right: float) -> None:
+        """Titles of the organs, with their seconds."""
+        y = self.top + 4.5
+        for x, organ, title in (
+            (left, "VAE encoder", "VAE encoder, once"),
+            (middle, "U-Net", f"U-Net, {self.plan.evaluations} times"),
+            (right, "VAE decoder", "VAE decoder, once"),
+        ):
+            parts = self.found.organ(organ)
+            seconds, weights = sum(part.seconds for part in parts), self.found.parameters[organ]
+            self.text(x, y, title, size=12, weight="bold")
+            self.text(x, y - 2.4, f"{_short(weights).strip()} parameters, {seconds:.2f} s, {seconds / self.total:.0%}", size=9)
+
+    def column(self, parts: list[Part], x: float, y: float, narrowing: bool, upwards: bool = False) -> float:
+        """An organ of the VAE, a box below (or above) the other; returns the last one's y."""
+        sides = [max(part.shape_out[2:]) for part in parts]
+        for number, (part, side) in enumerate(zip(parts, sides, strict=True)):
+            here = y + (self.ROW if upwards else -self.ROW) * number
+            width = self.WIDTH - 1.1 * (max(sides) // side).bit_length() + 1.1
+            self.box(part, x, here, part.name, width)
+            if number:
+                step = self.HEIGHT / 2 * (1 if upwards else -1)
+                self.arrow((x, here - step - (self.ROW - self.HEIGHT) * (1 if upwards else -1)), (x, here - step))
+        return y + (self.ROW if upwards else -self.ROW) * (len(parts) - 1)
+
+    def unet(self, x: float, first: float) -> None:
+        """The U: down on the left, up on the right, skip connections across, the words from below."""
+        parts = {part.name: part for part in self.found.organ("U-Net")}
+        downs = [name for name in parts if name.startswith("down")]
+        ups = [name for name in parts if name.startswith("up")]
+        away, width = 12.6, self.WIDTH
+        left = ["in", *downs]
+        right = ["out", *reversed(ups)]
+        y = {level: first - self.ROW * (level - 1) for level in range(len(left) + 1)}
+        for level, (one, other) in enumerate(zip(left, right, strict=True)):
+            shift = 0.35 * level
+            self.box(parts[one], x - away + shift, y[level], one, width)
+            self.box(parts[other], x + away - shift, y[level], other, width)
+            if level:
+                self.arrow((x - away, y[level - 1] - 2.5), (x - away, y[level] + 2.5))
+                self.arrow((x + away, y[level] + 2.5), (x + away, y[level - 1] - 2.5))
+                across = (x - away + width / 2 + shift, x + away - width / 2 - shift)
+                self.arrow((across[0], y[level]), (across[1], y[level]), linestyle="--")
+                self.text(x, y[level] + 1.2, str(len(parts[other].skips)), size=8)
+        bottom = y[len(left) - 1] - self.ROW
+        self.box(parts["middle"], x, bottom, "middle", width)
+        self.arrow((x - away, y[len(left) - 1] - 2.5), (x - width / 2, bottom), connectionstyle="angle3,angleA=90,angleB=0")
+        self.arrow((x + width / 2, bottom), (x + away, y[len(left) - 1] - 2.5), connectionstyle="angle3,angleA=0,angleB=90")
+        # Once around for every evaluation.
+        over = y[0] + 5.6
+        each = sum(part.seconds for part in parts.values()) / self.plan.evaluations
+        self.arrow(
+            (x + away, y[0] + 2.6), (x - away, y[0] + 2.6), connectionstyle="bar,fraction=0.12", linestyle="-", lw=1.3
+        )
+        steps = f"{self.result.settings.scheduler or self.plan.scheduler} step"
+        twice = ", with and without the words at once" if self.plan.batch == 2 else ""
+        self.text(
+            x, over + 1.3,
+            f"again after each {steps} ({_time(self.found.between / max(1, self.plan.evaluations - 1))}); "
+            f"{_time(each)} an evaluation{twice}",
+            size=8.5,
+        )  # fmt: skip
+        words = self.found.organ("text encoder")[0]
+        low = bottom - 8.2
+        self.box(words, x, low, "text encoder", self.WIDTH + 3)
+        self.arrow((x, low + 2.5), (x, bottom - 2.6))
+        self.text(x, low - 4.8, f"“{shorten(self.result.settings.prompt, 60, placeholder=' …')}”", size=10, style="italic")
+        self.arrow((x, low - 4.0), (x, low - 2.5))
+        self.text(x, low - 10.5, LEGEND, size=8.5, linespacing=1.5)
