@@ -27,7 +27,14 @@ from s2i_teach.theory.measure import max_difference
 from s2i_teach.theory.prediction import eps_from_x0, to_x0_and_eps, x0_from_eps
 from s2i_teach.theory.sampler import space_timesteps, spaced_timesteps
 from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
-from s2i_teach.widgets.figures import curves, filmstrip, picture_row, scatter
+from s2i_teach.widgets.figures import (
+    curves,
+    filmstrip,
+    latent_picture,
+    picture_row,
+    scatter,
+    schedule,
+)
 
 lesson = s2i.lesson(5)
 alpha_bar = alphas_cumprod(scaled_linear_betas())  # Stable Diffusion's schedule, lesson 2
@@ -234,31 +241,37 @@ def predict_latents(z, a):
 
 z = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(3))
 times = spaced_timesteps(20, offset=1)
-guesses = []
+guesses, noises = [], []
 
 
 def predict_and_keep(z, a):
-    """The same, and keeps the picture that it guesses."""
+    """The same, and keeps the picture that it guesses, and the noise."""
     eps = predict_latents(z, a)
     guesses.append(decode(x0_from_eps(z, eps, a))[0])
+    noises.append(latent_picture(eps[0]))
     return eps
 
 
 way = sample(ddim, times, z, predict_and_keep)
 shown = [0, 3, 6, 9, 12, 15, 19]
 sheet, alt = filmstrip(
-    {"x_t": [decode(way[i])[0] for i in shown], "guess x̂0": [guesses[i] for i in shown]},
+    {
+        "x_t": [decode(way[i])[0] for i in shown],
+        "guess x̂0": [guesses[i] for i in shown],
+        "noise ε̂": [noises[i] for i in shown],
+    },
     [f"t = {times[i]}" for i in shown],
 )
 s2i.show(sheet, alt=alt)
 
 # %% [markdown]
-# **Read the lower row.** The first guess is a blur, the mean of everything that it might become; it sharpens step by step, since
+# **Read the middle row.** The first guess is a blur, the mean of everything that it might become; it sharpens step by step, since
 # every step leaves fewer possibilities. First the place and the colour are settled, then the outline, the edges last. The upper
 # row looks like noise for a long time although the picture is nearly decided: what you see in most films of "denoising" is the
-# wrong row.
+# wrong row. The lowest row is what the network said: the noise, as it is in the latent (three of its four channels as colours).
+# It hardly changes, since DDIM goes on with the same noise all the way.
 #
-# Here is the lower row, as a film:
+# Here is the middle row, as a film:
 
 # %%
 from s2i_teach.images import to_picture
@@ -308,6 +321,11 @@ for spacing in ("leading", "trailing", "linspace"):
     root = alpha_bar[found[0]].sqrt().item()
     print(f"{spacing:>9}: {found}   √ᾱ at the start: {root:.3f}")
 print(" respaced:", space_timesteps(1000, 5)[::-1])
+
+figure, alt = schedule(
+    alpha_bar, spaced_timesteps(5), title='Five steps, spacing "leading"'
+)
+s2i.show(figure, alt=alt)
 
 # %% [markdown]
 # With 5 steps `"leading"` starts at $t = 800$, where $x_t$ should still hold a fifth of the picture's amplitude, and is handed

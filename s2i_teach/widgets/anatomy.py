@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 from textwrap import shorten
 
-import torch
-
 from s2i_teach.images import to_picture
 from s2i_teach.translation.dissect import Dissection, Part, dissect
 from s2i_teach.translation.settings import Settings
+from s2i_teach.widgets.figures import COLOURS, latent_picture
 from s2i_teach.widgets.show import as_html
 
-LEGEND = """In each box: what comes out (channels × height × width); parameters · time of one call ·
-memory beside the weights. The darker, the more of the whole time.
-Thick frames ask the words. Dashed: skip connections, with the number of tensors."""
-HUES = {"text encoder": "#CC79A7", "VAE encoder": "#56B4E9", "U-Net": "#E69F00", "VAE decoder": "#009E73"}
-"""Okabe & Ito's colours, as in the other figures."""
+LEGEND = """In each box: what comes out (channels × height × width);
+parameters · time of one call · memory beside the weights.
+The darker, the more of the whole time. Thick frames ask the words.
+Dashed: skip connections, with the number of tensors."""
+HUES = {"text encoder": COLOURS[3], "VAE encoder": COLOURS[4], "U-Net": COLOURS[5], "VAE decoder": COLOURS[2]}
 
 
 def anatomy(pipe, sketch, prompt: str, **settings) -> "Anatomy":
@@ -31,14 +30,6 @@ def anatomy(pipe, sketch, prompt: str, **settings) -> "Anatomy":
         InputError: as ``translate``.
     """
     return Anatomy(dissect(pipe, sketch, Settings(prompt, **settings)))
-
-
-def latent_picture(z: torch.Tensor) -> torch.Tensor:
-    """The first three channels of a latent ``(C, h, w)`` as red, green and blue, ±3 as the full range: ``(3, h, w)``.
-
-    The colours mean nothing by themselves: each channel is the VAE's own code.
-    """
-    return (z[:3] / 3).clamp(-1, 1)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -140,7 +131,7 @@ class _Drawing:
         rows = max(len(self.found.organ("VAE encoder")), len(self.found.organ("VAE decoder")), depth + 1)
         self.top = 35 + (rows - 1) * self.ROW
         height = self.top + 7
-        self.figure = plt.figure(figsize=(12, 12 * height / 100))
+        self.figure = plt.figure(figsize=(10.5, 10.5 * height / 100))
         self.axes = self.figure.add_axes([0, 0, 1, 1])
         self.axes.set(xlim=(0, 100), ylim=(0, height))
         self.axes.set_autoscale_on(False)
@@ -286,4 +277,4 @@ class _Drawing:
         self.arrow((x, low + 2.5), (x, bottom - 2.6))
         self.text(x, low - 4.8, f"“{shorten(self.result.settings.prompt, 60, placeholder=' …')}”", size=10, style="italic")
         self.arrow((x, low - 4.0), (x, low - 2.5))
-        self.text(x, low - 10.5, LEGEND, size=8.5, linespacing=1.5)
+        self.text(x, low - 11, LEGEND, size=8.5, linespacing=1.5)

@@ -65,6 +65,44 @@ def curves(
     return figure, alt
 
 
+def schedule(alpha_bar: torch.Tensor, run: list[int], skipped: list[int] = (), *, title: str = ""):
+    """A noise schedule and the timesteps that a run visits. Returns ``(figure, alt)``.
+
+    Args:
+        alpha_bar: ᾱ ``(T,)``; √ᾱ, the picture's factor, and √(1 − ᾱ), the noise's, are drawn.
+        run: timesteps that are visited, the noisiest first.
+        skipped: those that strength leaves out.
+    """
+    signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+    figure, axes = _axes(7, 3.2)
+    axes.plot(signal.tolist(), color=COLOURS[0], label="√ᾱ, the picture's factor", linewidth=2)
+    axes.plot(noise.tolist(), color=COLOURS[1], label="√(1 − ᾱ), the noise's", linewidth=2, linestyle=DASHES[1])
+    for times, words, style in ((run, "run", {"color": COLOURS[0]}), (skipped, "skipped", {"mfc": "white", "mec": "#777777"})):
+        if len(times):
+            heights = signal[torch.as_tensor(times)].tolist()
+            axes.plot(times, heights, "o", label=f"{len(times)} steps {words}", markersize=5, zorder=3, **style)
+    start = signal[run[0]].item()
+    # The words stand where no curve is: below the start on the right, above it on the left.
+    right = run[0] < 0.6 * len(alpha_bar)
+    axes.annotate(
+        f"starts at t = {run[0]}\n√ᾱ = {start:.2f}",
+        (run[0], start),
+        xytext=(12 if right else -12, 16 if right else -30),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        fontsize=9,
+        arrowprops={"arrowstyle": "-", "color": "#777777"},
+    )
+    axes.set(xlabel="timestep t", ylabel="factor", title=title, ylim=(-0.03, 1.05))
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+    alt = (
+        f"{title or 'The noise schedule'}: {len(run)} steps from t = {run[0]} to {run[-1]}"
+        f"{f', {len(skipped)} skipped' if len(skipped) else ''}; the picture's factor is {start:.2f} at the start and "
+        f"{signal[run[-1]]:.2f} at the end."
+    )
+    return figure, alt
+
+
 def histogram(values: dict, *, x_label: str, title: str = "", bins: int = 60, span: tuple[float, float] = (-4, 4)):
     """Histograms of numbers (tensors of any shape), as densities. Returns ``(figure, alt)``."""
     figure, axes = _axes(5, 2.6)
@@ -134,6 +172,14 @@ def scatter(
     if len(labels) > 1:
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return figure, f"{title or 'Points of the plane'}. {'; '.join(words)}."
+
+
+def latent_picture(z: torch.Tensor) -> torch.Tensor:
+    """The first three channels of a latent ``(C, h, w)`` as red, green and blue, ±3 as the full range: ``(3, h, w)``.
+
+    The colours mean nothing by themselves: each channel is the VAE's own code.
+    """
+    return (z[:3] / 3).clamp(-1, 1)
 
 
 def _enlarged(picture, side: int):
