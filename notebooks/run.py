@@ -1,6 +1,6 @@
 """Runs the lessons: ``python -m notebooks.run [--teacher] [--at-once 1] [--write] [NAMES …]``.
 
-Each notebook in a process of its own, offline. Prints the wall time and the peak memory of its kernel; ``--write`` puts
+Each notebook in a process of its own, its network closed (``notebooks/offline.py``). Prints the wall time and the peak memory of its kernel; ``--write`` puts
 them into the README's table of lessons.
 """
 
@@ -66,7 +66,14 @@ def run_one(path: Path, out: Path, timeout: int = 600) -> dict:
     notebook = nbformat.read(path, as_version=4)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as sockets:
-        client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": folder}})
+        # Executed in a namespace of its own, so that the lesson's is as a learner has it.
+        close_network = f"exec(open({str(HERE / 'offline.py')!r}).read(), {{'__name__': 'offline'}})"
+        client = NotebookClient(
+            notebook,
+            timeout=timeout,
+            resources={"metadata": {"path": folder}},
+            extra_arguments=[f"--IPKernelApp.exec_lines={close_network}"],
+        )
         client.kernel_manager_class = PatientManager
         manager = client.create_kernel_manager()
         if os.name == "posix":  # no ports, which two kernels that start together could both take

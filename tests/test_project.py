@@ -150,6 +150,47 @@ def test_teacher_cells_stay_with_the_teacher():
         assert ("For the teacher" in text) == ("teacher" in path.parts)
 
 
+REACHES_OUT = """
+import socket, urllib.request
+assert "close" not in globals()
+closed = []
+for reach in (
+    lambda: socket.create_connection(("192.0.2.1", 80), timeout=1),
+    lambda: socket.socket().connect_ex(("192.0.2.1", 80)),
+    lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 53)),
+    lambda: socket.getaddrinfo("example.org", 80),
+    lambda: urllib.request.urlopen("http://example.org", timeout=1),
+    lambda: __import__("requests").get("http://example.org", timeout=1),
+):
+    try:
+        reach()
+    except Exception as error:
+        words = ""
+        while error:
+            words, error = words + repr(error), error.__cause__ or error.__context__
+        closed.append("lessons run offline" in words)
+    else:
+        closed.append(False)
+print(closed)
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname()).close()
+print("this machine is open")
+"""
+
+
+def test_a_lesson_has_no_network(tmp_path):
+    """Connections, packets and names: in the kernels of the next test all of it is closed but this machine itself."""
+    from notebooks.run import run_one
+
+    lesson = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(REACHES_OUT)])
+    lesson.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(lesson, tmp_path / "lesson.ipynb")
+    run_one(tmp_path / "lesson.ipynb", tmp_path / "out.ipynb")
+    output = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[0].outputs
+    said = "".join(part.get("text", "") for part in output if part.get("name") == "stdout")
+    assert said.splitlines() == [str([True] * 6), "this machine is open"]
+
+
 @pytest.mark.parametrize("kind", ["student", "teacher"])
 def test_notebooks_run(kind, tmp_path):
     """Every cell of every lesson runs, offline; pictures have alternative text; the teacher's answers are right."""
