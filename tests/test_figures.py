@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from s2i_teach import InputError
-from s2i_teach.widgets.figures import attention_overlay, curves, filmstrip, scatter
+from s2i_teach.widgets.figures import attention_overlay, curves, filmstrip, latent_picture, scatter, schedule
 from s2i_teach.widgets.show import as_html
 
 
@@ -66,3 +66,28 @@ def test_an_attention_overlay_is_bright_where_the_word_is_looked_at():
     assert whites, "the rest of the picture is dark"
     flat, _ = attention_overlay(grey(1.0, 64), {"even": torch.full((4, 4), 0.1)})  # nothing to stretch: all dark
     assert flat.size[0] > 0
+
+
+def test_a_schedule_shows_where_the_run_starts():
+    alpha_bar = torch.linspace(1, 0, 1000)
+    figure, alt = schedule(alpha_bar, [600, 300, 0], [900], title="Three steps")
+    assert "Three steps: 3 steps from t = 600 to 0, 1 skipped" in alt and "0.63 at the start and 1.00 at the end" in alt
+    axes = figure.axes[0]
+    dots = {line.get_label(): line for line in axes.lines}
+    assert list(dots["3 steps run"].get_xdata()) == [600, 300, 0] and list(dots["1 steps skipped"].get_xdata()) == [900]
+    assert dots["3 steps run"].get_ydata() == pytest.approx([0.4**0.5, 0.7**0.5, 1.0], abs=1e-3)
+    assert any("t = 600" in text.get_text() for text in axes.texts)
+    _, alt = schedule(alpha_bar, [999])
+    assert "skipped" not in alt
+
+
+def test_curves_with_a_logarithmic_x_have_a_tick_at_each():
+    figure, _ = curves([64, 128, 1024], {"a": [1, 2, 3]}, x_label="side", y_label="y", log_x=True)
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["64", "128", "1024"]
+
+
+def test_a_latent_as_colours():
+    z = torch.full((4, 2, 2), 1.5)
+    z[1] = 30
+    shown = latent_picture(z)
+    assert shown.shape == (3, 2, 2) and shown[0].unique().item() == 0.5 and shown[1].unique().item() == 1.0

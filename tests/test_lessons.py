@@ -309,3 +309,32 @@ def test_lessons_that_are_not_there():
             s2i.lesson(number)
     with pytest.raises(AttributeError, match="it has scaled_linear_betas"):
         getattr(s2i.lesson(2), "no_such_exercise")  # noqa: B009
+
+
+def test_right_answers_written_another_way_pass():
+    """What a careful learner may write instead of the library's lines."""
+    from s2i_teach.theory.forward import add_noise
+    from s2i_teach.theory.sdedit import start_step
+
+    def sdedit(z, predict, alpha_bar, timesteps, strength, step, generator, final=1.0):
+        times = timesteps[start_step(len(timesteps), strength) :]
+        noise = torch.randn(z.shape, generator=generator)
+        x = add_noise(z, noise, alpha_bar, torch.tensor([times[0]] * len(z)))
+        for i, t in enumerate(times):
+            a = alpha_bar[t]  # a tensor of 32 bits rather than a number
+            a_prev = alpha_bar[times[i + 1]] if i + 1 < len(times) else torch.tensor(final)
+            x = step(x, predict(x, t), a, a_prev, torch.randn(z.shape, generator=generator))
+        return x
+
+    def posterior(moments):
+        half = moments.shape[1] // 2
+        return moments[:, :half], moments[:, half:].clamp(-30, 20).exp().sqrt()
+
+    def attention_flops(height, width, channels):
+        pairs = (height * width) * (height * width)
+        return float(2 * pairs * channels * 2)
+
+    for seed in range(5):
+        assert s2i.lesson(8).sdedit.judge(sdedit, seed).passed
+        assert s2i.lesson(7).posterior.judge(posterior, seed).passed
+        assert s2i.lesson(7).attention_flops.judge(attention_flops, seed).passed

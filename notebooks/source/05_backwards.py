@@ -4,7 +4,7 @@
 # {{badge}}
 #
 # Twice you took a step on trust, in lessons 3 and 4. Now you build it, in its two famous forms, and find out what the number
-# of steps really is. At the end you know what two settings mean that nearly every text gets wrong: `diffusion_steps` 1000 and
+# of steps really is. At the end you know what two settings mean that are often confused: `diffusion_steps` 1000 and
 # `timestep_respacing` 100.
 #
 # | | |
@@ -74,12 +74,13 @@ def subtract_a_fraction(x, times):
     return x
 
 
-times = spaced_timesteps(50, spacing="trailing")  # 999, 979, … , 19
+times = spaced_timesteps(50, spacing="trailing")  # 999, 979, … , 19; section 5 is about this
 pure_noise = torch.randn(200, 2, generator=torch.Generator().manual_seed(2))
 figure, alt = scatter(
     {
-        "data": data,
+        "start": pure_noise,
         "a fraction subtracted, 50 times": subtract_a_fraction(pure_noise, times),
+        "data": data,
     },
     size=4.2,
 )
@@ -92,20 +93,22 @@ s2i.show(figure, alt=alt)
 #
 # ## 2. DDIM: guess, and noise again
 #
-# Write $a = \bar\alpha$ where we stand and $a'$ (`a_prev`) where we go; $a' > a$, since there is less noise. From $x_t$ and
-# $\hat\varepsilon$ you know the guessed picture $\hat x_0$ (lesson 3). Now do what the forward process would do with it, to the
-# new level, with the same noise (Song et al. 2020, equation 12, with $\eta = 0$):
+# A *level* is a value of $\bar\alpha$; the larger, the less noise. Write $a$ for the level where we stand and $a'$ for the one where
+# we go next, which has less noise, $a' > a$. (In code it is `a_prev`: the previous one on the way *forward*.) From $x_t$ and
+# $\hat\varepsilon$ you know the guessed picture $\hat x_0$ (lesson 3). Now noise it as the forward process would, but only to
+# the new level, and with the same noise (Song et al. 2020, equation 12 with $\eta = 0$; what we call $\bar\alpha$ is $\alpha$ there):
 #
 # $$x' = \sqrt{a'}\;\hat x_0 + \sqrt{1-a'}\;\hat\varepsilon .$$
 #
 # Nothing is drawn at random: the same start gives the same picture. If you like, a part of the old noise can be exchanged for
-# fresh noise $z$. How much, says $\eta$ (eta), from 0 to 1:
+# fresh noise $n$. $\eta$ (eta), between 0 and 1, says how much (equation 16):
 #
-# $$x' = \sqrt{a'}\;\hat x_0 + \sqrt{1-a'-\sigma^2}\;\hat\varepsilon + \sigma z, \qquad
+# $$x' = \sqrt{a'}\;\hat x_0 + \sqrt{1-a'-\sigma^2}\;\hat\varepsilon + \sigma n, \qquad
 # \sigma = \eta\,\sqrt{\frac{1-a'}{1-a}\Big(1-\frac{a}{a'}\Big)} .$$
 #
 # Why is $\sigma^2$ taken away under the root? The noise has the variance $1-a'$ at the new level, and variances add up.
-# `x0_from_eps(x_t, eps, a)` is there.
+# `x0_from_eps(x_t, eps, a)` is there. (`a` and `a_prev` are numbers, or tensors with one number a picture, `(B, 1, 1, 1)`. `a ** 0.5` works
+# for both.)
 
 
 # %% tags=["exercise-ddim_step"]
@@ -124,14 +127,17 @@ ddim_step = lesson.ddim_step.use(ddim_step)
 # %% [markdown]
 # ## 3. DDPM: draw where you could have come from
 #
-# DDPM is older (Ho et al. 2020) and thinks otherwise. The forward process went from $x'$ to $x_t$ by adding noise. If the
-# picture was $\hat x_0$: where may $x'$ have been? Two bell curves tell, one around $\sqrt{a'}\,\hat x_0$, one from $x_t$
-# backwards. Their product is a bell curve again (equations 6 and 7), with $\alpha = a/a'$:
+# DDPM is older (Ho et al. 2020) and argues differently. The forward process went from $x'$ to $x_t$ by adding noise. If the
+# picture was $\hat x_0$: where may $x'$ have been? Two bell curves tell. Before one has seen $x_t$, $x'$ lies around
+# $\sqrt{a'}\,\hat x_0$ with variance $1-a'$ (lesson 2). And $x_t$ came from it, as $\sqrt{\alpha}\,x'$ and noise of variance $1-\alpha$, so it
+# lies around $x_t/\sqrt{\alpha}$. Here $\alpha = a/a'$ is what the steps between the two levels leave together ($\bar\alpha$ is the product
+# of all $\alpha$). The product of the two curves is a bell curve again (equations 6 and 7):
 #
 # $$\text{mean}=\frac{\sqrt{a'}\,(1-\alpha)\;\hat x_0+\sqrt{\alpha}\,(1-a')\;x_t}{1-a},\qquad
 # \text{variance}=\frac{1-a'}{1-a}\,(1-\alpha) .$$
 #
-# A step draws from it. (You have seen this variance before: it is $\sigma^2$ for $\eta = 1$.)
+# A step draws from it. (You have seen this variance before: it is $\sigma^2$ for $\eta = 1$. With it the means agree too, and DDIM
+# with $\eta = 1$ *is* DDPM.)
 
 
 # %% tags=["exercise-ddpm_step"]
@@ -145,7 +151,7 @@ lesson.ddpm_step.check(ddpm_step)
 ddpm_step = lesson.ddpm_step.use(ddpm_step)
 
 # %% [markdown]
-# Both are steps from one noise level to *any* lower one. A sampler is a loop around one of them:
+# Both are steps from one noise level to *any* less noisy one. A sampler is a loop around one of them:
 
 
 # %%
@@ -210,10 +216,14 @@ eta = ipywidgets.FloatSlider(
 _ = ipywidgets.interact(from_one_point, steps=steps, eta=eta)
 
 # %% [markdown]
+# With $\eta = 0$ all 200 end in one point: nothing was drawn. With $\eta > 0$ each takes its own way, and already at 0.5 they are spread
+# over the whole heart.
+#
 # ## 4. Watch a picture appear
 #
-# Now the miniature. Its latents (lesson 7) take the place of the heart's points, its U-Net that of the perfect guess; your step
-# stays as it is. The words get some weight by guidance, which is lesson 6.
+# Now the miniature. Its latents (lesson 7) take the place of the heart's points, and its U-Net takes the place of the perfect guess; your
+# step stays as it is. The words get some weight by guidance, which is lesson 6. (The miniature's U-Net answers $v$, from which
+# $\hat\varepsilon$ follows, as in lesson 3.)
 
 # %%
 pipe = s2i.load_pipeline("mini", device="cpu", dtype="fp32")
@@ -240,7 +250,7 @@ def predict_latents(z, a):
 
 
 z = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(3))
-times = spaced_timesteps(20, offset=1)
+times = spaced_timesteps(20, offset=1)  # as Stable Diffusion does: section 5
 guesses, noises = [], []
 
 
@@ -269,7 +279,8 @@ s2i.show(sheet, alt=alt)
 # every step leaves fewer possibilities. First the place and the colour are settled, then the outline, the edges last. The upper
 # row looks like noise for a long time although the picture is nearly decided: what you see in most films of "denoising" is the
 # wrong row. The lowest row is what the network said: the noise, as it is in the latent (three of its four channels as colours).
-# It hardly changes, since DDIM goes on with the same noise all the way.
+# It hardly changes before the very end, where almost no noise is left to be seen: each guess finds the noise that the step before
+# left in $x_t$.
 #
 # Here is the middle row, as a film:
 
@@ -285,8 +296,8 @@ s2i.show(
 # ## 5. 1000 steps, 100 steps
 #
 # Texts name two numbers: **`diffusion_steps` = 1000** and **`timestep_respacing` = 100**. The first belongs to the *training*:
-# the schedule has 1000 noise levels, and the network has learned all of them. Nothing about sampling follows from it. The second
-# says how many of them the sampler visits.
+# the schedule has 1000 noise levels, and the network has learned all of them. For sampling it only sets how many steps there can be
+# at most. The second says how many of them the sampler visits.
 #
 # Improved-diffusion (Nichol and Dhariwal 2021), where the words come from, keeps 100 timesteps and builds a *shorter chain* from
 # them, with β of its own, so that it passes the very same noise levels. What are these β?
@@ -312,7 +323,8 @@ print(
 )
 
 # %% [markdown]
-# So rebuilding β and jumping over timesteps are the same thing, told in two ways. diffusers tells the second: it jumps. But
+# So rebuilding β and jumping over timesteps are the same thing, told in two ways, as long as the network is still told the *old* $t$ of
+# each level (improved-diffusion looks it up). diffusers tells the second: it jumps. But
 # *which* timesteps are kept is a choice, and the libraries choose differently:
 
 # %%
@@ -329,12 +341,13 @@ s2i.show(figure, alt=alt)
 
 # %% [markdown]
 # With 5 steps `"leading"` starts at $t = 800$, where $x_t$ should still hold a fifth of the picture's amplitude, and is handed
-# pure noise instead. Lin et al. (2023, table 2) list which samplers do so. With 50 steps it hardly matters.
+# pure noise instead. Lin et al. (2023, table 2) list which samplers do so. With 50 steps it starts at $t = 980$, where √ᾱ is 0.08 against
+# 0.07 at 999, and it hardly matters.
 #
 # ## 6. What do fewer steps cost?
 #
 # With the heart we can measure it: how far from the outline do the points end, on average? **Predict first:** how many steps
-# bring the distance down to a tenth, and which of the two gets there first?
+# bring the distance down to a tenth of what it is after one step, and which of the two gets there first?
 
 # %%
 numbers = [1, 2, 3, 5, 8, 12, 20, 35, 60, 100, 200]
@@ -356,11 +369,12 @@ figure, alt = curves(
     y_label="mean distance to the heart",
     title="Quality against number of steps",
     log=True,
+    log_x=True,
 )
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
-# About twenty steps, for both: with the *perfect* guess it hardly matters which of the two walks. After that, ever more steps buy
+# About twenty steps, for both: with the *perfect* guess it hardly matters which of the two steps you take. After that, ever more steps buy
 # ever less. Now the miniature, whose guesses are not perfect, and where only the eye can tell:
 
 # %%
@@ -374,13 +388,14 @@ s2i.show(sheet, alt=f"A strawberry after 1, 3, 10 and 30 steps. {alt}")
 
 # %% [markdown]
 # Compare along the rows. DDIM settles: what 10 steps draw, 30 refine, so one can look for a good seed with few steps and finish
-# it with many. DDPM draws something else with every number of steps, since fresh noise comes in at each. That is one reason why
-# pipelines use DDIM and its kin (DPM++ and UniPC, which look back at several steps to walk more exactly).
+# it with many. DDPM draws something else with every number of steps, since fresh noise comes in at each (with one step both are the bare
+# guess). Pipelines use DDIM and its kin, DPM-Solver++ and UniPC, which look back at several steps to go more exactly: they need
+# fewer calls of the network, and the same seed gives the same picture.
 #
 # ## 7. Think about it
 #
-# With $\eta = 0$ the whole sampler is a function: one noise, one picture. So it can be run *forwards*, from a picture to "its"
-# noise. What could that be good for, with a sketch in hand? And why does it not come out exact in 20 steps?
+# With $\eta = 0$ no randomness comes in: one noise, one picture. So each step can be undone, nearly, and the sampler can be run
+# *forwards*, from a picture to "its" noise. What could that be good for, with a sketch in hand? And why does it not come out exact in 20 steps?
 #
 # ## Sources
 #
@@ -405,5 +420,5 @@ s2i.show(sheet, alt=f"A strawberry after 1, 3, 10 and 30 steps. {alt}")
 # faster." It makes it run less often.
 #
 # **The open question.** This is DDIM inversion: it finds the noise from which a given picture would come, so that one can change
-# the words and keep the composition. It is exact only in the limit of small steps, since the way back asks the network at the
-# level where it arrives, not where it stood.
+# the words and keep the composition. It is exact only in the limit of small steps: going up, the network is asked at the cleaner
+# point where one stands, while the sampler had asked it at the noisier one.

@@ -3,8 +3,8 @@
 #
 # {{badge}}
 #
-# Until now noise became *some* picture. How do three words make it the one that was asked for? You follow them: from letters to
-# tokens, from tokens to vectors, from the vectors into the U-Net, on two ways that you train side by side. Then you build the
+# Until now noise became *some* picture. How do a few words make it the one that was asked for? You follow them: from letters to
+# tokens, from tokens to vectors, from the vectors into the U-Net, by two routes, which you train side by side. Then you build the
 # knob that everybody turns, guidance, and turn it too far.
 #
 # | | |
@@ -44,7 +44,8 @@ pipe = s2i.load_pipeline("mini", device="cpu", dtype="fp32")
 # ## 1. Words become numbers
 #
 # A **tokenizer** cuts text into pieces it has a number for; a rare word is cut into several. Stable Diffusion's has 49,408
-# pieces, the miniature's a few thousand. Every prompt is filled up to 77.
+# pieces, the miniature's 3,214. `</w>` marks the end of a word. (Before a prompt is encoded it is filled up to 77 tokens with more end
+# tokens, which are left out here.)
 
 # %%
 for prompt in ("a strawberry, noto style", "an unbelievable strawberry"):
@@ -52,7 +53,7 @@ for prompt in ("a strawberry, noto style", "an unbelievable strawberry"):
     print(prompt, "→", pipe.tokenizer.convert_ids_to_tokens(ids), ids)
 
 # %% [markdown]
-# The **text encoder** of CLIP (Radford et al. 2021) makes a vector of each token. It was not trained to draw, but to tell which
+# The **text encoder** of CLIP (Radford et al. 2021) turns each token into a vector. It was not trained to draw, but to tell which
 # text belongs to which picture, and so texts about similar pictures come out alike. It reads from left to right: a token knows
 # what stood before it, and the last one, `<|endoftext|>`, knows everything.
 #
@@ -90,12 +91,13 @@ for i in likeness.argsort(descending=True).tolist():
 # ## 2. Attention: asking the words
 #
 # The U-Net has a vector for every place of the picture, the text has one for every token. **Cross-attention** lets every place
-# ask the tokens. A place makes a *query* $q$, each token a *key* $k$ (what it is about) and a *value* $v$ (what it has to say).
-# Query and key are compared by their dot product; the comparisons become weights that add up to 1 (Vaswani et al. 2017):
+# ask the tokens. From a place's vector a learned matrix makes a *query* $q$; two others make of each token's vector a *key* $k$
+# (what it is about) and a *value* $v$ (what it has to say). Query and key are compared by their dot product; the comparisons become
+# weights that add up to 1 (Vaswani et al. 2017). With one row a query, one row a token:
 #
 # $$w = \operatorname{softmax}\!\Big(\frac{q\,k^\top}{\sqrt d}\Big), \qquad \text{answer} = w\,v ,$$
 #
-# with $d$ numbers in a query. Why $\sqrt d$? A sum of $d$ random products grows like $\sqrt d$, and a softmax of large numbers
+# with $d$ numbers in a query, and the softmax along each row. Why $\sqrt d$? A sum of $d$ random products grows like $\sqrt d$, and a softmax of large numbers
 # picks one and ignores the rest.
 
 
@@ -127,15 +129,17 @@ print("yours and torch's differ by", difference.item())
 
 # %% [markdown]
 # If the queries come from the picture and the keys and values from the picture too, it is *self*-attention: places ask each other.
+# In networks several attentions run side by side, each with its share of the channels: its *heads*.
 #
 # ## 3. Two ways in
 #
-# How do the words get into the U-Net? Two ways are in use, and texts confuse them.
+# How do the words get into the U-Net? Two ways:
 #
-# - **Concatenation:** the whole sentence as one vector, made into extra channels of the input, the same at every pixel.
+# - **Concatenation:** the whole sentence as one vector, made into extra channels of the input, the same at every pixel. (It is how masks and
+#   depth maps are given to such networks, which have something to say at each pixel. One vector for a sentence is more often added to the time.)
 # - **Cross-attention:** at some levels, every place asks the tokens. Stable Diffusion does this.
 #
-# Here are both, in the U-Net of lesson 4. Everything else is equal.
+# Here are both, in the U-Net of lesson 4. Apart from a tenth more parameters for the second, everything else is equal.
 
 # %%
 things = ["cat", "owl", "fish", "mushroom", "apple", "strawberry", "house", "sailboat"]
@@ -185,7 +189,7 @@ class TextUNet(nn.Module):
     def forward(self, x, t, tokens):
         tokens = (tokens - mean) / spread  # of size 1, as networks like it
         if self.sentence is not None:
-            told = self.sentence(tokens.mean(1))[:, :, None, None]
+            told = self.sentence(tokens.mean(1))[:, :, None, None]  # one vector: the tokens' mean
             x = torch.cat([x, told.expand(-1, -1, *x.shape[2:])], dim=1)
         time = self.time(timestep_embedding(t, self.first))
         down = [lambda h, block=block: block(h, time) for block in self.down]
@@ -247,8 +251,8 @@ figure, alt = curves(
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
-# Cross-attention gets ahead, though not by much: at most timesteps the noisy picture says by itself what it is. (It also has a
-# tenth more parameters.) The words matter most at the start of sampling, when there is nothing to see. So let both draw, from the
+# Cross-attention ends with a quarter less loss. (It also has a tenth more parameters.) At most timesteps the noisy picture says by
+# itself what it is, and the words add little. The words matter most at the start of sampling, when there is nothing to see. So let both draw, from the
 # same noise, what we ask for. (The sampler is lesson 5's; `guide` puts two predictions together and is explained in a moment.
 # For now it takes the one with words.)
 
@@ -287,7 +291,7 @@ s2i.show(
 )
 
 # %% [markdown]
-# Compare the two counts, and the edges. With eight short sentences one vector is enough to tell them apart, and both ways work.
+# Both get (nearly) all of them right; compare the edges. With eight short sentences one vector is enough to tell them apart, and both ways work.
 # Cross-attention pays more when *different places need different words*: in "a red apple beside a green pear" one vector for all
 # has to say to every place what is red and what is green; a place that asks gets the answer for itself. That is one reason why
 # large models use it (and some use both: SDXL also adds a vector of the whole text to the time).
@@ -306,7 +310,8 @@ from s2i_teach.errors import InputError
 
 
 def look(prompt, seed):
-    grey = torch.zeros(1, 3, 128, 128) + 0.5
+    grey = torch.zeros(1, 3, 128, 128) + 0.5  # this pipeline wants a sketch; at strength 1
+    # hardly anything is left of it
     with recorded_attention(pipe.unet) as seen:
         picture = pipe(
             prompt,
@@ -323,6 +328,13 @@ def look(prompt, seed):
         return
     sheet, alt = attention_overlay(picture, maps)
     s2i.show(sheet, alt=f"{prompt}, seed {seed}. {alt}")
+    finest = torch.stack([one.weights[-1] for one in seen if one.weights.shape[2] == 64])
+    share = finest.mean((0, 1, 2))  # how much weight each of the 77 tokens gets
+    end = 1 + len(maps)
+    print(
+        f"all places together: start {share[0]:.0%}, words {share[1:end].sum():.0%}, "
+        f"end and padding {share[end:].sum():.0%}"
+    )
 
 
 words = ipywidgets.Text(
@@ -332,10 +344,11 @@ seed = ipywidgets.IntSlider(3, min=0, max=20, description="seed", continuous_upd
 _ = ipywidgets.interact(look, prompt=words, seed=seed)
 
 # %% [markdown]
-# The noun often lies on its thing. But "a" and the comma light up as well, which mean nothing by themselves. Two reasons. The
-# weights of a place must add up to 1, and a place that needs no word puts its weight *somewhere*: on the start token, the
-# comma, the "a". And the text encoder has mixed the tokens: the comma after "strawberry" has read "strawberry". Such maps
-# show where weight goes; they are no proof of what a word does.
+# Each map is stretched from its own least to its own greatest weight, or the weak ones would be black: mind the numbers below them. The
+# noun lies roughly on its thing, but "a" and the comma, which mean nothing by themselves, get many times its weight. Two reasons. The
+# weights of a place must add up to 1, and a place that needs no word puts its weight *somewhere*: on the comma, the "a", or the
+# end and padding, as the last line says. And the text encoder has mixed the tokens: the comma after "strawberry" has read
+# "strawberry". Such maps show where weight goes; they are no proof of what a word does.
 #
 # ## 5. Guidance
 #
@@ -344,10 +357,12 @@ _ = ipywidgets.interact(look, prompt=words, seed=seed)
 #
 # $$\hat\varepsilon = \hat\varepsilon_u + s\,(\hat\varepsilon_c - \hat\varepsilon_u).$$
 #
-# $s$ is `guidance_scale`: 0 ignores the words, 1 is the network as it was trained, more is more than it was trained for.
+# $s$ is `guidance_scale`: 0 ignores the words, 1 is the network as it was trained, more is more than it was trained for. (diffusers'
+# pipelines treat everything up to 1 as 1, and save themselves the wordless half.) Our networks answer $v$; at a given $x_t$ it is
+# linear in $\hat\varepsilon$ (lesson 3), so the same formula holds for it.
 #
-# **Spot the bug.** The paper writes $(1+w)\,\hat\varepsilon_c - w\,\hat\varepsilon_u$. A program took the formula from the paper and the
-# value from the library, 7.5. How strong is the guidance really?
+# **Spot the bug.** The paper writes $(1+w)\,\hat\varepsilon_c - w\,\hat\varepsilon_u$. A program took this formula, and for $w$ the 7.5 which
+# Stable Diffusion's pipelines have as their default for the other one. How strong is the guidance really?
 
 
 # %% tags=["exercise-classifier_free_guidance"]
@@ -382,13 +397,16 @@ for scale in (0, 1, 3):
     right = right_ones(strengths[f"s = {scale}"], everything)
     print(f"s = {scale}: {right} of 8 are what was asked for")
 sheet, alt = filmstrip(
-    {name: list(pictures) for name, pictures in strengths.items()}, names, side=84
+    {name: list(pictures) for name, pictures in strengths.items()}
+    | {"learned from": list(data)},
+    names,
+    side=84,
 )
 s2i.show(sheet, alt=f"Asked for {', '.join(names)} with guidance 0, 1 and 3.")
 
 # %% [markdown]
-# With 0 the words are ignored, and all eight are blends of everything. With 3 the colours are stronger than in the pictures it
-# learned from.
+# With 0 the words are ignored. By chance one in eight would be right; most are blends of several things, since the network without words
+# had only a tenth of the training. With 3 compare the colours with those it learned from.
 #
 # And from 0 to 15, with the miniature. **Predict first:** what does too much look like?
 
@@ -406,7 +424,7 @@ for scale in (0, 1, 2, 4, 8, 15):
             v = classifier_free_guidance(*pair, scale)
             z = ddim_step(z, eps_from_x0(z, x0_from_v(z, v, a), a), a, a_prev)
         picture = pipe.vae.decode(z / pipe.vae.config.scaling_factor).sample.clamp(-1, 1)
-    row[f"s = {scale}, {picture.std():.2f}"] = picture[0]
+    row[f"s = {scale} (std {picture.std():.2f})"] = picture[0]
 sheet, alt = picture_row(row)
 s2i.show(
     sheet,
@@ -414,9 +432,9 @@ s2i.show(
 )
 
 # %% [markdown]
-# The number is the standard deviation of the pixels. At 0 it is anything; then the thing becomes clearer and stronger. With too
-# much, edges turn hard and colours appear that nobody asked for: the sampler is pushed to places where no training picture ever was. Guidance
-# also costs two evaluations in every step; only at $s \le 1$ diffusers leaves the second one out.
+# The number is the standard deviation of the pixels. At 0 it is another thing altogether. From 1 on it rises: the thing becomes
+# clearer, its colours stronger. With too much, outlines fray and colours appear that nobody asked for: the sampler is pushed to places
+# where no training picture ever was. Guidance also costs two evaluations in every step.
 #
 # ## 6. Think about it
 #

@@ -5,7 +5,7 @@
 #
 # Stable Diffusion is a *latent* diffusion model: it never denoises a picture. It denoises a small stack of numbers that stands for
 # the picture, and a second network, the VAE, makes the picture of them at the end. In this lesson you find out what these
-# numbers are, what they keep and what they lose, and you measure what would be to pay without them.
+# numbers are, what they keep and what they lose, and you measure what you would pay without them.
 #
 # | | |
 # |---|---|
@@ -69,8 +69,8 @@ s2i.show(
 )
 
 # %% [markdown]
-# The four maps are no mystery: each is a small picture of the picture, **place by place**. Where the page is white they are even,
-# and the outline is in all of them. What they *mean*, which one is bright and which one is red, nobody told the network; it
+# The four maps are no mystery: each is a small picture of the picture, **place by place**. Where the page is white they are even
+# (but for its edge, where the convolutions have nothing to look at), and the outline is in all of them. What they *mean*, which one is bright and which one is red, nobody told the network; it
 # found its own code.
 #
 # A place of the latent stands for 8 × 8 pixels. So when the latent is moved by one place, the picture should move by 8 pixels,
@@ -92,15 +92,18 @@ sheet, alt = picture_row(
 s2i.show(sheet, alt=f"Decoded latents after changing them by hand. {alt}")
 
 # %% [markdown]
-# The seam is as sharp as an edge can be: every place of the latent speaks for its own pixels and hardly for its neighbours'. And
-# the last one tells something that is often told wrongly. The mean of two latents is nearly the two pictures laid over each
+# The seam is sharp to about one place: every place of the latent speaks for its own pixels and a little for its neighbours', where the
+# decoder smooths the join over. (`roll` brings in on the left what leaves on the right; the faint line is the page's old edge.) And the
+# last one tells something that is often told wrongly. The mean of two latents is nearly the two pictures laid over each
 # other, not some third thing between them. The VAE knows edges and colours; *things* are the U-Net's business.
 #
 # ## 2. A cloud, not a point
 #
-# The encoder does not say "this is the latent". For every number it says a bell curve, as its mean and the *logarithm of its
-# variance*: 8 channels come out, the first 4 are the means. So that no number may be pressed into a width of nothing, training
-# pulls all the curves a little towards the standard one (a term called KL). The logarithm is held between −30 and 20.
+# The encoder does not say "this is the latent". For every number it gives a bell curve, by its mean and the *logarithm of its
+# variance*. So twice as many channels come out, here 8: the first half are the means, the second half the log-variances (both together
+# are called the *moments*). So that no number may be pressed into a width of nothing, training
+# pulls all the curves a little towards the standard one (a term called KL). Before anything else the log-variance is held between −30 and
+# 20.
 
 
 # %% tags=["exercise-posterior"]
@@ -116,7 +119,7 @@ posterior = lesson.posterior.use(posterior)
 # %% [markdown]
 # A latent is *drawn* from these curves, with noise of standard deviation 1. Then it is multiplied with the **scaling factor**, the
 # same number for all pictures (0.18215 for Stable Diffusion 1 and for the miniature). Why? Lesson 2's schedule was made for data
-# of standard deviation 1: one amount of noise can only bury all pictures alike if they are equally loud. Some models take away a
+# of standard deviation 1, and the factor brings the latents there, on average over all pictures. Some models take away a
 # `shift_factor` first, so that the mean is 0 as well.
 
 
@@ -138,13 +141,13 @@ with torch.no_grad():
     drawn = draw_latent(moments, scaling_factor, noise)
     again = vae.decode(undo_scaling(drawn, scaling_factor)).sample.clamp(-1, 1)
 print(f"the means spread by {mean.std():.2f}; each curve is about {std.mean():.3f} wide")
-print(f"scaled, the latents of these pictures spread by {drawn.std():.2f}")
-print(f"decoded from the mean and from a draw: {psnr(back, again).mean():.0f} dB apart")
+print(f"scaled, the latents of these three pictures spread by {drawn.std():.2f}")
+print(f"decoded from the mean and from a draw: PSNR {psnr(back, again).mean():.0f} dB")
 
 # %% [markdown]
-# The curves are narrow, and the eye does not see the draw. But the computer does: img2img draws *this* noise first and the
-# noise of the schedule second, from the same generator. Who forgets the first draw gets another picture from the same seed.
-# (Lesson 8 meets it.)
+# The curves are narrow, and the eye does not see the draw (50 dB is nearly equal). But the computer does: when a run starts from a
+# sketch (lesson 8), it draws *this* noise first and the noise of the schedule second, from the same generator. Whoever forgets the first
+# draw gets another picture from the same seed. (These three are somewhat louder than the average, 1.)
 #
 # **Spot the bug.** A program makes latents with the right seed, denoises them rightly, and decodes:
 #
@@ -170,8 +173,9 @@ s2i.show(sheet, alt=f"Decoded rightly, and decoded without undoing the scaling. 
 # ## 3. What does the bottleneck keep?
 #
 # 49,152 numbers went in, 1,024 came through. Other ways to keep that few: make the picture smaller (18 × 18 pixels have 972
-# numbers), or write it as a sum of waves, as JPEG does, and keep the 512 largest (each is two numbers; where they belong is not
-# even counted). Here are all three, on 40 pictures that the VAE never saw. PSNR is lesson 1's: each 6 dB halve the error.
+# numbers), or write it as a sum of waves (JPEG does so, block by block) and keep the 512 largest (each is two numbers; where they
+# belong is not even counted). Here are all three, on 40 pictures that the VAE never saw. PSNR is lesson 1's: 6 dB more is half the
+# typical error of a pixel.
 #
 # **Predict first:** who wins, and what will it be bad at?
 
@@ -221,7 +225,7 @@ s2i.show(sheet, alt=f"Five pictures, each kept in about 1000 numbers in three wa
 # look at the colour of the ribbon in picture 22, and at the moose's nostrils. (So one number does not tell which picture is better.
 # Lesson 12 is about that.)
 #
-# Here is something that none of its training pictures had, writing. **Predict first:** at which size will it break down?
+# Here is something that hardly any of its training pictures had, writing. **Predict first:** at which size will it break down?
 
 # %%
 from PIL import Image, ImageDraw
@@ -246,7 +250,8 @@ s2i.show(sheet, alt=f"Writing of three sizes, before and after the VAE. {alt}")
 #
 # Now the reason for all this. A convolution works at every place: twice the side, four times the work. **Attention** (lesson 6)
 # compares every place with every place. In a self-attention with $H \cdot W$ places and $C$ channels, how many floating-point operations
-# are the two products $q\,k^\top$ and weights times $v$? Count a multiplication and an addition as one operation each.
+# do the two products take, $q\,k^\top$ and weights times $v$? A multiplication is one, an addition is one; a sum of $n$ products counts
+# as $2n$. (The softmax between them is left out.)
 
 
 # %% tags=["exercise-attention_flops"]
@@ -267,8 +272,9 @@ for side in (16, 64, 256):
 # **Predict first.** The miniature's U-Net, once as it is, on latents, and once (the same network with three channels, untrained)
 # straight on the pixels. For a picture of 256 × 256: how many times longer does the pixel network take? 8? 64? More?
 #
-# Operations and memory are counted for all sides; up to 256 it is also run, here and now. *Memory* is what lives beside the
-# weights. A whole picture is 20 evaluations of the U-Net, and for the latents once the decoder.
+# Operations and memory are counted for all sides; what is cheap enough is also run, here and now. *Memory* is what lives beside the
+# weights, for latents the larger of U-Net and decoder. A whole picture is 20 evaluations of the U-Net, and for the latents once the
+# decoder.
 
 # %%
 from IPython.display import Markdown
@@ -277,6 +283,12 @@ rows = latent_costs(pipe, flops_up_to=7e11, bytes_up_to=3e8)
 Markdown(as_markdown(rows, evaluations=20))
 
 # %%
+at_256 = {row.space: row for row in rows if row.side == 256}
+pixel, small = at_256["pixels"], at_256["latents"]
+print("one evaluation at 256 × 256, pixels : latents")
+print(f"operations {pixel.evaluation.flops / small.evaluation.flops:.0f} : 1")
+print(f"seconds    {pixel.seconds / small.seconds:.0f} : 1")
+
 sides = [64, 128, 256, 512, 1024]
 lines = {
     f"{space}, 20 evaluations": [
@@ -303,8 +315,10 @@ s2i.show(figure, alt=alt)
 # %% [markdown]
 # The side of a latent is an eighth, so it has a 64th of the places. Convolutions get 64 times cheaper by it, attention 4096 times. That
 # is why the gap *grows* with the side. (A fair objection: nobody puts attention at the finest levels of a pixel network. The
-# third line has none at all, and still stands far above the latents.) The decoder is not free either: it costs as much as five to
-# seven evaluations, once.
+# third line has none at all, and still stands about 40 times above the latents, whose line has its attention and the decoder in it.)
+# The decoder is not free either: it costs as much as five to seven evaluations, once, and it is what needs most of the memory. That pixels
+# at 1024 × 1024 need 4 GB and not hundreds is due to a trick: today's attention never stores the weights, of which there
+# would be 262,144 × 262,144.
 #
 # What would a picture of 1024 × 1024 take in pixels, with 150 evaluations?
 
@@ -319,7 +333,7 @@ print(f"at the speed just measured, {speed / 1e9:.0f} GFLOP/s: about {hours:.0f}
 # %% [markdown]
 # ## 5. Three ways to a larger picture
 #
-# There are two known ways out. **GLIDE's way** (Nichol et al. 2021): a diffusion model makes a *small picture*; a second diffusion
+# Two ways out became famous. **GLIDE's way** (Nichol et al. 2021): a diffusion model makes a *small picture*; a second diffusion
 # model, the up-sampler, makes it large, given the small one. **Latent diffusion** (Rombach et al. 2022): a diffusion model makes a
 # *latent*; a decoder, which is no diffusion model, makes it large.
 #
@@ -399,10 +413,10 @@ latent, took = learn(UNet(4, (24, 48, 96)), some(latents), "v_prediction", 620)
 print("latent:", took)
 
 # %% [markdown]
-# The up-sampler learns on pieces of 32 × 32: to sharpen an edge one need not see the whole. (Cascades of diffusion models do
-# so too, and like here they put a little noise on the small picture, so that the up-sampler forgives the base its faults: Ho et
-# al. 2021.) The VAE had its training before, on all the course's pictures. That is an advantage here, and the point of the
-# method: it is trained once and serves all.
+# The up-sampler learns on pieces of 32 × 32: to sharpen an edge one need not see the whole. (The large cascades train on pieces
+# too, and like here they put a little noise on the small picture, so that the up-sampler forgives the base its faults: Ho et
+# al. 2021.) The VAE had its training before, on the course's training pictures, these eight among them. That is an advantage here,
+# and the point of the method: it is trained once and serves all.
 
 
 # %%
@@ -431,23 +445,26 @@ results["up-sampler, given the true ones"] = draw(
 found = draw(latent, (8, 4, 8, 8), v, limit=5.0)
 with torch.no_grad():
     results["latent"] = vae.decode(undo_scaling(found, scaling_factor)).sample.clamp(-1, 1)
+    results["the decoder, given the true ones"] = vae.decode(
+        undo_scaling(latents, scaling_factor)
+    ).sample.clamp(-1, 1)
 
 for name, drawn in results.items():
     best = torch.stack([psnr(drawn, one.expand_as(drawn)) for one in large]).max(0).values
-    print(f"{name:>32}: {best.mean():.1f} dB from the nearest of the eight")
+    print(f"{name:>32}: PSNR to the nearest of the eight {best.mean():.1f} dB")
 sheet, alt = filmstrip(
-    {name: list(drawn) for name, drawn in results.items()},
-    [f"seed {i}" for i in range(8)],
+    {name: list(drawn) for name, drawn in results.items()} | {"learned from": list(large)},
+    [f"{i + 1}" for i in range(8)],
     side=88,
 )
 s2i.show(sheet, alt=f"Eight drawings for each way. {alt}")
 
 # %% [markdown]
-# **Read the rows.** *Straight*: in the same time it saw so few steps that noise is left. *GLIDE's way*: the base finds things, and
-# the up-sampler adds detail that the base never drew, white dots and sharp edges. Its own work is good, as the row with
-# the true small pictures shows; but what the base got wrong it makes sharp and wrong. *Latent*: whole things with smooth edges,
-# since the decoder has drawn edges before; what is soft about them is the VAE's softness at 64 × 64, and some are mixtures of two
-# things. (Compare the decibels of "the base, enlarged" and of "GLIDE's way": sharper is not nearer.)
+# **Read the rows.** *Straight*: in the same time it got so few steps that noise is left. *GLIDE's way*: the base finds a strawberry or
+# two, the rest are blends, and the up-sampler adds detail that the base never drew, white dots and sharp edges. Its own work is good,
+# as the row with the true small pictures shows; but what the base got wrong it makes sharp and wrong. *Latent*: mostly whole things
+# with smooth edges, since the decoder has drawn edges before; they are as soft as what the decoder makes of the true latents, and
+# some are mixtures of two things. (Compare the decibels of "the base, enlarged" and of "GLIDE's way": sharper is not nearer.)
 #
 # The cascade's weakness is the hand-over; the latent's is the bottleneck. Neither is free.
 #
@@ -460,7 +477,7 @@ s2i.show(sheet, alt=f"Eight drawings for each way. {alt}")
 # | | the text comes as | what is diffused | how it becomes large |
 # |---|---|---|---|
 # | GLIDE (2021) | tokens of its own transformer | pixels, **64 × 64** | a diffusion up-sampler, 64 → 256 |
-# | DALL·E 2 (2022) | CLIP's text vector; a *prior* makes a CLIP **image** vector of it | pixels, 64 × 64, given that vector | two diffusion up-samplers, 64 → 256 → 1024 |
+# | DALL·E 2 (2022) | CLIP's text vector; a *prior* makes a CLIP **image** vector of it | a CLIP image vector (the prior), then pixels, 64 × 64, given that vector | two diffusion up-samplers, 64 → 256 → 1024 |
 # | Imagen (2022) | T5-XXL, a frozen **text** model of 4.6 billion parameters | pixels, 64 × 64 | two diffusion up-samplers, 64 → 256 → 1024 |
 # | Stable Diffusion 1 (2022) | CLIP's tokens, by cross-attention | **latents**, 64 × 64 × 4 | a decoder, 64 → 512, no diffusion |
 #

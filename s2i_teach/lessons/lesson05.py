@@ -133,7 +133,7 @@ LESSON = Lesson(
             _ddpm_cases,
             hints=(
                 "First x0 = x0_from_eps(x_t, eps, a) and α = a / a_prev, then the mean, then the variance.",
-                "The mean weighs the two ends between which x_prev lies: "
+                "The mean weighs the two ends between which x' lies: "
                 "(√a_prev · (1 − α) · x0 + √α · (1 − a_prev) · x_t) / (1 − a).",
                 "The variance is (1 − a_prev) / (1 − a) · (1 − α). Noise is multiplied by its root.",
             ),
@@ -179,7 +179,7 @@ LESSON = Lesson(
                     lambda x_t, eps, a, a_prev, noise: (
                         a_prev**0.5 * x0_from_eps(x_t, eps, a) + (1 - a_prev) ** 0.5 * noise
                     ),
-                    "you noise the guess afresh and forget x_t: x_prev lies between the two.",
+                    "you noise the guess afresh and forget x_t: x' lies between the two.",
                 ),
             },
             minutes=10,
@@ -191,7 +191,7 @@ LESSON = Lesson(
             _respacing_cases,
             hints=(
                 "alpha_bar[torch.as_tensor(kept)] are the noise levels that the short chain passes.",
-                "Between two of them lies one step of the short chain: α' = this level / the level before, β' = 1 − α'.",
+                "Between two of them lies one step of the short chain: α = this level / the level before, β = 1 − α.",
                 "Before the first level there is the picture itself, ᾱ = 1.",
             ),
             mistakes={
@@ -206,7 +206,7 @@ LESSON = Lesson(
                     "the first step is missing: it leads from the picture, ᾱ = 1, to the first kept level.",
                 ),
                 "alphas": Mistake(
-                    lambda alpha_bar, kept: 1 - respaced_betas(alpha_bar, kept), "these are the α': β' = 1 − α'."
+                    lambda alpha_bar, kept: 1 - respaced_betas(alpha_bar, kept), "these are the short chain's α: its β is 1 − α."
                 ),
                 "levels": Mistake(
                     lambda alpha_bar, kept: 1 - alpha_bar[torch.as_tensor(kept)],

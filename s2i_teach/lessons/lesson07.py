@@ -15,6 +15,7 @@ def _posterior_cases(generator):
     yield (_moments(generator, 2, 8, 4, 4),)
     yield (_moments(generator, 3, 2, 2, 5),)
     extreme = _moments(generator, 1, 4, 2, 2)
+    extreme[:, :2] = torch.linspace(-60, 60, 8).view(1, 2, 2, 2)
     extreme[:, 2:] = torch.linspace(-70, 70, 8).view(1, 2, 2, 2)  # beyond −30 and 20
     yield (extreme,)
 
@@ -31,7 +32,7 @@ def _posterior(variance=lambda half: torch.exp(0.5 * half.clamp(-30, 20)), swap=
 
 
 def _draw_cases(generator):
-    for shape, scale, shift in (((2, 8, 4, 4), 0.18215, 0.0), ((1, 8, 3, 5), 0.18215, 0.0), ((3, 4, 2, 2), 0.36, 0.1)):
+    for shape, scale, shift in (((3, 4, 2, 2), 0.36, 0.1), ((2, 8, 4, 4), 0.18215, 0.0), ((1, 8, 3, 5), 0.18215, 0.0)):
         noise = torch.randn(shape[0], shape[1] // 2, *shape[2:], generator=generator)
         yield (_moments(generator, *shape), scale, noise) + ((shift,) if shift else ())
 
@@ -98,6 +99,22 @@ LESSON = Lesson(
                     _posterior(lambda half: torch.exp(0.5 * half).clamp(-30, 20)),
                     "what is held between −30 and 20 is the log-variance, before exp, not the standard deviation.",
                 ),
+                "everything held": Mistake(
+                    lambda moments: posterior(moments.clamp(-30, 20)),
+                    "the means are held too: only the second half is a logarithm, hold that alone.",
+                ),
+                "half of it held": Mistake(
+                    _posterior(lambda half: torch.exp((0.5 * half).clamp(-30, 20))),
+                    "it is the log-variance that is held between −30 and 20: clamp before you take the half of it.",
+                ),
+                "variance held": Mistake(
+                    _posterior(lambda half: half.exp().clamp(-30, 20).sqrt()),
+                    "what is held between −30 and 20 is the *log*-variance: clamp before exp.",
+                ),
+                "four channels": Mistake(
+                    lambda moments: (moments[:, :4], torch.exp(0.5 * moments[:, 4:].clamp(-30, 20))),
+                    "you always take four channels: half of them are means, however many there are.",
+                ),
                 "halves swapped": Mistake(
                     _posterior(swap=True), "mean and log-variance have changed places: the mean comes first."
                 ),
@@ -139,6 +156,26 @@ LESSON = Lesson(
                     _draw(spread=lambda std, noise: noise),
                     "all of the noise is added: it must be multiplied with std, which is small.",
                 ),
+                "no parentheses": Mistake(
+                    lambda moments, scaling_factor, noise, shift_factor=0.0: (
+                        draw_latent(moments, 1.0, noise) - shift_factor * scaling_factor
+                    ),
+                    "only the shift is scaled: put mean + std · noise − shift in parentheses.",
+                ),
+                "only the noise scaled": Mistake(
+                    lambda moments, scaling_factor, noise, shift_factor=0.0: (
+                        posterior(moments)[0] + posterior(moments)[1] * noise * scaling_factor - shift_factor
+                    ),
+                    "only the noise is scaled: the factor belongs around the whole draw.",
+                ),
+                "own noise": Mistake(
+                    _draw(spread=lambda std, noise: std * torch.randn_like(noise)),
+                    "you draw noise of your own: use the noise that is given, or no picture could be made again.",
+                ),
+                "variance again": Mistake(
+                    _draw(spread=lambda std, noise: std**2 * noise),
+                    "the noise is multiplied with the variance: it is the standard deviation that it needs.",
+                ),
                 "scaled too early": Mistake(
                     _scaled_before_noise, "only the mean is scaled: the factor belongs around the whole draw."
                 ),
@@ -174,6 +211,17 @@ LESSON = Lesson(
                 "multiplications alone": Mistake(
                     lambda height, width, channels: (height * width) ** 2 * channels,
                     "this counts the multiplications of one product: count the additions too, and the second product.",
+                ),
+                "exact additions": Mistake(
+                    lambda height, width, channels: (
+                        (height * width) ** 2 * (2 * channels - 1) + height * width * channels * (2 * height * width - 1)
+                    ),
+                    "exact, as a sum of n products needs one addition fewer; but everybody counts 2 n for it, and so does this "
+                    "exercise.",
+                ),
+                "no channels": Mistake(
+                    lambda height, width, channels: 4 * (height * width) ** 2,
+                    "for each pair a whole dot product is made: multiply by the channels.",
                 ),
                 "not squared": Mistake(
                     lambda height, width, channels: 4 * height * width * channels,

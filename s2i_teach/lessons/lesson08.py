@@ -57,8 +57,8 @@ def _sdedit(
     end=lambda final: final,
     first_noise=lambda z, generator: torch.randn(z.shape, generator=generator),
     step_noise=lambda z, eps, generator: torch.randn(z.shape, generator=generator),
-    ask=lambda predict, x, z, t: predict(x, t),
-    shift=0,
+    ask=lambda predict, x, z, t, i: predict(x, t),
+    previous=lambda levels, alpha_bar, times, i: levels[i + 1],
 ):
     """A variant of SDEdit, for the mistakes."""
 
@@ -68,11 +68,20 @@ def _sdedit(
         x = begin(z, eps, alpha_bar, torch.full((len(z),), start_at(times, timesteps)))
         levels = [*alpha_bar[torch.tensor(times)].tolist(), end(final)]
         for i, t in enumerate(times):
-            guess = ask(predict, x, z, t)
-            x = step(x, guess, levels[i], levels[i + 1], step_noise(z, eps, generator))
+            guess = ask(predict, x, z, t, i)
+            x = step(x, guess, levels[i], previous(levels, alpha_bar, times, i), step_noise(z, eps, generator))
         return x
 
     return variant
+
+
+def _one_step_short(z, predict, alpha_bar, timesteps, strength, step, generator, final=1.0):
+    times = timesteps[start_step(len(timesteps), strength) :]
+    x = add_noise(z, torch.randn(z.shape, generator=generator), alpha_bar, torch.full((len(z),), times[0]))
+    levels = alpha_bar[torch.tensor(times)].tolist()
+    for t, a, a_prev in zip(times, levels, levels[1:], strict=False):
+        x = step(x, predict(x, t), a, a_prev, torch.randn(z.shape, generator=generator))
+    return x
 
 
 LESSON = Lesson(
@@ -98,7 +107,7 @@ LESSON = Lesson(
                 ),
                 "share skipped": Mistake(
                     lambda num_inference_steps, strength: int(num_inference_steps * (1 - strength)),
-                    "one too few, wherever the share is no whole number of steps: cut off the number that *run*, with int(), and "
+                    "one too few in places (on paper ceil(N · (1 − strength)) would be right; a computer's 1 − strength is not exact): cut off the number that *run*, with int(), and "
                     "take it from all.",
                 ),
                 "a share": Mistake(
@@ -125,6 +134,20 @@ LESSON = Lesson(
                 "noisiest": Mistake(
                     _signal(time=lambda times, n, s: times[0]),
                     "this is where the whole way starts: the first timestep that *runs* is later, start_step tells.",
+                ),
+                "step for timestep": Mistake(
+                    lambda alpha_bar, timesteps, strength: alpha_bar[start_step(len(timesteps), strength)].sqrt().item(),
+                    "start_step gives a place in the list `timesteps`, not a timestep: look up timesteps[…] there first.",
+                ),
+                "all of a thousand": Mistake(
+                    lambda alpha_bar, timesteps, strength: alpha_bar[len(alpha_bar) - start_step(len(alpha_bar), strength) - 1]
+                    .sqrt()
+                    .item(),
+                    "strength is a share of the sampler's timesteps, which need not be evenly spread: use the list.",
+                ),
+                "a share of the sketch": Mistake(
+                    lambda alpha_bar, timesteps, strength: 1 - strength,
+                    "what is left does not fall evenly with strength: the schedule says how much, alpha_bar.",
                 ),
                 "strength as place": Mistake(
                     _signal(time=lambda times, n, s: times[min(n - 1, int(n * s))]),
@@ -188,16 +211,45 @@ LESSON = Lesson(
                     "every step gets the noise that buried the sketch: each needs fresh noise from the generator.",
                 ),
                 "not from the generator": Mistake(
-                    _sdedit(first_noise=lambda z, generator: torch.randn(z.shape, generator=torch.Generator().manual_seed(0))),
-                    "the sketch's noise does not come from the generator: then a seed does not decide the picture.",
+                    _sdedit(
+                        first_noise=lambda z, generator: torch.randn(z.shape),
+                        step_noise=lambda z, eps, generator: torch.randn(z.shape),
+                    ),
+                    "the noise does not come from the generator, so a seed would not decide the picture: write "
+                    "torch.randn(…, generator=generator).",
+                ),
+                "first noise not from the generator": Mistake(
+                    _sdedit(first_noise=lambda z, generator: torch.randn(z.shape)),
+                    "the noise that buries the sketch does not come from the generator; that of the steps does.",
+                ),
+                "the neighbour": Mistake(
+                    _sdedit(
+                        previous=lambda levels, alpha_bar, times, i: alpha_bar[times[i] - 1].item()
+                        if i + 1 < len(times)
+                        else levels[-1]
+                    ),
+                    "each step goes to the next timestep of the *list*, not to t − 1: that is many steps of the training away.",
+                ),
+                "one step short": Mistake(
+                    _one_step_short,
+                    "the last step is missing: from the last timestep one goes on to the level `final`.",
+                ),
+                "no noise for the steps": Mistake(
+                    _sdedit(step_noise=lambda z, eps, generator: torch.zeros_like(z)),
+                    "the steps get no noise: step(…) wants fresh noise from the generator, even if some steps ignore it.",
+                ),
+                "number for timestep": Mistake(
+                    _sdedit(ask=lambda predict, x, z, t, i: predict(x, i)),
+                    "the network is told the number of the step: it wants to know the timestep t.",
                 ),
                 "asked of the sketch": Mistake(
-                    _sdedit(ask=lambda predict, x, z, t: predict(z, t)),
+                    _sdedit(ask=lambda predict, x, z, t, i: predict(z, t)),
                     "the network is asked about the sketch at every step: it has to see x, as it is by then.",
                 ),
             },
             minutes=12,
             difficulty=3,
+            tolerance=3e-4,  # levels kept as tensors of 32 bits are right as well
         ),
     ],
 )

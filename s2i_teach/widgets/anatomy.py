@@ -11,8 +11,8 @@ from s2i_teach.widgets.show import as_html
 
 LEGEND = """In each box: what comes out (channels × height × width);
 parameters · time of one call · memory beside the weights.
-The darker, the more of the whole time. Thick frames ask the words.
-Dashed: skip connections, with the number of tensors."""
+The darker, the more of the whole time.
+Dashed: skip connections, how many tensors and how large."""
 HUES = {"text encoder": COLOURS[3], "VAE encoder": COLOURS[4], "U-Net": COLOURS[5], "VAE decoder": COLOURS[2]}
 
 
@@ -161,11 +161,14 @@ class _Drawing:
         style = {"ha": "center", "va": "center", "color": "#222222", **style}
         self.axes.text(x, y, words, fontsize=size, parse_math=False, **style)
 
-    def arrow(self, start, end, words: str = "", **style) -> None:
+    def arrow(self, start, end, **style) -> None:
         style = {"arrowstyle": "-|>", "color": "#555555", "lw": 1.3, "mutation_scale": 11, **style}
         self.axes.annotate("", xy=end, xytext=start, arrowprops=style)
-        if words:
-            self.text((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 1.1, words, size=8)
+
+    def path(self, *points) -> None:
+        """Straight lines from point to point, the last with an arrow's head."""
+        self.axes.plot(*zip(*points[:-1], strict=True), color="#555555", lw=1.3, solid_joinstyle="round")
+        self.arrow(points[-2], points[-1], shrinkA=0)
 
     def picture(self, image, x: float, y: float, side: float, words: str) -> None:
         """A picture around (x, y), with a line below."""
@@ -188,6 +191,7 @@ class _Drawing:
         self.header(left, middle, right)
         self.picture(self.result.prepared, left, top - 6, 11, "the sketch")
         first = top - 18
+        entry = first + self.ROW  # where the U-Net's way in and out stand
         encoded = self.column(self.found.organ("VAE encoder"), left, first, narrowing=True)
         self.arrow((left, top - 13.9), (left, first + self.HEIGHT / 2 + 0.2))
         self.unet(middle, first)
@@ -197,15 +201,13 @@ class _Drawing:
         self.picture(z["noisy"], left + 7.5, low, 8.5, f"with noise, √ᾱ {self.plan.sqrt_alpha_bar:.2f}")
         self.arrow((left, encoded - self.HEIGHT / 2), (left - 4, low + 4.6))
         self.arrow((left - 1.6, low), (left + 3.1, low))
-        self.arrow(
-            (left + 11.9, low + 1), (27.2, first + self.ROW), connectionstyle="angle3,angleA=0,angleB=90"
-        )
+        self.path((left + 11.9, low), (25.2, low), (25.2, entry), (27.3, entry))
         decoder = self.found.organ("VAE decoder")
         start = first - self.ROW * (len(decoder) - 1)
         self.column(decoder, right, start, narrowing=False, upwards=True)
         self.picture(z["final"], right, low, 8.5, "the last latent")
         self.arrow((right, low + 4.5), (right, start - self.HEIGHT / 2 - 0.2))
-        self.arrow((72.8, first + self.ROW), (right - 4.5, low + 1), connectionstyle="angle3,angleA=90,angleB=0")
+        self.path((72.6, entry), (74.8, entry), (74.8, low), (right - 4.4, low))
         self.picture(self.result.image, right, top - 6, 11, "the picture")
         self.arrow((right, first + self.HEIGHT / 2), (right, top - 13.9))
 
@@ -244,15 +246,17 @@ class _Drawing:
         right = ["out", *reversed(ups)]
         y = {level: first - self.ROW * (level - 1) for level in range(len(left) + 1)}
         for level, (one, other) in enumerate(zip(left, right, strict=True)):
-            shift = 0.35 * level
-            self.box(parts[one], x - away + shift, y[level], one, width)
-            self.box(parts[other], x + away - shift, y[level], other, width)
+            self.box(parts[one], x - away, y[level], one, width)
+            self.box(parts[other], x + away, y[level], other, width)
             if level:
                 self.arrow((x - away, y[level - 1] - 2.5), (x - away, y[level] + 2.5))
                 self.arrow((x + away, y[level] + 2.5), (x + away, y[level - 1] - 2.5))
-                across = (x - away + width / 2 + shift, x + away - width / 2 - shift)
+                across = (x - away + width / 2, x + away - width / 2)
                 self.arrow((across[0], y[level]), (across[1], y[level]), linestyle="--")
-                self.text(x, y[level] + 1.2, str(len(parts[other].skips)), size=8)
+                skips = parts[other].skips
+                self.text(x, y[level] + 1.2, str(len(skips)), size=8)
+                if skips:
+                    self.text(x, y[level] - 1.4, " × ".join(map(str, skips[0][2:])), size=7)
         bottom = y[len(left) - 1] - self.ROW
         self.box(parts["middle"], x, bottom, "middle", width)
         self.arrow((x - away, y[len(left) - 1] - 2.5), (x - width / 2, bottom), connectionstyle="angle3,angleA=90,angleB=0")
@@ -275,6 +279,7 @@ class _Drawing:
         low = bottom - 8.2
         self.box(words, x, low, "text encoder", self.WIDTH + 3)
         self.arrow((x, low + 2.5), (x, bottom - 2.6))
+        self.text(x + 1.3, (low + bottom) / 2, "to all boxes with a thick frame", size=8, ha="left")
         self.text(x, low - 4.8, f"“{shorten(self.result.settings.prompt, 60, placeholder=' …')}”", size=10, style="italic")
         self.arrow((x, low - 4.0), (x, low - 2.5))
         self.text(x, low - 11, LEGEND, size=8.5, linespacing=1.5)

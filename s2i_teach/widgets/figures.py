@@ -54,6 +54,9 @@ def curves(
         )
     if log:
         axes.set_yscale("log")
+        everything = [float(value) for values in lines.values() for value in values]
+        if max(everything) < 20 * min(everything):
+            _plain_numbers(axes.yaxis)
     if log_x:
         axes.set_xscale("log")
         axes.set_xticks(x, [f"{value:g}" for value in x])
@@ -63,6 +66,15 @@ def curves(
         axes.legend(frameon=False)
     alt = f"{title or y_label} over {x_label}, from {x[0]:.4g} to {x[-1]:.4g}: {'; '.join(words)}."
     return figure, alt
+
+
+def _plain_numbers(axis) -> None:
+    """Write a logarithmic axis of little more than a decade as 0.2, 0.4, … rather than as powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 4, 6, 8)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def schedule(alpha_bar: torch.Tensor, run: list[int], skipped: list[int] = (), *, title: str = ""):
@@ -160,7 +172,7 @@ def scatter(
             xy = torch.as_tensor(points).float()
             marker = "os^Dv"[number % 5]
             place.scatter(*xy.T.tolist(), s=14, marker=marker, label=label, color=COLOURS[number % 7], alpha=0.8)
-            mean, spread = xy.mean(0), xy.std(0).norm().item()
+            mean, spread = xy.mean(0), xy.std(0, correction=0).norm().item()
             words.append(
                 f"{name + ', ' if name else ''}{label}: {len(xy)} points around ({mean[0]:.2f}, {mean[1]:.2f}), "
                 f"spread {spread:.2f}"
@@ -250,7 +262,8 @@ def attention_overlay(picture, maps: dict, *, side: int = 128, columns: int | No
 
     Args:
         picture: a PIL picture or a tensor ``(3, H, W)`` in [−1, 1].
-        maps: word → ``(h, w)`` of weights; each is stretched from its least (dark) to its greatest (bright).
+        maps: word → ``(h, w)`` of weights; each is stretched from its least (dark) to its greatest (bright), which stands in
+            the caption.
     """
     from PIL import Image
 
@@ -261,7 +274,7 @@ def attention_overlay(picture, maps: dict, *, side: int = 128, columns: int | No
         low, high = weights.min(), weights.max()
         bright = (weights - low) / (high - low).clamp(min=1e-12)
         mask = Image.fromarray((bright * 255).round().byte().cpu().numpy()).resize(image.size, Image.Resampling.BICUBIC)
-        shown[word] = Image.composite(image, dark, mask)
+        shown[f"“{word}”, up to {high:.2f}"] = Image.composite(image, dark, mask)
         row, column = divmod(int(weights.argmax()), weights.shape[1])
         across = ("left", "middle", "right")[min(2, 3 * column // weights.shape[1])]
         down = ("top", "middle", "bottom")[min(2, 3 * row // weights.shape[0])]
