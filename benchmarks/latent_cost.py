@@ -28,7 +28,9 @@ def main() -> int:
     rows = latent_costs(pipe, tuple(args.sides), args.up_to * 1e12, say=lambda words: print(words, file=sys.stderr))
     print(f"{args.threads} threads, fp32, one picture, no guidance; memory is what lives beside the weights\n")
     print(as_markdown(rows, args.evaluations))
-    print("\n| side | pixels : latents, operations of a picture | memory | seconds of a picture | CPU s of an evaluation |")
+    print(
+        "\n| side | pixels : latents, operations of a picture | memory | seconds of a picture | CPU s of an evaluation |"
+    )
     print("|---|---|---|---|---|")
     for side in args.sides:
         pixels, latents = (next(r for r in rows if (r.side, r.space) == (side, s)) for s in ("pixels", "latents"))

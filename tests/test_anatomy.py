@@ -14,7 +14,9 @@ from s2i_teach.widgets.anatomy import _short, _time, latent_picture
 
 @pytest.fixture(scope="module")
 def taken_apart(mini):
-    return s2i.anatomy(mini, "data/sketches/turtle.png", "a turtle, openmoji style", num_inference_steps=6, strength=0.7)
+    return s2i.anatomy(
+        mini, "data/sketches/turtle.png", "a turtle, openmoji style", num_inference_steps=6, strength=0.7
+    )
 
 
 def part(anatomy, organ, name):
@@ -66,7 +68,9 @@ def test_the_seconds_are_within_the_run_s(taken_apart):
 
 def test_the_latents_are_those_of_the_run(mini, taken_apart):
     found = taken_apart.dissection.latents
-    assert {name: tuple(z.shape) for name, z in found.items()} == dict.fromkeys(("encoded", "noisy", "final"), (4, 16, 16))
+    assert {name: tuple(z.shape) for name, z in found.items()} == dict.fromkeys(
+        ("encoded", "noisy", "final"), (4, 16, 16)
+    )
     with torch.no_grad():
         again = mini.vae.decode(found["final"][None] / mini.vae.config.scaling_factor).sample
     picture = mini.image_processor.postprocess(again)[0]
@@ -147,7 +151,11 @@ def test_the_shapes_of_stable_diffusion_have_its_sizes():
     from transformers import CLIPTextConfig, CLIPTextModel
 
     with torch.device("meta"):
-        parts = UNet2DConditionModel(**SD15["unet"]), AutoencoderKL(**SD15["vae"]), CLIPTextModel(CLIPTextConfig(**SD15["text"]))
+        parts = (
+            UNet2DConditionModel(**SD15["unet"]),
+            AutoencoderKL(**SD15["vae"]),
+            CLIPTextModel(CLIPTextConfig(**SD15["text"])),
+        )
     assert [sum(p.numel() for p in part.parameters()) for part in parts] == [859_520_964, 83_653_863, 123_060_480]
 
 

@@ -103,7 +103,9 @@ def latent_costs(
             if evaluation.flops <= flops_up_to and row.peak_bytes <= bytes_up_to:
                 say(f"{space}, {side} × {side}: {evaluation.flops / 1e9:,.0f} GFLOP")
                 seconds, cpu_seconds = _timed(evaluate)
-                row = replace(row, seconds=seconds, cpu_seconds=cpu_seconds, decode_seconds=decode and _timed(decode)[0])
+                row = replace(
+                    row, seconds=seconds, cpu_seconds=cpu_seconds, decode_seconds=decode and _timed(decode)[0]
+                )
             rows.append(row)
     return rows
 
@@ -111,18 +113,24 @@ def latent_costs(
 def as_markdown(rows: list[Row], evaluations: int) -> str:
     """The table, for a notebook or a terminal; a whole picture has ``evaluations`` of them."""
     lines = [
-        "| side | space | numbers | GFLOP an evaluation | of it attention | memory, MB | s an evaluation "
-        f"| {evaluations} evaluations, TFLOP | {evaluations} evaluations, s |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| side | space | numbers | GFLOP an evaluation | share of attention | memory, MB | s an evaluation "
+        f"| {evaluations} evaluations, TFLOP | s |",
+        "|---:|:---|" + "---:|" * 7,
     ]
     for row in sorted(rows, key=lambda row: (row.side, row.space)):
-        cost, whole = row.evaluation, row.picture_seconds(evaluations)
-        share = cost.attention_flops / cost.flops
-        lines.append(
-            f"| {row.side} | {row.space} | {row.numbers:,} | {cost.flops / 1e9:,.1f} | {share:.0%} "
-            f"| {row.peak_bytes / 1e6:,.0f} | {_or_not_run(row.seconds)} | {row.picture_flops(evaluations) / 1e12:,.2f} "
-            f"| {_or_not_run(whole)} |"
+        cost = row.evaluation
+        cells = (
+            row.side,
+            row.space,
+            f"{row.numbers:,}",
+            f"{cost.flops / 1e9:,.1f}",
+            f"{cost.attention_flops / cost.flops:.0%}",
+            f"{row.peak_bytes / 1e6:,.0f}",
+            _or_not_run(row.seconds),
+            f"{row.picture_flops(evaluations) / 1e12:,.2f}",
+            _or_not_run(row.picture_seconds(evaluations)),
         )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 

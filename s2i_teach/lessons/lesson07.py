@@ -187,7 +187,8 @@ LESSON = Lesson(
                     "shift_factor is not used. (Stable Diffusion 1 has none; 3 and FLUX do.)",
                 ),
                 "shift added": Mistake(
-                    _draw(shift_of=lambda shift: -shift), "the shift is added: it is taken away here, and added on the way back."
+                    _draw(shift_of=lambda shift: -shift),
+                    "the shift is added: it is taken away here, and added on the way back.",
                 ),
             },
             minutes=5,
@@ -214,7 +215,8 @@ LESSON = Lesson(
                 ),
                 "exact additions": Mistake(
                     lambda height, width, channels: (
-                        (height * width) ** 2 * (2 * channels - 1) + height * width * channels * (2 * height * width - 1)
+                        (height * width) ** 2 * (2 * channels - 1)
+                        + height * width * channels * (2 * height * width - 1)
                     ),
                     "exact, as a sum of n products needs one addition fewer; but everybody counts 2 n for it, and so does this "
                     "exercise.",

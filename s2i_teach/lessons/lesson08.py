@@ -43,7 +43,11 @@ def _guess(x, t):
 
 def _sdedit_cases(generator):
     alpha_bar = alphas_cumprod(scaled_linear_betas())
-    for shape, steps, strength, final in (((2, 3, 4, 4), 10, 0.6, 1.0), ((3, 2), 6, 1.0, 1.0), ((1, 4, 2, 2), 8, 0.3, 0.9991)):
+    for shape, steps, strength, final in (
+        ((2, 3, 4, 4), 10, 0.6, 1.0),
+        ((3, 2), 6, 1.0, 1.0),
+        ((1, 4, 2, 2), 8, 0.3, 0.9991),
+    ):
         z = torch.randn(shape, generator=generator)
         seed = int(torch.randint(1000, (), generator=generator))
         draws = torch.Generator().manual_seed(seed)
@@ -136,13 +140,15 @@ LESSON = Lesson(
                     "this is where the whole way starts: the first timestep that *runs* is later, start_step tells.",
                 ),
                 "step for timestep": Mistake(
-                    lambda alpha_bar, timesteps, strength: alpha_bar[start_step(len(timesteps), strength)].sqrt().item(),
+                    lambda alpha_bar, timesteps, strength: (
+                        alpha_bar[start_step(len(timesteps), strength)].sqrt().item()
+                    ),
                     "start_step gives a place in the list `timesteps`, not a timestep: look up timesteps[…] there first.",
                 ),
                 "all of a thousand": Mistake(
-                    lambda alpha_bar, timesteps, strength: alpha_bar[len(alpha_bar) - start_step(len(alpha_bar), strength) - 1]
-                    .sqrt()
-                    .item(),
+                    lambda alpha_bar, timesteps, strength: (
+                        alpha_bar[len(alpha_bar) - start_step(len(alpha_bar), strength) - 1].sqrt().item()
+                    ),
                     "strength is a share of the sampler's timesteps, which need not be evenly spread: use the list.",
                 ),
                 "a share of the sketch": Mistake(
@@ -224,9 +230,9 @@ LESSON = Lesson(
                 ),
                 "the neighbour": Mistake(
                     _sdedit(
-                        previous=lambda levels, alpha_bar, times, i: alpha_bar[times[i] - 1].item()
-                        if i + 1 < len(times)
-                        else levels[-1]
+                        previous=lambda levels, alpha_bar, times, i: (
+                            alpha_bar[times[i] - 1].item() if i + 1 < len(times) else levels[-1]
+                        )
                     ),
                     "each step goes to the next timestep of the *list*, not to t − 1: that is many steps of the training away.",
                 ),

@@ -80,7 +80,10 @@ class Anatomy:
 
     def table(self) -> str:
         """The measurements as a Markdown table."""
-        lines = ["| organ | part | in | out | parameters | calls | ms a call | MB |", "|---|---|---|---|---|---|---|---|"]
+        lines = [
+            "| organ | part | in | out | parameters | calls | ms a call | MB |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
         for part in self.parts:
             shapes = f"{_size(part.shape_in)} | {_size(part.shape_out)}"
             lines.append(
@@ -222,7 +225,9 @@ class _Drawing:
             parts = self.found.organ(organ)
             seconds, weights = sum(part.seconds for part in parts), self.found.parameters[organ]
             self.text(x, y, title, size=12, weight="bold")
-            self.text(x, y - 2.4, f"{_short(weights).strip()} parameters, {seconds:.2f} s, {seconds / self.total:.0%}", size=9)
+            self.text(
+                x, y - 2.4, f"{_short(weights).strip()} parameters, {seconds:.2f} s, {seconds / self.total:.0%}", size=9
+            )
 
     def column(self, parts: list[Part], x: float, y: float, narrowing: bool, upwards: bool = False) -> float:
         """An organ of the VAE, a box below (or above) the other; returns the last one's y."""
@@ -259,8 +264,12 @@ class _Drawing:
                     self.text(x, y[level] - 1.4, " × ".join(map(str, skips[0][2:])), size=7)
         bottom = y[len(left) - 1] - self.ROW
         self.box(parts["middle"], x, bottom, "middle", width)
-        self.arrow((x - away, y[len(left) - 1] - 2.5), (x - width / 2, bottom), connectionstyle="angle3,angleA=90,angleB=0")
-        self.arrow((x + width / 2, bottom), (x + away, y[len(left) - 1] - 2.5), connectionstyle="angle3,angleA=0,angleB=90")
+        self.arrow(
+            (x - away, y[len(left) - 1] - 2.5), (x - width / 2, bottom), connectionstyle="angle3,angleA=90,angleB=0"
+        )
+        self.arrow(
+            (x + width / 2, bottom), (x + away, y[len(left) - 1] - 2.5), connectionstyle="angle3,angleA=0,angleB=90"
+        )
         # Once around for every evaluation.
         over = y[0] + 5.6
         each = sum(part.seconds for part in parts.values()) / self.plan.evaluations
@@ -280,6 +289,8 @@ class _Drawing:
         self.box(words, x, low, "text encoder", self.WIDTH + 3)
         self.arrow((x, low + 2.5), (x, bottom - 2.6))
         self.text(x + 1.3, (low + bottom) / 2, "to all boxes with a thick frame", size=8, ha="left")
-        self.text(x, low - 4.8, f"“{shorten(self.result.settings.prompt, 60, placeholder=' …')}”", size=10, style="italic")
+        self.text(
+            x, low - 4.8, f"“{shorten(self.result.settings.prompt, 60, placeholder=' …')}”", size=10, style="italic"
+        )
         self.arrow((x, low - 4.0), (x, low - 2.5))
         self.text(x, low - 11, LEGEND, size=8.5, linespacing=1.5)

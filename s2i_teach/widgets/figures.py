@@ -89,7 +89,10 @@ def schedule(alpha_bar: torch.Tensor, run: list[int], skipped: list[int] = (), *
     figure, axes = _axes(7, 3.2)
     axes.plot(signal.tolist(), color=COLOURS[0], label="√ᾱ, the picture's factor", linewidth=2)
     axes.plot(noise.tolist(), color=COLOURS[1], label="√(1 − ᾱ), the noise's", linewidth=2, linestyle=DASHES[1])
-    for times, words, style in ((run, "run", {"color": COLOURS[0]}), (skipped, "skipped", {"mfc": "white", "mec": "#777777"})):
+    for times, words, style in (
+        (run, "run", {"color": COLOURS[0]}),
+        (skipped, "skipped", {"mfc": "white", "mec": "#777777"}),
+    ):
         if len(times):
             heights = signal[torch.as_tensor(times)].tolist()
             axes.plot(times, heights, "o", label=f"{len(times)} steps {words}", markersize=5, zorder=3, **style)
