@@ -310,8 +310,8 @@ from s2i_teach.errors import InputError
 
 
 def look(prompt, seed):
-    grey = torch.zeros(1, 3, 128, 128) + 0.5  # this pipeline wants a sketch; at strength 1
-    # hardly anything is left of it
+    # This pipeline wants a sketch; at strength 1 hardly anything of it is left.
+    grey = torch.zeros(1, 3, 128, 128) + 0.5
     with recorded_attention(pipe.unet) as seen:
         picture = pipe(
             prompt,
