@@ -1,10 +1,11 @@
-"""The miniature's figures: ``python -m benchmarks.miniature [--threads 2] [--pictures 200] [--write] …``.
+"""The miniature's figures: ``python -m benchmarks.miniature [--model mini-fast] [--threads 2] [--pictures 200] [--write] …``.
 
 1. The VAE's PSNR on the held-out things.
 2. How often the judge, a separately trained classifier, names the thing of a prompt, beside the real pictures' score.
 3. How pictures follow line art that is shifted, scaled and flipped, at four strengths, plain and filled.
 
-With ``--write`` the tables go into the model card, ``data/mini/README.md``.
+Scheduler, steps and guidance are the model's own of the catalog. With ``--write`` the tables go into the model card,
+``data/mini/README.md``, each model's between its own marks.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import torch
 from scipy.ndimage import binary_fill_holes
 
 from s2i_teach.images import to_picture, to_tensor
+from s2i_teach.models.catalog import find
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.paths import data_dir
@@ -28,8 +30,11 @@ from s2i_teach.training.vocabulary import STYLES, caption
 from s2i_teach.translation.prepare import outline_mask, prepare_sketch
 
 STRENGTHS = (0.3, 0.5, 0.7, 0.9)
-STEPS, GUIDANCE, BATCH = 20, 4.0, 20
-MARK = "<!-- figures: python -m benchmarks.miniature --write -->"
+BATCH = 20
+MARKS = {
+    "mini": "<!-- figures: python -m benchmarks.miniature --write -->",
+    "mini-fast": "<!-- figures: python -m benchmarks.miniature --model mini-fast --write -->",
+}
 
 
 def load_judge():
@@ -84,17 +89,17 @@ def generate(pipe, prompts: list[str], seeds: list[int], images=None, strength: 
     """Pictures ``(N, 3, H, W)`` in [−1, 1], in batches that equal single runs; from noise alone without images."""
     from diffusers import StableDiffusionPipeline
 
-    made = []
+    entry, made = find(pipe.s2i_model), []
     for start in range(0, len(prompts), BATCH):
         part = slice(start, start + BATCH)
         common = dict(
             prompt=prompts[part],
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
+            num_inference_steps=entry.steps,
+            guidance_scale=entry.guidance_scale,
             output_type="pt",
             generator=[torch.Generator().manual_seed(seed) for seed in seeds[part]],
         )
-        components = {**pipe.components, "scheduler": make_scheduler(None, pipe.scheduler, STEPS)}
+        components = {**pipe.components, "scheduler": make_scheduler(None, pipe.scheduler, entry.steps)}
         if images is None:
             maker = StableDiffusionPipeline(**components, requires_safety_checker=False)
         else:
@@ -179,6 +184,7 @@ def sketch_figures(pipe, judge, clip, pairs, count: int) -> list[str]:
 def main() -> int:
     """Print the figures; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=("mini", "mini-fast"), default="mini")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--sketches", type=int, default=100)
@@ -186,15 +192,19 @@ def main() -> int:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     started, cpu = time.perf_counter(), time.process_time()
-    pipe = load_pipeline("mini", dtype="fp32", device="cpu")
+    pipe, entry = load_pipeline(args.model, dtype="fp32", device="cpu"), find(args.model)
     judge, clip = load_judge(), load_clip()
     pairs = load_pairs("train").select(lambda row: row["thing"] in judge.config.label2id)
     weights = sum(p.numel() for p in pipe.unet.parameters())
     sections = [
-        [f"U-Net: {weights / 1e6:.2f} M parameters; {STEPS} steps, guidance {GUIDANCE:g}, fp32."],
-        vae_figures(pipe),
+        [
+            f"U-Net: {weights / 1e6:.2f} M parameters; {entry.steps} steps, "
+            f"{'guidance ' + format(entry.guidance_scale, 'g') if entry.guidance_scale > 1 else 'no guidance'}, fp32."
+        ],
     ]
-    for line in (*sections[0], *sections[1]):
+    if args.model == "mini":  # the VAE is the same
+        sections.append(vae_figures(pipe))
+    for line in (line for section in sections for line in section):
         print(line, flush=True)
     sections.append(prompt_figures(pipe, judge, pairs, args.pictures)[0])
     print("\n".join(sections[-1]), flush=True)
@@ -202,11 +212,11 @@ def main() -> int:
     print("\n".join(sections[-1]), flush=True)
     print(f"{time.perf_counter() - started:.0f} s wall, {time.process_time() - cpu:.0f} s CPU")
     if args.write:
-        card = data_dir() / "mini" / "README.md"
-        before, _, rest = card.read_text(encoding="utf-8").partition(MARK)
-        after = rest.partition(MARK)[2]
+        card, mark = data_dir() / "mini" / "README.md", MARKS[args.model]
+        before, _, rest = card.read_text(encoding="utf-8").partition(mark)
+        after = rest.partition(mark)[2]
         text = "\n\n".join("\n".join(section) for section in sections)
-        card.write_text(f"{before}{MARK}\n\n{text}\n\n{MARK}{after}", encoding="utf-8")
+        card.write_text(f"{before}{mark}\n\n{text}\n\n{mark}{after}", encoding="utf-8")
     return 0
 
 

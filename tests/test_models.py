@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import s2i_teach.models.catalog as catalog
-from s2i_teach import InputError, load_pipeline, translate
+from s2i_teach import InputError, Settings, load_pipeline, translate
 from s2i_teach.models.devices import check_dtype, pick_dtype
 
 
@@ -247,6 +247,19 @@ def test_recorded_attention_changes_nothing_and_is_put_back(mini):
     finest = torch.stack([one.weights[-1].mean(0)[:, 3] for one in seen if one.weights.shape[2] == 64]).mean(0)
     assert torch.allclose(maps["apple"], finest.view(8, 8), atol=1e-6)
     assert list(word_maps(seen, mini.tokenizer, "a cat, a cat")) == ["a (1)", "cat (2)", ",", "a (4)", "cat (5)"]
+
+
+def test_mini_fast_is_the_same_weights_in_few_steps(mini):
+    fast = load_pipeline("mini-fast", dtype="fp32")
+    ours, theirs = fast.unet.state_dict(), mini.unet.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    plan = Settings("a turtle, noto style").plan(fast, measure=False)
+    assert (plan.scheduler, plan.evaluations, plan.batch) == ("lcm", 3, 2)
+    result = translate("data/sketches/mushroom.png", "a mushroom, noto style", pipe=fast, prepare="filled")
+    assert (result.plan.timesteps, result.model) == (plan.timesteps, "mini-fast")
+    assert result.settings.guidance_scale == 2.5 and result.settings.scheduler == "lcm"
+    assert load_pipeline("mini-fast", scheduler="ddim").scheduler.__class__.__name__ == "DDIMScheduler"
+    assert load_pipeline("mini").scheduler.__class__.__name__ == "DDIMScheduler"
 
 
 def test_attention_maps_of_nothing(mini):

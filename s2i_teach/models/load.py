@@ -30,14 +30,14 @@ def load_pipeline(
     """A diffusers ``StableDiffusionImg2ImgPipeline``, on the best device and in the precision that suits it.
 
     Args:
-        model: a name of the catalog (``"mini"``, ``"sd15"``), a folder saved by diffusers, or a Hugging Face id.
+        model: a name of the catalog (``"mini"``, ``"mini-fast"``, ``"sd15"``), a folder saved by diffusers, or a Hugging Face id.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``; None picks the best that works.
         dtype: ``"fp32"``, ``"fp16"``, ``"bf16"`` or torch's; None picks fp16 on CUDA (bf16 from capability 8), bf16 on
             a CPU that has it, else fp32.
         attention_slicing: computes attention in slices: less memory on old GPUs, more time. ``"auto"`` turns it on
             where memory is short.
         scheduler: a short name (``"ddim"``, ``"dpm++"``, ``"euler"``, ``"lcm"``, ``"pndm"``, ``"unipc"``, ``"ddpm"``);
-            None keeps the model's own.
+            None is the catalog's for this model, else the model's own.
         safety_checker: load the model's safety checker, where it has one.
         offline: use only what is on this machine. None: offline if ``HF_HUB_OFFLINE`` is set.
         progress: show diffusers' progress bar.
@@ -70,8 +70,9 @@ def load_pipeline(
         hint = "" if entry and entry.embedded else ' The miniature needs no network: load_pipeline("mini").'
         raise InputError(f"{describe(model)} could not be loaded ({'; '.join(failures)}).{hint}")
 
-    if scheduler is not None:
-        pipe.scheduler = make_scheduler(scheduler, pipe.scheduler, 1)
+    wanted = scheduler or (entry.scheduler if entry else None)
+    if wanted is not None:
+        pipe.scheduler = make_scheduler(wanted, pipe.scheduler, 1)
     pipe.set_progress_bar_config(disable=not progress)
     short = attention_slicing == "auto" and free_memory(chosen_device) < 1.5 * (entry.memory if entry else 2.6)
     if attention_slicing is True or short:
