@@ -197,10 +197,7 @@ def main() -> int:
     pairs = load_pairs("train").select(lambda row: row["thing"] in judge.config.label2id)
     weights = sum(p.numel() for p in pipe.unet.parameters())
     sections = [
-        [
-            f"U-Net: {weights / 1e6:.2f} M parameters; {entry.steps} steps, "
-            f"{'guidance ' + format(entry.guidance_scale, 'g') if entry.guidance_scale > 1 else 'no guidance'}, fp32."
-        ],
+        [f"U-Net: {weights / 1e6:.2f} M parameters; {entry.steps} steps, guidance {entry.guidance_scale:g}, fp32."],
     ]
     if args.model == "mini":  # the VAE is the same
         sections.append(vae_figures(pipe))

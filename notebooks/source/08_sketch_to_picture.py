@@ -230,7 +230,7 @@ def decode(z):
 
 
 @torch.no_grad()
-def by_hand(picture, prompt, strength, seed, steps=20, guidance_scale=4.0, step=None):
+def by_hand(picture, prompt, strength, seed, steps=20, guidance_scale=4.0):
     """Sketch to picture; returns the last latent, and for every step (t, x_t, eps)."""
     told, without = pipe.encode_prompt(prompt, "cpu", 1, True)
     words = torch.cat([without, told])
@@ -255,13 +255,13 @@ def by_hand(picture, prompt, strength, seed, steps=20, guidance_scale=4.0, step=
     # Stable Diffusion's own choices, without which section 6 would not come out equal:
     times = spaced_timesteps(steps, spacing="leading", offset=1)
     final = alpha_bar[0].item()  # its DDIM does not stop at 1, but at the first level
-    end = sdedit(z, predict, alpha_bar, times, strength, step or ddim, generator, final)
+    end = sdedit(z, predict, alpha_bar, times, strength, ddim, generator, final)
     return end, seen
 
 
 prompt = "a house, noto style"
-lines = fit_to(sketches["house"].open(), (128, 128))
-page = prepare_sketch(lines, "filled")  # its areas filled with grey: section 5
+page = fit_to(sketches["house"].open(), (128, 128))
+page = prepare_sketch(page, "filled")  # its areas filled with grey: section 5
 end, seen = by_hand(page, prompt, 0.7, seed=0)
 
 shown = [seen[i] for i in (0, 2, 5, 8, 10, 12, 13)]

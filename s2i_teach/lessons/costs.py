@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from s2i_teach.models.measure import Cost, count, nothing_computed
+from s2i_teach.translation.settings import vae_factor
 
 SIDES = (64, 128, 256, 512, 1024)
 
@@ -47,15 +48,15 @@ class Row:
         return None if self.seconds is None else evaluations * self.seconds + (self.decode_seconds or 0.0)
 
 
-def _networks(pipe, channels: int):
-    """A U-Net like the pipeline's, new, for pictures of some channels; and a new VAE."""
-    unet = type(pipe.unet).from_config({**pipe.unet.config, "in_channels": channels, "out_channels": channels})
-    return unet.eval(), type(pipe.vae).from_config(pipe.vae.config).eval()
+def _new_unet(pipe, channels: int):
+    """A U-Net like the pipeline's, with new weights, for pictures of some channels."""
+    config = {**pipe.unet.config, "in_channels": channels, "out_channels": channels}
+    return type(pipe.unet).from_config(config).eval()
 
 
 def _runs(pipe, unet, vae, side: int, space: str):
     """What one evaluation and one decoding do, as functions; the numbers that go in."""
-    factor = 2 ** (len(pipe.vae.config.block_out_channels) - 1) if space == "latents" else 1
+    factor = vae_factor(pipe) if space == "latents" else 1
     x = torch.zeros(1, unet.config.in_channels, side // factor, side // factor)
     words = torch.zeros(1, pipe.tokenizer.model_max_length, unet.config.cross_attention_dim)
     decode = (lambda: vae.decode(x)) if space == "latents" else None
@@ -89,12 +90,12 @@ def latent_costs(
     rows = []
     for space, channels in (("pixels", 3), ("latents", pipe.unet.config.in_channels)):
         with nothing_computed():
-            shapes = _networks(pipe, channels)
+            shapes = _new_unet(pipe, channels), type(pipe.vae).from_config(pipe.vae.config).eval()
             counted = {}
             for side in sides:
                 evaluate, decode, numbers = _runs(pipe, *shapes, side, space)
                 counted[side] = (numbers, count(evaluate), count(decode) if decode else None)
-        unet = pipe.unet if space == "latents" else _networks(pipe, channels)[0]
+        unet = pipe.unet if space == "latents" else _new_unet(pipe, channels)
         _timed(_runs(pipe, unet, pipe.vae, min(sides), space)[0])
         for side in sides:
             evaluate, decode, _ = _runs(pipe, unet, pipe.vae, side, space)

@@ -63,6 +63,7 @@ def _sdedit(
     step_noise=lambda z, eps, generator: torch.randn(z.shape, generator=generator),
     ask=lambda predict, x, z, t, i: predict(x, t),
     previous=lambda levels, alpha_bar, times, i: levels[i + 1],
+    walk=lambda times: times,
 ):
     """A variant of SDEdit, for the mistakes."""
 
@@ -71,21 +72,12 @@ def _sdedit(
         eps = first_noise(z, generator)
         x = begin(z, eps, alpha_bar, torch.full((len(z),), start_at(times, timesteps)))
         levels = [*alpha_bar[torch.tensor(times)].tolist(), end(final)]
-        for i, t in enumerate(times):
+        for i, t in enumerate(walk(times)):
             guess = ask(predict, x, z, t, i)
             x = step(x, guess, levels[i], previous(levels, alpha_bar, times, i), step_noise(z, eps, generator))
         return x
 
     return variant
-
-
-def _one_step_short(z, predict, alpha_bar, timesteps, strength, step, generator, final=1.0):
-    times = timesteps[start_step(len(timesteps), strength) :]
-    x = add_noise(z, torch.randn(z.shape, generator=generator), alpha_bar, torch.full((len(z),), times[0]))
-    levels = alpha_bar[torch.tensor(times)].tolist()
-    for t, a, a_prev in zip(times, levels, levels[1:], strict=False):
-        x = step(x, predict(x, t), a, a_prev, torch.randn(z.shape, generator=generator))
-    return x
 
 
 LESSON = Lesson(
@@ -237,7 +229,7 @@ LESSON = Lesson(
                     "each step goes to the next timestep of the *list*, not to t − 1: that is many steps of the training away.",
                 ),
                 "one step short": Mistake(
-                    _one_step_short,
+                    _sdedit(walk=lambda times: times[:-1]),
                     "the last step is missing: from the last timestep one goes on to the level `final`.",
                 ),
                 "no noise for the steps": Mistake(

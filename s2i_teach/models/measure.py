@@ -1,6 +1,5 @@
-"""What a computation costs: floating-point operations, memory and seconds, counted as it runs or without running it."""
+"""What a computation costs: floating-point operations and memory, counted as it runs or without running it."""
 
-import time
 import weakref
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -10,14 +9,12 @@ import torch
 from torch.utils._pytree import tree_iter
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from s2i_teach.models.devices import wait_for
-
 
 class AliveBytes(TorchDispatchMode):
     """While it is entered: the bytes of all tensors made since and still alive, on any device.
 
     What was there before (weights, inputs) does not count, nor the scratch memory that a kernel takes and gives back
-    within itself. ``peak`` is the most there ever were; :meth:`window` tells it for a part.
+    within itself. ``peak`` is the most there ever were; :meth:`open_window` begins a part of its own.
     """
 
     def __init__(self):
@@ -30,8 +27,8 @@ class AliveBytes(TorchDispatchMode):
         out = function(*args, **(kwargs or {}))
         before = {self._key(x) for x in tree_iter((args, kwargs)) if isinstance(x, torch.Tensor)}
         for x in tree_iter(out):
-            if isinstance(x, torch.Tensor) and self._key(x) not in before | self._seen:
-                self._arrived(x.untyped_storage(), self._key(x))
+            if isinstance(x, torch.Tensor) and (key := self._key(x)) not in before and key not in self._seen:
+                self._arrived(x.untyped_storage(), key)
         return out
 
     @staticmethod
@@ -97,7 +94,7 @@ class Cost:
 
 
 def count(run: Callable[[], object]) -> Cost:
-    """Run once and count. Slower than the run alone: time it apart, with :func:`seconds_of`.
+    """Run once and count. Slower than the run alone: time it apart.
 
     Works within :func:`nothing_computed` too, if what runs was made there, and then takes as long at any size.
     """
@@ -107,12 +104,3 @@ def count(run: Callable[[], object]) -> Cost:
     by_kind = counter.get_flop_counts().get("Global", {})
     attention = sum(value for kind, value in by_kind.items() if "attention" in str(kind))
     return Cost(counter.get_total_flops(), attention, memory.peak)
-
-
-def seconds_of(run: Callable[[], object], device: torch.device | None = None) -> float:
-    """Wall seconds of one run. The first of its kind warms up: run it once before."""
-    started = time.perf_counter()
-    with torch.no_grad():
-        run()
-    wait_for(device or torch.device("cpu"))
-    return time.perf_counter() - started

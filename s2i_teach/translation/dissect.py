@@ -95,12 +95,14 @@ def _first_tensor(value) -> torch.Tensor:
 
 @contextmanager
 def _hooks(pairs):
-    """Register ``(module, before, after)`` and take the hooks away again."""
+    """Register ``(module, before, after)``, either of which may be None, and take the hooks away again."""
     handles = []
     try:
         for module, before, after in pairs:
-            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
-            handles.append(module.register_forward_hook(after, with_kwargs=True))
+            if before:
+                handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+            if after:
+                handles.append(module.register_forward_hook(after, with_kwargs=True))
         yield
     finally:
         for handle in handles:
@@ -152,10 +154,9 @@ def _timed(pipe, sketch, settings: Settings) -> Dissection:
     def to_be_decoded(module, args, kwargs):
         latents["final"] = args[0][0].float().cpu() * pipe.vae.config.scaling_factor
 
-    nothing = lambda *_: None  # noqa: E731
     pairs.append((pipe.unet, unet_starts, unet_ends))
-    pairs.append((pipe.vae.quant_conv or pipe.vae.encoder, nothing, encoded))
-    pairs.append((pipe.vae.post_quant_conv or pipe.vae.decoder, to_be_decoded, nothing))
+    pairs.append((pipe.vae.quant_conv or pipe.vae.encoder, None, encoded))
+    pairs.append((pipe.vae.post_quant_conv or pipe.vae.decoder, to_be_decoded, None))
     with _hooks(pairs):
         result = run(sketch, settings, pipe)
     between = sum(after[0] - before[1] for before, after in zip(evaluations, evaluations[1:], strict=False))

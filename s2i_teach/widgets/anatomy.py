@@ -143,7 +143,7 @@ class _Drawing:
 
     # Pieces
 
-    def box(self, part: Part, x: float, y: float, title: str, width: float) -> tuple[float, float]:
+    def box(self, part: Part, x: float, y: float, title: str, width: float) -> None:
         """A part: its name and shape, and below what was measured; the darker, the more of the run's time."""
         from matplotlib.patches import FancyBboxPatch
 
@@ -158,7 +158,6 @@ class _Drawing:
         self.axes.add_patch(FancyBboxPatch(*frame, boxstyle=style, fc="none", ec=hue, lw=2.4 if part.words else 1.0))
         self.text(x, y + 0.95, f"{title}   {_size(part.shape_out)}", size=8.5, weight="bold")
         self.text(x, y - 1.15, _measured(part), size=8)
-        return x, y
 
     def text(self, x: float, y: float, words: str, size: float = 9, **style) -> None:
         style = {"ha": "center", "va": "center", "color": "#222222", **style}
@@ -195,7 +194,7 @@ class _Drawing:
         self.picture(self.result.prepared, left, top - 6, 11, "the sketch")
         first = top - 18
         entry = first + self.ROW  # where the U-Net's way in and out stand
-        encoded = self.column(self.found.organ("VAE encoder"), left, first, narrowing=True)
+        encoded = self.column(self.found.organ("VAE encoder"), left, first)
         self.arrow((left, top - 13.9), (left, first + self.HEIGHT / 2 + 0.2))
         self.unet(middle, first)
         z = {name: to_picture(latent_picture(value)) for name, value in self.found.latents.items()}
@@ -207,7 +206,7 @@ class _Drawing:
         self.path((left + 11.9, low), (25.2, low), (25.2, entry), (27.3, entry))
         decoder = self.found.organ("VAE decoder")
         start = first - self.ROW * (len(decoder) - 1)
-        self.column(decoder, right, start, narrowing=False, upwards=True)
+        self.column(decoder, right, start, upwards=True)
         self.picture(z["final"], right, low, 8.5, "the last latent")
         self.arrow((right, low + 4.5), (right, start - self.HEIGHT / 2 - 0.2))
         self.path((72.6, entry), (74.8, entry), (74.8, low), (right - 4.4, low))
@@ -229,17 +228,18 @@ class _Drawing:
                 x, y - 2.4, f"{_short(weights).strip()} parameters, {seconds:.2f} s, {seconds / self.total:.0%}", size=9
             )
 
-    def column(self, parts: list[Part], x: float, y: float, narrowing: bool, upwards: bool = False) -> float:
+    def column(self, parts: list[Part], x: float, y: float, upwards: bool = False) -> float:
         """An organ of the VAE, a box below (or above) the other; returns the last one's y."""
+        sign = 1 if upwards else -1
         sides = [max(part.shape_out[2:]) for part in parts]
         for number, (part, side) in enumerate(zip(parts, sides, strict=True)):
-            here = y + (self.ROW if upwards else -self.ROW) * number
+            here = y + sign * self.ROW * number
             width = self.WIDTH - 1.1 * (max(sides) // side).bit_length() + 1.1
             self.box(part, x, here, part.name, width)
             if number:
-                step = self.HEIGHT / 2 * (1 if upwards else -1)
-                self.arrow((x, here - step - (self.ROW - self.HEIGHT) * (1 if upwards else -1)), (x, here - step))
-        return y + (self.ROW if upwards else -self.ROW) * (len(parts) - 1)
+                edge = here - sign * self.HEIGHT / 2
+                self.arrow((x, edge - sign * (self.ROW - self.HEIGHT)), (x, edge))
+        return here
 
     def unet(self, x: float, first: float) -> None:
         """The U: down on the left, up on the right, skip connections across, the words from below."""
@@ -271,7 +271,6 @@ class _Drawing:
             (x + width / 2, bottom), (x + away, y[len(left) - 1] - 2.5), connectionstyle="angle3,angleA=0,angleB=90"
         )
         # Once around for every evaluation.
-        over = y[0] + 5.6
         each = sum(part.seconds for part in parts.values()) / self.plan.evaluations
         self.arrow(
             (x + away, y[0] + 2.6), (x - away, y[0] + 2.6), connectionstyle="bar,fraction=0.12", linestyle="-", lw=1.3
@@ -279,7 +278,7 @@ class _Drawing:
         steps = f"{self.result.settings.scheduler or self.plan.scheduler} step"
         twice = ", with and without the words at once" if self.plan.batch == 2 else ""
         self.text(
-            x, over + 1.3,
+            x, y[0] + 6.9,
             f"again after each {steps} ({_time(self.found.between / max(1, self.plan.evaluations - 1))}); "
             f"{_time(each)} an evaluation{twice}",
             size=8.5,
