@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab notebooks data benchmark clean
+.PHONY: help demo test test-browser lab notebooks data benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -13,8 +13,11 @@ help:  ## list the targets
 demo: .venv/.base  ## translate every embedded sketch; pictures and a sheet in out/
 	@$(BIN)/s2i demo --out out
 
-test: .venv/.test  ## run the whole test suite
+test: .venv/.test .venv/.browser  ## run the whole test suite, the browser's part included
 	$(BIN)/python -m pytest
+
+test-browser: .venv/.test .venv/.browser  ## run what is tested in a real browser, in JupyterLab and with Colab's versions
+	$(BIN)/python -m pytest tests/browser
 
 lab: .venv/.lab  ## open JupyterLab at the first lesson
 	$(BIN)/s2i lab
@@ -43,6 +46,13 @@ clean:  ## remove the environment and what was made
 
 .venv/.test: .venv/.base
 	$(PIP) -e ".[test,train]"
+	@touch $@
+
+# A second environment with Colab's versions of what notebooks run on; all else it takes from the first.
+.venv/.browser: .venv/.test tests/browser/colab.txt
+	$(PYTHON) -m venv .venv/colab
+	.venv/colab/bin/python -m pip install --quiet --disable-pip-version-check -r tests/browser/colab.txt
+	$(BIN)/python -m tests.browser.install
 	@touch $@
 
 .venv/.lab: .venv/.base

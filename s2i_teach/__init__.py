@@ -20,6 +20,8 @@ _HOME = {
     "contact_sheet": "gallery",
     "show": "widgets.show",
     "anatomy": "widgets.anatomy",
+    "SketchPad": "widgets.sketch_pad",
+    "language": "widgets.strings",
     "lesson": "lessons",
 }
 """Public name → the module that defines it."""

@@ -2,8 +2,11 @@
 
 import io
 import os
+import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -52,6 +55,7 @@ def open_sketch(source, size: tuple[int, int] | None = None, *, fit: str = "pad"
 def read_picture(source) -> Image.Image:
     """:func:`open_sketch` without a look at what is on it: upright, RGB, on white paper."""
     source = getattr(source, "image", source)  # a Result, or one of the embedded sketches
+    source = source() if callable(source) else source  # a pad or a drawing
     if isinstance(source, torch.Tensor):
         return to_picture(source)
     if isinstance(source, np.ndarray):
@@ -89,6 +93,32 @@ def as_path(name) -> Path:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise InputError(f"{shown(text)} names a user that is not known here: write the folder out.") from error
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Make a file by ``write(file)`` beside its place and move it there, so that no half-written one is ever seen.
+
+    Folders are made. Returns the path.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=".s2i-", suffix=".partial", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(partial, 0o666 & ~umask)
+        os.replace(partial, path)
+        return path
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be written: {error.strerror or error}.") from error
+    finally:
+        if partial and os.path.exists(partial):
+            os.unlink(partial)
 
 
 def _open_path(source) -> Image.Image:

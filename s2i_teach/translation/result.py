@@ -5,14 +5,13 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, PngImagePlugin
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import as_path, read_picture, shown
+from s2i_teach.images import as_path, read_picture, shown, write_whole
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.settings import Plan, Settings
 
@@ -105,22 +104,7 @@ def check_png_path(path: str | Path) -> Path:
 def save_png(picture: Image.Image, path: str | Path, info: PngImagePlugin.PngInfo | None = None) -> Path:
     """Write a PNG beside its place and move it there, so that no half-written file is ever seen."""
     path = check_png_path(path)
-    partial = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".s2i-", suffix=".partial", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            picture.save(file, "PNG", pnginfo=info)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(partial, 0o666 & ~umask)
-        os.replace(partial, path)
-        return path
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be written: {error.strerror or error}.") from error
-    finally:
-        if partial and os.path.exists(partial):
-            os.unlink(partial)
+    return write_whole(path, lambda file: picture.save(file, "PNG", pnginfo=info))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""What all live widgets share: their files, their language, and a still picture for readers without them."""
+
+from html import escape
+from pathlib import Path
+from uuid import uuid4
+
+import anywidget
+import traitlets
+
+from s2i_teach.widgets.show import as_html
+from s2i_teach.widgets.strings import words
+
+HERE = Path(__file__).parent
+
+
+def source(*names: str) -> str:
+    """JavaScript files of this folder, joined to one module."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+class LiveWidget(anywidget.AnyWidget):
+    """A widget that leaves a picture of itself in the notebook.
+
+    A live widget is gone when the notebook is reopened or exported. So every display also puts an ordinary picture with
+    alternative text below it, keeps it up to date, and hides it as long as the live one is there.
+    """
+
+    _css = source("style.css")
+    words = traitlets.Dict().tag(sync=True)
+    still = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **traits):
+        super().__init__(words=words(), still=f"s2i-still-{uuid4().hex}", **traits)
+        self._still_shown = None
+
+    def _still(self):
+        """The picture to leave behind and its alternative text, or None while there is nothing to see."""
+        raise NotImplementedError
+
+    def _still_html(self) -> str:
+        kept = self._still()
+        if kept is None:
+            return f'<div class="{self.still}"></div>'
+        picture, alt = kept
+        return f'<div class="{self.still}">{as_html(picture, alt)}<p>{escape(alt)}</p></div>'
+
+    def _ipython_display_(self, **kwargs):
+        from IPython.display import HTML, display
+
+        bundle = self._repr_mimebundle_()
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        display(data, metadata=metadata, raw=True)
+        self._still_shown = self._still_html()
+        display(HTML(self._still_shown), display_id=self.still)
+
+    def _renew_still(self) -> None:
+        """Bring the picture in the notebook up to date."""
+        from IPython.display import HTML, update_display
+
+        if self._still_shown is None:  # not displayed yet
+            return
+        now = self._still_html()
+        if now != self._still_shown:
+            self._still_shown = now
+            update_display(HTML(now), display_id=self.still)

@@ -1,0 +1,112 @@
+// Pieces that every widget is made of. The files are joined in the order parts, pad, widget; the last one exports.
+
+const SVG_SPACE = "http://www.w3.org/2000/svg";
+
+/** An element. Attributes starting with "on" are listeners; children are elements or text, which is never read as HTML. */
+function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element && typeof value !== "string") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const ICONS = {
+  brush: "M4 20c3 0 4-1 4-3a2.5 2.5 0 0 0-5 0c0 1 0 2-1 2M9 15 19 4",
+  eraser: "m8 20-5-5 10-11 7 7-8 9zM7 11l7 7M8 20h12",
+  undo: "M8 5 3 10l5 5M3 10h11a6 6 0 0 1 0 12h-3",
+  redo: "m16 5 5 5-5 5M21 10H10a6 6 0 0 0 0 12h3",
+  clear: "M4 7h16M9 7V4h6v3M6 7l1 14h10l1-14",
+  open: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01",
+  die: "M4 4h16v16H4zM8 8h.01M16 8h.01M12 12h.01M8 16h.01M16 16h.01",
+  star: "m12 3 2.7 6 6.3.6-4.8 4.2 1.4 6.4L12 16.8 6.4 20.2l1.4-6.4L3 9.6 9.3 9z",
+};
+
+function icon(name) {
+  const svg = document.createElementNS(SVG_SPACE, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG_SPACE, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** A button with an icon and a name that is read aloud and shown on hovering; keys are added to what is shown. */
+function iconButton(name, label, onclick, keys = "") {
+  const title = keys ? `${label} (${keys})` : label;
+  return h("button", { type: "button", class: "s2i-icon", "aria-label": label, title, onclick }, icon(name));
+}
+
+/** The words of the interface: words(key, {n: 3}) is the table's entry with {n} filled in. */
+function makeWords(table) {
+  return (key, values = {}) => {
+    if (!(key in table)) throw new Error(`no word for ${key}`);
+    return table[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  };
+}
+
+/** Colour and darkness of what lies behind an element. */
+function isDarkBehind(element) {
+  for (let node = element.parentElement; node; node = node.parentElement) {
+    const parts = getComputedStyle(node).backgroundColor.match(/[\d.]+/g);
+    if (parts && (parts.length < 4 || Number(parts[3]) > 0.5)) {
+      const [r, g, b] = parts.map(Number);
+      return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+    }
+  }
+  return matchMedia("(prefers-color-scheme: dark)").matches && document.documentElement.style.colorScheme !== "light";
+}
+
+/** Keeps root's data-theme equal to the page's, whichever program shows it; returns how to stop. */
+function followTheme(root) {
+  const look = () => {
+    if (root.isConnected) root.dataset.theme = isDarkBehind(root) ? "dark" : "light";
+  };
+  const watcher = new MutationObserver(look);
+  for (const node of [document.documentElement, document.body])
+    watcher.observe(node, { attributes: true, attributeFilter: ["class", "style", "theme", "data-jp-theme-light"] });
+  const query = matchMedia("(prefers-color-scheme: dark)");
+  query.addEventListener("change", look);
+  // Style sheets of a new theme arrive after the attribute has changed.
+  const timer = setInterval(look, 1000);
+  requestAnimationFrame(look);
+  return () => {
+    watcher.disconnect();
+    query.removeEventListener("change", look);
+    clearInterval(timer);
+  };
+}
+
+/** The still picture that is saved in the notebook is only for readers without the live widget. */
+function hideStill(model) {
+  const id = model.get("still");
+  if (!id || document.getElementById(`${id}-hidden`)) return;
+  document.head.append(h("style", { id: `${id}-hidden` }, `.${id} { display: none }`));
+}
+
+/** Keys pressed inside belong to the widget, not to the notebook around it. */
+function keepKeys(root) {
+  root.setAttribute("data-lm-suppress-shortcuts", "true");
+  root.addEventListener("keydown", (event) => event.stopPropagation());
+}
+
+/** A trait's listener, taken off again when the view goes. */
+function listen(model, signals, event, handler) {
+  model.on(event, handler);
+  signals.push(() => model.off(event, handler));
+}
+
+/** A file as a data URL. */
+function readFile(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}

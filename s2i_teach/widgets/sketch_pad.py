@@ -1,0 +1,188 @@
+"""A pad to draw on, in the notebook."""
+
+import base64
+from pathlib import Path
+
+import traitlets
+
+from s2i_teach.errors import InputError
+from s2i_teach.gallery import sketches
+from s2i_teach.images import as_path, open_sketch, read_picture, shown
+from s2i_teach.translation.result import save_png
+from s2i_teach.widgets.base import LiveWidget, source
+from s2i_teach.widgets.drawing import PAGE, Drawing, picture_url
+
+DRAWINGS = (".json", ".svg")
+
+
+def gallery_sketch(name: str):
+    """An embedded sketch by its name.
+
+    Raises:
+        InputError: none is called that.
+    """
+    everything = {sketch.name: sketch for sketch in sketches()}
+    if name not in everything:
+        raise InputError(
+            f"No sketch is called {shown(name)}: s2i.sketches() lists them, for instance {next(iter(everything))}."
+        )
+    return everything[name]
+
+
+def open_drawing(what, page: Drawing) -> Drawing:
+    """Anything that can be drawn over, as a drawing: its strokes where there are any, else as a picture on ``page``.
+
+    Args:
+        what: a :class:`Drawing`, a ``.json`` or ``.svg`` file that a pad saved, the name of an embedded sketch, or
+            anything that :func:`s2i_teach.open_sketch` opens.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    if isinstance(what, Drawing):
+        return what
+    if isinstance(what, str) and any(sketch.name == what for sketch in sketches()):
+        what = gallery_sketch(what)
+    if isinstance(what, (str, Path)) and as_path(what).suffix.lower() in DRAWINGS:
+        return Drawing.open(what)
+    return page.with_picture(open_sketch(what))
+
+
+class PadHolder(LiveWidget):
+    """What a widget with a pad on it has, and answers to what the pad asks."""
+
+    drawing = traitlets.Dict().tag(sync=True)
+    trace = traitlets.Unicode("").tag(sync=True)
+    sketches = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(self, drawing: Drawing, **traits):
+        super().__init__(drawing=drawing.to_dict(), sketches=[sketch.name for sketch in sketches()], **traits)
+        self.on_msg(self._asked)
+
+    @traitlets.validate("drawing")
+    def _valid_drawing(self, proposal):
+        Drawing.from_dict(proposal["value"])
+        return proposal["value"]
+
+    @property
+    def page(self) -> Drawing:
+        """The drawing with all its strokes."""
+        return Drawing.from_dict(self.drawing)
+
+    @page.setter
+    def page(self, drawing: Drawing) -> None:
+        self.drawing = drawing.to_dict()
+
+    @property
+    def sketch(self):
+        """What is drawn, as an RGB picture of the page's size, black on white: for ``translate`` and everything else."""
+        return self.page.image()
+
+    def trace_over(self, picture) -> None:
+        """Show a picture faintly under the paper, to trace; it is no part of the drawing. None takes it away.
+
+        Raises:
+            InputError: no picture.
+        """
+        page = self.page
+        blank = Drawing(page.width, page.height)
+        self.trace = "" if picture is None else picture_url(open_drawing(picture, blank).image(page.width, page.height))
+
+    def _asked(self, _, request, buffers) -> None:
+        """A message from the page. What goes wrong is shown there, in one sentence."""
+        if not isinstance(request, dict) or request.get("do") not in ("sketch", "file", "untrace"):
+            return
+        try:
+            if request["do"] == "untrace":
+                return self.trace_over(None)
+            what = self._picture_asked_for(request)
+            if request.get("how") == "trace":
+                self.trace_over(what)
+            else:
+                self.page = open_drawing(what, self.page)
+        except InputError as error:
+            self.send({"failure": str(error)})
+
+    @staticmethod
+    def _picture_asked_for(request: dict):
+        if request["do"] == "sketch":
+            return gallery_sketch(request["name"])
+        name = str(request["name"])
+        data = base64.b64decode(str(request["data"]).partition(",")[2])
+        if name.lower().endswith(DRAWINGS):
+            try:
+                return Drawing.from_text(data.decode("utf-8"), name)
+            except UnicodeDecodeError as error:
+                raise InputError(f"{shown(name)} is no text: choose a file that a pad saved.") from error
+        try:
+            return read_picture(data)
+        except InputError as error:
+            raise InputError(str(error).replace("These bytes", shown(name))) from error
+
+
+class SketchPad(PadHolder):
+    """A pad to draw on with mouse, finger, pen or keyboard.
+
+    ``pad.sketch`` is the drawing as a picture and goes into ``s2i.translate``. Strokes are kept rather than pixels:
+    ``pad.image(768, 512)`` is as sharp, ``pad.save("it.svg")`` and ``s2i.SketchPad("it.svg")`` lose nothing.
+
+    Args:
+        what: to start from: a file that a pad saved, the name of an embedded sketch (``"turtle"``), or any picture.
+            None is an empty page.
+        width, height: of the page, in units; its proportions are what counts.
+
+    Raises:
+        InputError: what cannot be opened, or no page.
+    """
+
+    _esm = source("parts.js", "pad.js", "sketch_pad.js")
+
+    def __init__(self, what=None, width: int = PAGE[0], height: int = PAGE[1]):
+        page = Drawing(width, height).checked()
+        super().__init__(page if what is None else open_drawing(what, page))
+        self.observe(lambda change: self._renew_still(), "drawing")
+
+    def image(self, width: int | None = None, height: int | None = None):
+        """The drawing at ``width`` × ``height`` pixels, without distortion: see :meth:`Drawing.image`."""
+        return self.page.image(width, height)
+
+    def load(self, what) -> None:
+        """Replace the drawing by a saved one, or lay a picture on the page to draw over. Can be undone in the latter case.
+
+        Raises:
+            InputError: what cannot be opened.
+        """
+        self.page = open_drawing(what, self.page)
+
+    def clear(self) -> None:
+        """Empty the page; :meth:`undo` brings the drawing back."""
+        self.page = self.page.then({"tool": "clear"})
+
+    def undo(self) -> None:
+        """Take the last stroke back."""
+        self.page = self.page.undo()
+
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        self.page = self.page.redo()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the drawing: ``.json`` or ``.svg`` keep the strokes and load back, ``.png`` is a picture. Returns the path.
+
+        Raises:
+            InputError: another ending, or a place that cannot be written.
+        """
+        path = as_path(path)
+        kind = path.suffix.lower()
+        if kind == ".png":
+            return save_png(self.sketch, path)
+        return self.page.save(path)
+
+    def _still(self):
+        page = self.page
+        if page.is_empty:
+            return None
+        side = 256 / max(page.width, page.height)
+        picture = page.image(max(1, round(page.width * side)), max(1, round(page.height * side)))
+        strokes = sum(op["tool"] == "brush" for op in page.visible)
+        return picture, self.words["still"].format(strokes=strokes)
