@@ -21,6 +21,7 @@ _HOME = {
     "show": "widgets.show",
     "anatomy": "widgets.anatomy",
     "SketchPad": "widgets.sketch_pad",
+    "Studio": "widgets.studio",
     "language": "widgets.strings",
     "lesson": "lessons",
 }

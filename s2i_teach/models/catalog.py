@@ -11,6 +11,7 @@ class Model:
     """One entry. ``ids`` are tried one after the other; ``embedded`` is a folder below ``data/`` that is tried first.
 
     ``scheduler`` is the short name of the one to use in place of the model's own.
+    ``styles`` are words that go into ``"a turtle, … style"``; the miniature knows just these.
     ``size`` is ``(width, height)`` in pixels, ``download`` in bytes (0: nothing), ``memory`` in GB with half precision.
     """
 
@@ -28,12 +29,15 @@ class Model:
     scheduler: str | None = None
     variant: str | None = None
     thesis: str = ""
+    styles: tuple[str, ...] = ("watercolour", "oil painting", "pencil drawing", "comic book", "photograph")
 
     def sources(self) -> list[str]:
         """Folders and hub ids to try, in order."""
         local = [str(data_dir() / self.embedded)] if self.embedded else []
         return local + list(self.ids)
 
+
+_MINI_STYLES = ("openmoji", "noto", "fluent", "flat", "twemoji", "line")
 
 MODELS = {
     model.name: model
@@ -43,6 +47,7 @@ MODELS = {
             title="The miniature",
             ids=(),
             embedded="mini",
+            styles=_MINI_STYLES,
             licence="CC BY-SA 4.0",
             size=(128, 128),
             download=0,
@@ -56,6 +61,7 @@ MODELS = {
             title="The miniature in few steps",
             ids=(),
             embedded="mini",
+            styles=_MINI_STYLES,
             # LCM's sampler jumps to the guessed picture and noises it again. It was made for distilled networks, but the
             # miniature needs no distilling for it: docs/decisions.md.
             scheduler="lcm",

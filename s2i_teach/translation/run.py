@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 import torch
 
@@ -82,8 +82,18 @@ def translate(
     return run(sketch, settings, pipe, on_step)
 
 
-def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | None = None) -> Result:
-    """:func:`translate` with its settings in one object."""
+def run(
+    sketch,
+    settings: Settings,
+    pipe,
+    on_step: Callable[[int, int], None] | None = None,
+    on_guess: Callable[[torch.Tensor], None] | None = None,
+) -> Result:
+    """:func:`translate` with its settings in one object.
+
+    ``on_guess`` is called before every step with the clean latents ``(1, C, h, w)`` that the U-Net believes in, x̂_0.
+    An exception that either of the two raises ends the run and comes out here; the pipeline stays usable.
+    """
     settings = settings.resolved(pipe)
     plan = settings.plan(pipe, measure=False)
     picture = open_sketch(sketch, settings.size, fit=settings.fit, invert=settings.invert)
@@ -95,6 +105,8 @@ def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | 
     try:
         # A scheduler remembers its last run; each run gets its own.
         pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
+        if on_guess:
+            _watch_guesses(pipe.scheduler, on_guess)
         output = pipe(
             prompt=settings.prompt,
             image=prepared,
@@ -134,6 +146,29 @@ def run(sketch, settings: Settings, pipe, on_step: Callable[[int, int], None] | 
         precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
         notes=notes,
     )
+
+
+def _watch_guesses(scheduler, on_guess: Callable[[torch.Tensor], None]) -> None:
+    """Let a scheduler tell x̂_0 at each of its steps, whatever kind it is and whatever its network predicts."""
+    step = scheduler.step
+    kind = scheduler.config.get("prediction_type", "epsilon")
+
+    @wraps(step)  # the pipeline looks at the parameters' names
+    def told(model_output, timestep, sample, *args, **kwargs):
+        one, zero = torch.ones_like(sample[:1, :1, :1, :1]), torch.zeros_like(sample[:1, :1, :1, :1])
+        at = torch.as_tensor(timestep, device=sample.device).reshape(1)
+        signal, noise = scheduler.add_noise(one, zero, at), scheduler.add_noise(zero, one, at)
+        if kind == "epsilon":
+            guess = (sample - noise * model_output) / signal
+        elif kind == "v_prediction":
+            length = (signal**2 + noise**2).sqrt()  # 1 where the scheduler keeps the variance
+            guess = (signal / length * sample / length) - noise / length * model_output
+        else:
+            guess = model_output
+        on_guess(guess)
+        return step(model_output, timestep, sample, *args, **kwargs)
+
+    scheduler.step = told
 
 
 class _Watch:

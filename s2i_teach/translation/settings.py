@@ -1,5 +1,6 @@
 """What a run is asked to do (``Settings``) and what that means before anything runs (``Plan``)."""
 
+import math
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from weakref import WeakKeyDictionary
@@ -232,6 +233,17 @@ def start_index(num_inference_steps: int, strength: float) -> tuple[int, float]:
     if steps < 1:
         steps, strength = 1, min(1.0, 1.5 / num_inference_steps)
     return num_inference_steps - steps, strength
+
+
+def strength_for(num_inference_steps: int, evaluations: int) -> float:
+    """The strength, in (0, 1], at which exactly so many of the steps run: ``evaluations / num_inference_steps``.
+
+    A little more where the quotient's float would run one step less, as :func:`start_index` counts.
+    """
+    strength = evaluations / num_inference_steps
+    while start_index(num_inference_steps, strength)[0] > num_inference_steps - evaluations:
+        strength = math.nextafter(strength, 2)
+    return min(strength, 1.0)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,10 @@ def open_drawing(what, page: Drawing) -> Drawing:
     return page.with_picture(open_sketch(what))
 
 
+class RefusedDrawing(InputError, traitlets.TraitError):
+    """An InputError on which traitlets puts back what was there before."""
+
+
 class PadHolder(LiveWidget):
     """What a widget with a pad on it has, and answers to what the pad asks."""
 
@@ -61,7 +65,10 @@ class PadHolder(LiveWidget):
 
     @traitlets.validate("drawing")
     def _valid_drawing(self, proposal):
-        Drawing.from_dict(proposal["value"])
+        try:
+            Drawing.from_dict(proposal["value"])
+        except InputError as error:
+            raise RefusedDrawing(str(error)) from error
         return proposal["value"]
 
     @property

@@ -1,0 +1,485 @@
+"""Draw, slide, watch: a pad, all settings and the picture in one widget."""
+
+import base64
+import hashlib
+import io
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import traitlets
+
+from s2i_teach.errors import InputError
+from s2i_teach.gallery import contact_sheet, sketches
+from s2i_teach.images import shown
+from s2i_teach.models.catalog import MODELS, describe, find
+from s2i_teach.models.load import load_pipeline
+from s2i_teach.models.preview import preview
+from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
+from s2i_teach.translation.result import Result, save_png
+from s2i_teach.translation.run import run
+from s2i_teach.translation.settings import Plan, Settings, strength_for
+from s2i_teach.widgets.base import source
+from s2i_teach.widgets.drawing import Drawing, picture_url
+from s2i_teach.widgets.sketch_pad import PadHolder, gallery_sketch, open_drawing
+from s2i_teach.widgets.worker import Worker
+
+log = logging.getLogger(__name__)
+
+KEPT = 60
+"""Pictures in the history; the oldest that is no favourite goes when there are more."""
+THUMB = 112
+MOST_STEPS = 50
+PREVIEW_EVERY = 0.25
+"""Seconds between previews, at least: a preview costs a decoding."""
+WORTH_ENDING = 0.8
+"""Seconds; a run with more than that ahead is given up for a newer request, a shorter one is finished and shown."""
+QUICK = 100_000_000
+"""Parameters; a U-Net with fewer is timed beforehand, a larger one by its first run."""
+WAIT = 0.25
+"""Seconds that a question of the page waits for news, at most."""
+
+
+class _Ended(Exception):
+    """Stopped, or given up for a newer request."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request of the page: what is drawn and how it is to be translated."""
+
+    version: int
+    page: Drawing
+    model: str
+    settings: Settings
+    final: bool
+    controls: dict
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture of the history."""
+
+    number: int
+    result: Result
+    page: Drawing
+    controls: dict
+    kept: bool = False
+
+
+class Studio(PadHolder):
+    """A sketch pad, the settings, and the picture beside them, made anew as you draw and slide.
+
+    What the sliders say is what runs: it comes from :meth:`Settings.plan`. ``studio.result`` is the picture shown, a
+    :class:`Result` that ``translate`` gives for the same sketch and settings, and ``studio.history`` all of them.
+
+    Args:
+        sketch: to start with: the name of an embedded sketch, a file, a picture, a drawing; None is an empty page.
+        prompt: what the picture is to show; None takes the embedded sketch's own.
+        model: a name of the catalog, a folder or an id, or a pipeline that is loaded already.
+
+    Raises:
+        InputError: a sketch that cannot be opened.
+    """
+
+    _esm = source("parts.js", "pad.js", "studio.js")
+    options = traitlets.Dict().tag(sync=True)
+    request = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, sketch="turtle", prompt: str | None = None, *, model="mini-fast"):
+        blank = Drawing()
+        page = blank if sketch is None else open_drawing(sketch, blank)
+        self._pipes = {}
+        if not isinstance(model, (str, Path)):
+            name = str(getattr(model, "s2i_model", "a pipeline"))
+            self._pipes[name] = model
+            model = name
+        self._entries: list[Entry] = []
+        self._current: Entry | None = None
+        self._numbers = 0
+        self._last: tuple | None = None
+        self._plans_sent = None
+        self.error: Exception | None = None
+        if prompt is None:
+            prompt = next((_subject(s.prompt) for s in sketches() if s.name == sketch), "")
+        options = {
+            "models": _model_options(str(model)),
+            "model": str(model),
+            "prompt": Settings(prompt).prompt,
+            "schedulers": list(SCHEDULERS),
+            "most_steps": MOST_STEPS,
+            "prompts": {s.name: _subject(s.prompt) for s in sketches()},
+        }
+        super().__init__(page, options=options)
+        self._worker = Worker(self._work)
+        self.observe(self._requested, "request")
+        self._worker.ask(Job(0, blank, str(model), Settings(""), False, {}))  # only loads the model
+
+    # What others see
+
+    @property
+    def result(self) -> Result | None:
+        """The picture on show: the one made last, or the one gone back to. None while there is none."""
+        return self._current.result if self._current else None
+
+    @property
+    def history(self) -> list[Result]:
+        """All pictures that are still kept, oldest first."""
+        return [entry.result for entry in self._entries]
+
+    @property
+    def favourites(self) -> list[Result]:
+        """The pictures marked with the star, oldest first."""
+        return [entry.result for entry in self._entries if entry.kept]
+
+    # Requests of the page
+
+    def _asked(self, _, request, buffers) -> None:
+        answers: dict[str, Callable] = {
+            "hello": self._hello,
+            "poll": self._poll,
+            "stop": self._stop,
+            "back": self._back,
+            "picture": self._picture,
+            "keep": self._keep,
+            "save": self._save,
+            "sheet": self._sheet,
+            "code": self._code,
+        }
+        what = request.get("do") if isinstance(request, dict) else None
+        if what not in answers:
+            return super()._asked(_, request, buffers)
+        try:
+            answers[what](request)
+        except InputError as error:
+            self.send({"failure": str(error)})
+
+    def _requested(self, change) -> None:
+        """A new request: into the mailbox, or answered at once with what is wrong with it."""
+        table = change["new"]
+        version = table.get("version", 0)
+        try:
+            self._worker.ask(self._job(table))
+        except InputError as error:
+            self._worker.stop()
+            self.send({"failure": str(error), "version": version})
+
+    def _job(self, table: dict) -> Job:
+        steps, guidance = table.get("steps"), table.get("guidance")
+        settings = Settings(
+            _styled(table.get("prompt", ""), table.get("style", "")),
+            negative_prompt=table.get("negative_prompt", ""),
+            guidance_scale=guidance,
+            num_inference_steps=steps,
+            seed=table.get("seed", 0),
+            prepare="filled" if table.get("filled") else "lines",
+            scheduler=table.get("scheduler") or None,
+        )
+        evaluations = table.get("evaluations")
+        if not isinstance(evaluations, int) or not 1 <= evaluations <= settings.num_inference_steps:
+            raise InputError(f"{shown(evaluations)} of {steps} steps cannot run: choose another strength.")
+        settings = replace(settings, strength=strength_for(settings.num_inference_steps, evaluations))
+        return Job(
+            int(table["version"]), self.page, str(table["model"]), settings, bool(table.get("final")), dict(table)
+        )
+
+    def _poll(self, request=None) -> None:
+        """Pass on what the worker has said; the page asks again while there is work."""
+        for event in self._worker.collect(WAIT):
+            self.send(event)
+        busy = self._worker.busy
+        self.send({"polled": True, "busy": busy})
+        if not busy:
+            self._renew_still()
+
+    def _stop(self, request) -> None:
+        self._worker.stop()
+
+    def _hello(self, request) -> None:
+        """Everything that a page which has just opened must know."""
+        self._plans_sent = None
+        self.send({"entries": [self._card(entry) for entry in self._entries]})
+        if self._current:
+            self.send({"result": self._shown(self._current), "version": 0})
+
+    def _entry(self, request) -> Entry:
+        for entry in self._entries:
+            if entry.number == request.get("number"):
+                return entry
+        raise InputError("This picture is no longer in the history: choose another one.")
+
+    def _back(self, request) -> None:
+        """Put drawing and settings back to those of a picture of the history."""
+        entry = self._current = self._entry(request)
+        self.send(
+            {
+                "controls": entry.controls,
+                "drawing": entry.page.to_dict(),
+                "result": self._shown(entry),
+                "version": request.get("version", 0),
+            }
+        )
+        self._renew_still()
+
+    def _picture(self, request) -> None:
+        self.send({"compare": self._shown(self._entry(request))})
+
+    def _keep(self, request) -> None:
+        entry = self._entry(request)
+        changed = replace(entry, kept=bool(request.get("kept")))
+        self._entries[self._entries.index(entry)] = changed
+        self.send({"entry": self._card(changed)})
+
+    def _save(self, request) -> None:
+        entry = self._entry(request)
+        path = entry.result.save(_free_name(_slug(entry.result.settings.prompt), ".png"))
+        self.send({"said": self.words["saved"].format(name=path.name), "file": _download(path)})
+
+    def _sheet(self, request) -> None:
+        chosen = [entry.result for entry in self._entries if entry.kept] or self.history
+        if not chosen:
+            raise InputError("There is no picture yet: draw something first.")
+        path = save_png(sheet_of(chosen), _free_name("s2i-sheet", ".png"))
+        self.send({"said": self.words["saved"].format(name=path.name), "file": _download(path)})
+
+    def _code(self, request) -> None:
+        result = self._entry(request).result
+        with io.BytesIO() as file:
+            result.sketch.save(file, "PNG")
+            name = f"sketch-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.png"
+        if not Path(name).exists():
+            save_png(result.sketch, name)
+        self.send({"code": python_call(result, name), "said": self.words["sketch_saved"].format(name=name)})
+
+    # The work
+
+    def _work(self, job: Job, say: Callable) -> None:
+        """One job from beginning to end, in the worker's thread; every way it can fail becomes a sentence."""
+        try:
+            self._run(job, say)
+        except _Ended:
+            if self._worker.stopped:
+                say({"stopped": True, "version": job.version})
+        except InputError as error:
+            say({"failure": str(error), "version": job.version})
+        except Exception as error:  # a widget has nowhere else to show it; it is kept whole for who wants to look
+            self.error = error
+            log.exception("the studio's run failed")
+            words = f"{type(error).__name__}: {shown(str(error).splitlines()[0]) if str(error) else ''}"
+            say({"failure": self.words["unexpected"].format(error=words), "version": job.version})
+
+    def _run(self, job: Job, say: Callable) -> None:
+        pipe = self._pipeline(job, say)
+        settings = job.settings.resolved(pipe)
+        if job.version == 0:
+            settings.plan(pipe, measure=pipe.unet.num_parameters() < QUICK)  # so that there is a first prediction
+            return
+        self._tell_plans(job, settings, pipe, say)
+        if job.page.is_empty:
+            say({"empty": True, "version": job.version})
+            return
+        key = (job.model, settings, job.page)
+        if self._last is None or self._last[0] != key:
+            result = self._translate(job, settings, pipe, say)
+            self._last = key, result
+            self._tell_plans(job, settings, pipe, say)  # with the seconds just learnt
+        result = self._last[1]
+        table = {"result": _answer(result), "version": job.version}
+        # While a slider is dragged or a stroke grows there are many pictures; those one rests at make the history.
+        if job.final and not self._worker.superseded:
+            entry = self._remember(job, result)
+            table["result"]["number"] = entry.number
+            say({"entry": self._card(entry), "gone": self._forget()})
+        say(table)
+
+    def _pipeline(self, job: Job, say: Callable):
+        if job.model not in self._pipes:
+            say({"loading": describe(job.model), "version": job.version})
+            self._pipes[job.model] = load_pipeline(job.model)
+        return self._pipes[job.model]
+
+    def _translate(self, job: Job, settings: Settings, pipe, say: Callable) -> Result:
+        started = time.monotonic()
+        told = started
+        done = 0
+
+        def guessed(latents) -> None:
+            nonlocal told
+            now = time.monotonic()
+            if done and now - told > PREVIEW_EVERY:
+                picture = preview(pipe, latents)
+                say({"preview": picture_url(picture), "version": job.version})
+                told = time.monotonic()
+
+        def stepped(step: int, total: int) -> None:
+            nonlocal done
+            done = step
+            elapsed = time.monotonic() - started
+            ahead = elapsed / step * (total - step)
+            if self._worker.stopped or (self._worker.superseded and ahead > WORTH_ENDING):
+                raise _Ended
+            say({"progress": [step, total], "left": round(ahead, 1), "version": job.version})
+
+        return run(job.page.image(*settings.size), settings, pipe, stepped, guessed)
+
+    def _tell_plans(self, job: Job, settings: Settings, pipe, say: Callable) -> None:
+        """What each position of the strength slider means, if the page does not know yet."""
+        key = [job.model, settings.num_inference_steps, job.settings.scheduler or "", settings.guidance_scale > 1]
+        seconds = settings.plan(pipe, measure=False).seconds
+        known = self._plans_sent and self._plans_sent[0] == key
+        if known and (seconds is None or 0.8 < (self._plans_sent[1] or 1e9) / seconds < 1.25):
+            return
+        rows = []
+        for evaluations in range(1, settings.num_inference_steps + 1):
+            at = replace(settings, strength=strength_for(settings.num_inference_steps, evaluations))
+            rows.append(_plan_row(at, at.plan(pipe, measure=False)))
+        say({"plans": rows, "key": key, "own": scheduler_name(pipe.scheduler)})
+        self._plans_sent = key, seconds
+
+    # The history
+
+    def _remember(self, job: Job, result: Result) -> Entry:
+        for entry in self._entries:
+            if entry.result is result:
+                self._current = entry
+                return entry
+        self._numbers += 1
+        entry = self._current = Entry(self._numbers, result, job.page, job.controls)
+        self._entries.append(entry)
+        return entry
+
+    def _forget(self) -> int | None:
+        """Let the oldest picture go that is no favourite, if there are too many; returns its number."""
+        if len(self._entries) <= KEPT:
+            return None
+        old = next((entry for entry in self._entries if not entry.kept), self._entries[0])
+        self._entries.remove(old)
+        return old.number
+
+    def _card(self, entry: Entry) -> dict:
+        """A picture of the history as the page shows it."""
+        thumb = entry.result.image.copy()
+        thumb.thumbnail((THUMB, THUMB))
+        return {
+            "number": entry.number,
+            "thumb": picture_url(thumb),
+            "about": describe_result(entry.result),
+            "kept": entry.kept,
+        }
+
+    def _shown(self, entry: Entry) -> dict:
+        return {**_answer(entry.result), "number": entry.number}
+
+    def _still(self):
+        if self.result is None:
+            return None
+        return sheet_of([self.result]), describe_result(self.result)
+
+
+def _subject(prompt: str) -> str:
+    """A prompt without its style: ``"a turtle, openmoji style"`` → ``"a turtle"``."""
+    return prompt.partition(",")[0]
+
+
+def _styled(prompt: str, style: str) -> str:
+    if not isinstance(prompt, str) or not isinstance(style, str):
+        raise InputError("Prompt and style must be text.")
+    return f"{prompt}, {style} style" if style else prompt
+
+
+def _model_options(chosen: str) -> list[dict]:
+    """What the page must know of each model that can be chosen."""
+    names = [*MODELS, *([] if chosen in MODELS else [chosen])]
+    table = []
+    for name in names:
+        entry = find(name)
+        defaults = (entry.steps, entry.guidance_scale, entry.strength) if entry else (50, 7.5, 0.75)
+        table.append(
+            {
+                "name": name,
+                "title": describe(name),
+                "steps": min(defaults[0], MOST_STEPS),
+                "guidance": defaults[1],
+                "strength": defaults[2],
+                "styles": list(entry.styles if entry else MODELS["sd15"].styles),
+            }
+        )
+    return table
+
+
+def _plan_row(settings: Settings, plan: Plan) -> dict:
+    return {
+        "strength": settings.strength,
+        "start": plan.start_timestep,
+        "left": plan.sqrt_alpha_bar,
+        "evaluations": plan.evaluations,
+        "seconds": plan.seconds,
+    }
+
+
+def _answer(result: Result) -> dict:
+    """A result as the page shows it, with what really ran."""
+    return {
+        "picture": picture_url(result.image),
+        "prepared": picture_url(result.prepared),
+        "about": describe_result(result),
+        "plan": {**_plan_row(result.settings, result.plan), "seconds": result.seconds},
+        "notes": list(result.notes),
+    }
+
+
+def describe_result(result: Result) -> str:
+    """A picture's settings in one line."""
+    s = result.settings
+    return (
+        f"{s.prompt} · {result.model}, {result.plan.scheduler} · strength {s.strength:.3g} · guidance "
+        f"{s.guidance_scale:g} · {s.num_inference_steps} steps · seed {s.seed}"
+    )
+
+
+def sheet_of(results: list[Result]):
+    """Sketch and picture of each result with its settings, on one sheet."""
+    return contact_sheet([([r.prepared, r.image], describe_result(r)) for r in results], columns=min(3, len(results)))
+
+
+def python_call(result: Result, sketch: str) -> str:
+    """The Python code that makes this picture again from the sketch file of that name."""
+    s = result.settings
+    lines = [
+        f"pipe={result.model!r}",
+        f"strength={s.strength!r}",
+        f"guidance_scale={s.guidance_scale!r}",
+        f"num_inference_steps={s.num_inference_steps!r}",
+        f"seed={s.seed!r}",
+    ]
+    if s.negative_prompt:
+        lines.append(f"negative_prompt={s.negative_prompt!r}")
+    entry = find(result.model)
+    if s.size != (entry.size if entry else None):
+        lines.append(f"size={s.size!r}")
+    if s.prepare != "lines":
+        lines.append(f"prepare={s.prepare!r}")
+    if s.scheduler is not None and s.scheduler != (entry.scheduler if entry else None):
+        lines.append(f"scheduler={s.scheduler!r}")
+    arguments = "".join(f"    {line},\n" for line in (repr(sketch), repr(s.prompt), *lines))
+    return f"import s2i_teach as s2i\n\nresult = s2i.translate(\n{arguments})\nresult"
+
+
+def _slug(prompt: str) -> str:
+    """A file name's beginning from a prompt: letters, digits and dashes."""
+    letters = "".join(letter if letter.isalnum() else "-" for letter in _subject(prompt).lower())
+    return "-".join(part for part in letters.split("-") if part)[:40] or "picture"
+
+
+def _free_name(beginning: str, ending: str) -> Path:
+    """A name in the current folder that no file has yet."""
+    number = 1
+    while (path := Path(f"{beginning}-{number}{ending}")).exists():
+        number += 1
+    return path
+
+
+def _download(path: Path) -> dict:
+    return {"name": path.name, "data": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")}

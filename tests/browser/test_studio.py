@@ -1,0 +1,258 @@
+"""The studio in a real browser: what it says is what runs, the newest wins, and nothing gets lost."""
+
+import json
+import random
+
+import pytest
+
+from tests.browser.look import photograph, violations
+from tests.browser.test_pad import drag
+
+CELL = "import s2i_teach as s2i\nstudio = s2i.Studio()\nstudio"
+NOTE_VERSIONS = """() => {
+  const frame = document.querySelector(".s2i-frame"), picture = frame.querySelector("img");
+  window.seen = [];
+  new MutationObserver(() => window.seen.push([Number(frame.dataset.version), picture.src.length]))
+    .observe(frame, {attributes: true, attributeFilter: ["data-version"]});
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(shared_page):
+    return shared_page
+
+
+@pytest.fixture(scope="module")
+def notebook(lane, page):
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    path = lane.run(page, CELL)
+    page.wait_for_selector(".s2i-frame[data-state=result]", timeout=60_000)
+    return path
+
+
+@pytest.fixture()
+def studio(lane, page, notebook):
+    """The studio at rest, with the settings it began with."""
+    page.get_by_role("combobox", name="Model", exact=True).select_option("mini-fast")
+    page.get_by_role("textbox", name="What it shows").fill("a turtle")
+    settle(page)
+    return page.locator(".s2i-studio")
+
+
+def settle(page, wait: int = 900) -> None:
+    """Wait until nothing runs and nothing is about to: a typed prompt counts after 0.6 s."""
+    page.wait_for_timeout(wait)
+    page.wait_for_selector(".s2i-frame[aria-busy=false]", timeout=60_000)
+
+
+def slide(page, name: str, value) -> None:
+    """Let go of a slider at a value, as a hand does: some positions on the way, then the last."""
+    page.get_by_role("slider", name=name).evaluate(
+        """(slider, value) => {
+          slider.value = value;
+          slider.dispatchEvent(new Event("input", {bubbles: true}));
+          slider.dispatchEvent(new Event("change", {bubbles: true}));
+        }""",
+        str(value),
+    )
+
+
+def python(lane, page, expression: str):
+    return json.loads(lane.python(page, f"import json; print(json.dumps({expression}))"))
+
+
+def test_what_it_says_is_what_runs(lane, page, studio):
+    slide(page, "Steps", 8)
+    slide(page, "Strength", 5)
+    slide(page, "Guidance", 3.5)
+    said = page.locator(".s2i-plan")
+    settle(page)
+    words = said.inner_text()
+    plan = python(
+        lane,
+        page,
+        "[studio.result.plan.start_timestep, studio.result.plan.sqrt_alpha_bar, studio.result.plan.evaluations,"
+        " studio.result.settings.strength, studio.result.settings.guidance_scale]",
+    )
+    assert f"t = {round(plan[0])}," in words and f"{round(100 * plan[1])} %" in words
+    assert f"evaluations: {plan[2]}," in words and plan[2] == 5 and plan[3:] == [0.625, 3.5]
+    assert f"from t = {round(plan[0])} with {round(100 * plan[1])} %" in page.locator(".s2i-side").inner_text()
+    same = """
+from s2i_teach.widgets.studio import python_call
+s = studio.result.settings
+again = s2i.translate(studio.page.image(*s.size), s.prompt, pipe="mini-fast", strength=s.strength, seed=s.seed,
+                      guidance_scale=s.guidance_scale, num_inference_steps=s.num_inference_steps, prepare=s.prepare)
+print(again.image.tobytes() == studio.result.image.tobytes())"""
+    assert lane.python(page, same).splitlines()[-1] == "True"
+
+
+def test_a_stroke_changes_the_picture(lane, page, studio):
+    before = page.locator(".s2i-picture").first.get_attribute("src")
+    number = python(lane, page, "len(studio.history)")
+    paper = page.locator(".s2i-paper")
+    drag(page, paper, (60, 60), (200, 60), (200, 160), (60, 160), (60, 60))
+    settle(page, 300)
+    assert page.locator(".s2i-picture").first.get_attribute("src") != before
+    assert python(lane, page, "len(studio.history)") == number + 1, "one stroke, one picture in the history"
+    assert python(lane, page, "[op['tool'] for op in studio.page.visible]") == ["picture", "brush"]
+    page.get_by_role("button", name="Undo").click()
+    settle(page, 300)
+    assert page.locator(".s2i-picture").first.get_attribute("src") == before
+
+
+def test_ninety_positions_of_a_slider(lane, page, studio):
+    slide(page, "Steps", 10)
+    settle(page, 300)
+    history = python(lane, page, "len(studio.history)")
+    page.evaluate(NOTE_VERSIONS)
+    chance = random.Random(5)
+    slider = page.get_by_role("slider", name="Strength")
+    value = 5
+    for _ in range(90):
+        value = chance.choice([n for n in range(1, 11) if n != value])
+        slider.evaluate(
+            "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input')); }", str(value)
+        )
+        page.wait_for_timeout(20)
+    slider.evaluate("slider => slider.dispatchEvent(new Event('change'))")
+    settle(page, 300)
+    versions = [version for version, _ in page.evaluate("window.seen")]
+    assert versions == sorted(versions) and len(set(versions)) >= 4, "pictures moved during the drag, none went back"
+    assert python(lane, page, "studio.result.plan.evaluations") == value == int(slider.input_value())
+    assert python(lane, page, "studio.request['version']") == versions[-1]
+    assert python(lane, page, "len(studio.history)") == history + 1, "only where it rests makes history"
+
+
+def test_stop_and_previews(lane, page, studio):
+    page.get_by_role("combobox", name="Model", exact=True).select_option("mini")
+    settle(page)
+    history = python(lane, page, "len(studio.history)")
+    shown = page.locator(".s2i-picture").first.get_attribute("src")
+    slide(page, "Steps", 50)
+    page.wait_for_selector(".s2i-frame[data-state=preview]", timeout=30_000)
+    photograph(page.locator(".s2i-studio"), f"studio-preview-{lane.name}")
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_selector("text=Stopped.", timeout=10_000)
+    settle(page, 100)
+    assert page.locator(".s2i-picture").first.get_attribute("src") == shown
+    assert python(lane, page, "len(studio.history)") == history
+    page.get_by_role("button", name="Throw another seed").click()
+    settle(page, 300)
+    assert python(lane, page, "len(studio.history)") == history + 1, "it goes on after a stop"
+
+
+def test_what_goes_wrong_is_said_in_a_sentence(lane, page, studio):
+    prompt = page.get_by_role("textbox", name="What it shows")
+    prompt.fill("<img src=x onerror=alert(1)><b>bold</b>")
+    settle(page)
+    assert page.locator(".s2i b, .s2i img[src=x]").count() == 0
+    assert "<b>bold</b>" in page.locator(".s2i-picture").first.get_attribute("alt")
+    error = page.locator(".s2i-side .s2i-error")
+    seed = page.get_by_role("spinbutton", name="Seed")
+    seed.fill("-3")
+    error.wait_for(state="visible")
+    assert "The seed is -3" in error.inner_text()
+    seed.fill("3")
+    error.wait_for(state="hidden")
+    page.get_by_role("combobox", name="Model", exact=True).select_option("sd15")
+    error.wait_for(state="visible", timeout=60_000)
+    assert "Stable Diffusion 1.5 could not be loaded" in error.inner_text() and "The miniature" in error.inner_text()
+    page.get_by_role("combobox", name="Model", exact=True).select_option("mini-fast")
+    error.wait_for(state="hidden")
+    prompt.fill("a turtle")
+    page.get_by_role("button", name="Clear the page").click()
+    page.wait_for_selector("text=The page is empty")
+    page.get_by_role("button", name="Undo").click()
+    settle(page, 300)
+    assert python(lane, page, "studio.error") is None
+
+
+def test_history_comparison_and_export(lane, page, studio):
+    settle(page)
+    strength = python(lane, page, "studio.result.settings.strength")
+    count = python(lane, page, "len(studio.history)")
+    slide(page, "Strength", 1)
+    settle(page, 300)
+    cards = page.locator(".s2i-strip li")
+    assert cards.count() == count + 1 or count == 60
+    second = page.locator(".s2i-picture").first.get_attribute("src")
+    cards.nth(1).get_by_role("button", name="Compare").click()
+    page.wait_for_selector(".s2i-under:visible")
+    page.get_by_role("slider", name="Wipe").focus()
+    page.keyboard.press("ArrowRight")
+    assert "inset" in page.locator(".s2i-under").evaluate("image => image.style.clipPath")
+    photograph(page.locator(".s2i-studio"), f"studio-wipe-{lane.name}")
+    page.get_by_role("button", name="End comparing").click()
+    cards.nth(1).get_by_role("button", name="Back to").click()
+    page.wait_for_function("second => document.querySelector('.s2i-picture').src !== second", arg=second)
+    settle(page, 500)
+    assert python(lane, page, "studio.result.settings.strength") == strength
+    assert python(lane, page, "len(studio.history)") == cards.count() == count + 1, "going back makes nothing new"
+    cards.nth(0).get_by_role("button", name="Keep").click()
+    page.wait_for_selector(".s2i-strip .s2i-icon[aria-pressed=true]")
+    assert python(lane, page, "len(studio.favourites)") == 1
+
+    page.get_by_role("button", name="Save the picture").click()
+    page.wait_for_selector("text=Saved as")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "a-turtle-1.png"
+    assert python(lane, page, "s2i.read_record('a-turtle-1.png').settings.strength") == strength
+    page.get_by_role("button", name="Contact sheet").click()
+    page.wait_for_selector("text=s2i-sheet-1.png, in")
+    page.get_by_role("button", name="Show me the code").click()
+    code = page.locator(".s2i-code pre")
+    code.wait_for(state="visible")
+    check = f"{code.inner_text()}\nprint(result.image.tobytes() == studio.result.image.tobytes())"
+    assert lane.python(page, check).splitlines()[-1] == "True"
+    page.get_by_role("button", name="Close").click()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_is_inaccessible(lane, page, studio, theme):
+    lane.set_theme(page, theme)
+    page.wait_for_selector(f".s2i[data-theme={theme}]")
+    for details in page.locator(".s2i-more").all():
+        details.evaluate("details => { details.open = true }")
+    page.get_by_role("button", name="Show me the code").click()
+    page.locator(".s2i-code pre").wait_for(state="visible")
+    assert violations(page, ".s2i") == []
+    page.get_by_role("button", name="Close").click()
+    for details in page.locator(".s2i-more").all():
+        details.evaluate("details => { details.open = false }")
+    photograph(page.locator(".s2i-studio"), f"studio-{theme}-{lane.name}")
+
+
+def test_every_control_is_reached_by_tab_and_shows_it(lane, page, studio):
+    wanted = page.locator(".s2i").evaluate(
+        "root => [...root.querySelectorAll('button, input, select, canvas, summary')]"
+        ".filter(e => !e.disabled && e.checkVisibility() && !e.closest('details:not([open]) > div')).length"
+    )
+    page.get_by_role("textbox", name="What it shows").focus()
+    reached = set()
+    for _ in range(wanted + 5):
+        there, outline = page.evaluate(
+            """() => {
+              const e = document.activeElement;
+              if (!e.closest(".s2i")) return [null, null];
+              e.dataset.tab = e.dataset.tab || String(Math.random());
+              return [e.dataset.tab, getComputedStyle(e).outlineStyle];
+            }"""
+        )
+        if there is None:
+            break
+        assert outline not in ("none", ""), "focus must be seen"
+        reached.add(there)
+        page.keyboard.press("Tab")
+    assert len(reached) >= wanted, f"{len(reached)} of {wanted} controls are reached"
+
+
+def test_the_last_picture_is_seen_after_reopening(lane, page, studio, notebook):
+    page.wait_for_timeout(500)
+    lane.save(page)
+    page.wait_for_timeout(1000)
+    lane.close()
+    lane.open(page, notebook)
+    still = page.locator("img[alt^='a turtle']")
+    still.wait_for(state="visible")
+    photograph(still, f"studio-still-{lane.name}")
