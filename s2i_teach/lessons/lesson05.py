@@ -206,7 +206,8 @@ LESSON = Lesson(
                     "the first step is missing: it leads from the picture, ᾱ = 1, to the first kept level.",
                 ),
                 "alphas": Mistake(
-                    lambda alpha_bar, kept: 1 - respaced_betas(alpha_bar, kept), "these are the short chain's α: its β is 1 − α."
+                    lambda alpha_bar, kept: 1 - respaced_betas(alpha_bar, kept),
+                    "these are the short chain's α: its β is 1 − α.",
                 ),
                 "levels": Mistake(
                     lambda alpha_bar, kept: 1 - alpha_bar[torch.as_tensor(kept)],

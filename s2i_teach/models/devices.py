@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from contextlib import contextmanager
 
 import torch
 
@@ -47,6 +48,29 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cpu" and cpu_is_fast_in_bf16():
         return torch.bfloat16
     return torch.float32
+
+
+SMALL = 50_000_000
+"""Parameters of a U-Net below which one CPU thread does."""
+
+
+@contextmanager
+def fitting_threads(pipe):
+    """Within it a small model on a CPU runs in one thread; others in as many as torch was told.
+
+    Threads that wait for each other at every tiny operation win nothing on a quiet machine and lose much on a busy one,
+    where a browser draws beside them. One thread also makes the same picture on any machine, however many it has.
+    """
+    before = torch.get_num_threads()
+    small = pipe.device.type == "cpu" and pipe.unet.num_parameters() < SMALL
+    if not small or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

@@ -9,7 +9,7 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.images import open_sketch
-from s2i_teach.models.devices import wait_for
+from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.prepare import prepare_sketch
@@ -48,7 +48,8 @@ def translate(
 ) -> Result:
     """Turn a sketch into a picture by img2img (SDEdit, Meng et al. 2021) with a latent diffusion model.
 
-    Equal, pixel for pixel, to calling the diffusers pipeline by hand with the same picture, settings and
+    Equal, pixel for pixel, to calling the diffusers pipeline by hand with the same picture, settings, number of threads
+    (a small model runs in one on a CPU: :func:`s2i_teach.models.devices.fitting_threads`) and
     ``generator=torch.Generator("cpu").manual_seed(seed)``.
 
     Args:
@@ -107,18 +108,19 @@ def run(
         pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
         if on_guess:
             _watch_guesses(pipe.scheduler, on_guess)
-        output = pipe(
-            prompt=settings.prompt,
-            image=prepared,
-            strength=plan.strength_run,
-            guidance_scale=settings.guidance_scale,
-            num_inference_steps=settings.num_inference_steps,
-            negative_prompt=settings.negative_prompt,
-            generator=torch.Generator("cpu").manual_seed(settings.seed),
-            output_type="pt",
-            callback_on_step_end=watch,
-        )
-        pixels, notes = _finite(pipe, output.images, watch.latents)
+        with fitting_threads(pipe):
+            output = pipe(
+                prompt=settings.prompt,
+                image=prepared,
+                strength=plan.strength_run,
+                guidance_scale=settings.guidance_scale,
+                num_inference_steps=settings.num_inference_steps,
+                negative_prompt=settings.negative_prompt,
+                generator=torch.Generator("cpu").manual_seed(settings.seed),
+                output_type="pt",
+                callback_on_step_end=watch,
+            )
+            pixels, notes = _finite(pipe, output.images, watch.latents)
     except RuntimeError as error:
         if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
             raise

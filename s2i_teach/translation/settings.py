@@ -10,7 +10,7 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find
-from s2i_teach.models.devices import wait_for
+from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
 
 PREPARE = ("lines", "filled")
@@ -293,5 +293,6 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
         z = pipe.vae.encode(torch.zeros(1, 3, size[1], size[0], device=device, dtype=pipe.vae.dtype)).latent_dist.mode()
         pipe.vae.decode(z)
 
-    evaluate()
-    return Timing(seconds(evaluate), seconds(there_and_back))
+    with fitting_threads(pipe):
+        evaluate()
+        return Timing(seconds(evaluate), seconds(there_and_back))

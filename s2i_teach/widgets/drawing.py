@@ -5,6 +5,7 @@ import io
 import json
 import math
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -91,7 +92,7 @@ class Drawing:
         for op in self.visible:
             if op["tool"] == "picture":
                 size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
-                page.paste(url_picture(op["png"]).resize(size, Image.Resampling.LANCZOS), tuple(map(round, offset)))
+                page.paste(_resized(op["png"], size), tuple(map(round, offset)))
             else:
                 ink = PAPER if op["tool"] == "eraser" else (0, 0, 0)
                 _stroke(draw, flatten(op["points"], op["size"]), ink, scale, offset)
@@ -288,6 +289,12 @@ def picture_url(picture: Image.Image) -> str:
     with io.BytesIO() as file:
         picture.save(file, "PNG")
         return DATA_URL + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+@lru_cache(maxsize=16)
+def _resized(url: str, size: tuple[int, int]) -> Image.Image:
+    """The picture of a data URL at this size; while one draws over it, it is asked for again with every stroke."""
+    return url_picture(url).resize(size, Image.Resampling.LANCZOS)
 
 
 def url_picture(url: str) -> Image.Image:

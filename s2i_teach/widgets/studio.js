@@ -53,6 +53,7 @@ export default {
         scheduler: schedulerSelect.value,
       });
       model.save_changes();
+      frame.dataset.asked = String(version);
       dirty = null;
       busy(true);
       poll();

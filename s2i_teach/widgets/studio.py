@@ -15,6 +15,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.gallery import contact_sheet, sketches
 from s2i_teach.images import shown
 from s2i_teach.models.catalog import MODELS, describe, find
+from s2i_teach.models.devices import SMALL
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.preview import preview
 from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
@@ -36,8 +37,6 @@ PREVIEW_EVERY = 0.25
 """Seconds between previews, at least: a preview costs a decoding."""
 WORTH_ENDING = 0.8
 """Seconds; a run with more than that ahead is given up for a newer request, a shorter one is finished and shown."""
-QUICK = 100_000_000
-"""Parameters; a U-Net with fewer is timed beforehand, a larger one by its first run."""
 WAIT = 0.25
 """Seconds that a question of the page waits for news, at most."""
 
@@ -274,7 +273,8 @@ class Studio(PadHolder):
         pipe = self._pipeline(job, say)
         settings = job.settings.resolved(pipe)
         if job.version == 0:
-            settings.plan(pipe, measure=pipe.unet.num_parameters() < QUICK)  # so that there is a first prediction
+            # A small model is timed beforehand, a larger one by its first run.
+            settings.plan(pipe, measure=pipe.unet.num_parameters() < SMALL)
             return
         self._tell_plans(job, settings, pipe, say)
         if job.page.is_empty:
@@ -288,7 +288,7 @@ class Studio(PadHolder):
         result = self._last[1]
         table = {"result": _answer(result), "version": job.version}
         # While a slider is dragged or a stroke grows there are many pictures; those one rests at make the history.
-        if job.final and not self._worker.superseded:
+        if job.final and self._worker.newer is None:
             entry = self._remember(job, result)
             table["result"]["number"] = entry.number
             say({"entry": self._card(entry), "gone": self._forget()})
@@ -318,7 +318,10 @@ class Studio(PadHolder):
             done = step
             elapsed = time.monotonic() - started
             ahead = elapsed / step * (total - step)
-            if self._worker.stopped or (self._worker.superseded and ahead > WORTH_ENDING):
+            newer = self._worker.newer
+            # A growing stroke gives way to the finished one; among settings of a drag each may come to its end, or the
+            # picture would stand still while the hand moves.
+            if self._worker.stopped or (newer and (ahead > WORTH_ENDING or (newer.final and not job.final))):
                 raise _Ended
             say({"progress": [step, total], "left": round(ahead, 1), "version": job.version})
 

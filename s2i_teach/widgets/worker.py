@@ -46,9 +46,9 @@ class Worker:
         return self._stopped
 
     @property
-    def superseded(self) -> bool:
-        """Whether a newer job waits."""
-        return self._waiting is not None
+    def newer(self):
+        """The job that waits, or None."""
+        return self._waiting
 
     @property
     def busy(self) -> bool:
