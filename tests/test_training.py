@@ -260,7 +260,11 @@ def first_and_last_loss(folder):
 
 def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     """Text, VAE, U-Net, judge and saving, a few updates each: the parts fit, and the pipeline that comes out runs."""
+    from diffusers import AutoencoderKL
+
     from s2i_teach import load_pipeline, translate
+    from s2i_teach.models.preview import preview
+    from s2i_teach.training.fast import build_preview_decoder, imitation_pairs, train_fast
     from s2i_teach.training.judge import judge_ranks, train_judge
     from s2i_teach.training.save import save_everything
     from s2i_teach.training.text import train_text
@@ -278,10 +282,22 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     assert judge_ranks(judge, few.batch(torch.arange(4)), [row["thing"] for row in few.rows[:4]]).shape == (4,)
     first, last = first_and_last_loss(runs / "judge")
     assert last <= first
+    vae = AutoencoderKL.from_pretrained(runs / "vae" / "vae")
+    small = train_fast(runs / "fast", runs / "vae" / "vae", steps=40, batch_size=2, examples=32, held_out=few, **common)
+    z, wanted = imitation_pairs(vae, few, 16, seed=5)
+
+    def error(decoder):
+        with torch.no_grad():
+            return (decoder.float().decode(z).sample - (wanted / 127.5 - 1)).square().mean()
+
+    torch.manual_seed(0)
+    assert error(small) < 0.7 * error(build_preview_decoder()), "it imitates the VAE better than untrained"
     parts = [runs / "text", runs / "vae" / "vae", runs / "unet" / "unet", runs / "judge" / "judge"]
+    parts.append(runs / "fast" / "preview_decoder")
     save_everything(*parts, tmp_path / "data")
     pipe = load_pipeline(tmp_path / "data" / "mini", dtype="fp32")
     assert translate(sketch, "a turtle", pipe=pipe, num_inference_steps=2, strength=1.0).image.size == (128, 128)
+    assert preview(pipe, torch.zeros(1, 4, 16, 16)).size == (128, 128)
     for config in (tmp_path / "data").rglob("*.json"):
         assert str(tmp_path) not in config.read_text(encoding="utf-8"), config
 

@@ -118,6 +118,7 @@ def _load(source: str, dtype, variant: str | None, safety_checker: bool, offline
 
         pipe = StableDiffusionImg2ImgPipeline.from_pretrained(str(folder), **saved_parts(folder, dtype), **options)
     check_text_encoder(folder, pipe.text_encoder)
+    pipe.s2i_folder = str(folder)
     return pipe
 
 

@@ -1,15 +1,21 @@
-"""A quick look at latents: the VAE's own decoder where it is fast, else a linear map fitted to it."""
+"""A quick look at latents: by a small decoder that comes with the model, else the VAE's own where that is fast, else a
+linear map fitted to it."""
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import torch
 
 from s2i_teach.images import to_picture
 from s2i_teach.models.devices import wait_for
+from s2i_teach.models.shims import dtype_keyword
 
 FAST = 0.15
 """Seconds; a decoder that takes longer is stood in for by the linear map."""
+FOLDER = "preview_decoder"
+"""Beside the model's parts: a diffusers ``AutoencoderTiny`` that takes the U-Net's own latents."""
 FITTED_ON = 4
 FIT_SIDE = 256
 PATCHES = 12
@@ -21,19 +27,34 @@ _decoders: WeakKeyDictionary = WeakKeyDictionary()
 def preview(pipe, latents: torch.Tensor):
     """Latents ``(1, C, h, w)``, as the U-Net has them, as an RGB picture; cheap beside an evaluation of the U-Net.
 
-    The first call for a pipeline measures its decoder and, where that is slow, fits a map from a latent pixel to a colour
-    by least squares. A mapped preview has one pixel for each latent one.
+    The first call for a pipeline looks for its small decoder; without one it times the VAE's, and where that is slow fits a
+    map from a latent pixel to a colour by least squares. A mapped preview has one pixel for each latent one.
     """
+    if not torch.isfinite(latents).all():
+        latents = torch.nan_to_num(latents)  # the run itself tells, with a sentence
     if pipe not in _decoders:
-        _decoders[pipe] = None if _decoding_seconds(pipe, latents) < FAST else linear_map(pipe)
-    colours = _decoders[pipe]
-    z = (latents / pipe.vae.config.scaling_factor).to(pipe.vae.dtype)
-    if not torch.isfinite(z).all():
-        z = torch.nan_to_num(z)  # the run itself tells, with a sentence
-    if colours is None:
-        return to_picture(pipe.vae.decode(z).sample.float())
-    channels = torch.cat([z.float().cpu(), torch.ones(1, 1, *z.shape[2:])], dim=1)
-    return to_picture(torch.einsum("bchw,cd->bdhw", channels, colours))
+        _decoders[pipe] = _pick_decoder(pipe, latents)
+    return _decoders[pipe](latents)
+
+
+def _pick_decoder(pipe, latents: torch.Tensor) -> Callable:
+    """The best cheap way from this pipeline's latents to a picture. What it returns must not keep the pipeline alive."""
+    vae, scale = pipe.vae, pipe.vae.config.scaling_factor
+    folder = Path(getattr(pipe, "s2i_folder", "")) / FOLDER
+    if (folder / "config.json").is_file():
+        from diffusers import AutoencoderTiny
+
+        small = AutoencoderTiny.from_pretrained(str(folder), **{dtype_keyword(): vae.dtype}).to(pipe.device)
+        return lambda z: to_picture(small.decode(z.to(small.dtype)).sample.float())
+    if _decoding_seconds(pipe, latents) < FAST:
+        return lambda z: to_picture(vae.decode((z / scale).to(vae.dtype)).sample.float())
+    colours = linear_map(pipe)
+
+    def mapped(z: torch.Tensor):
+        z = (z / scale).float().cpu()
+        return to_picture(torch.einsum("bchw,cd->bdhw", torch.cat([z, torch.ones_like(z[:, :1])], dim=1), colours))
+
+    return mapped
 
 
 @torch.no_grad()

@@ -28,6 +28,8 @@ def add_train_parsers(parts) -> None:
     unet.add_argument("--still", type=float, default=0.0, help="share of these that are not moved (default: 0)")
     unet.add_argument("--start-from", metavar="FOLDER", help="a U-Net to go on from, for instance data/mini/unet")
     unet.set_defaults(run=_unet)
+    fast = _training(parts, "fast", "a small decoder for previews, on the frozen VAE (few steps need no training)")
+    fast.set_defaults(run=_fast)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)
     for part in (unet, judge):
@@ -37,10 +39,14 @@ def add_train_parsers(parts) -> None:
 
     save = parts.add_parser("save", help="put the trained parts together as data/mini, in fp16")
     save.add_argument("--out", default="runs", metavar="FOLDER", help="where the parts were trained (default: runs)")
+    fast.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
     for part in (unet, save):
         part.add_argument("--text", metavar="FOLDER", help="tokenizer and text encoder (default: OUT/text)")
         part.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
     save.add_argument("--unet", metavar="FOLDER", help="default: OUT/unet/unet")
+    save.add_argument(
+        "--fast", metavar="FOLDER", help="the preview decoder (default: OUT/fast/preview_decoder, if there)"
+    )
     save.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
     save.set_defaults(run=_save)
 
@@ -140,6 +146,12 @@ def _unet(args) -> None:
     )
 
 
+def _fast(args) -> None:
+    from s2i_teach.training.fast import train_fast
+
+    train_fast(Path(args.out) / "fast", _part(args, "vae"), **_options(args))
+
+
 def _judge(args) -> None:
     from s2i_teach.training.judge import train_judge
 
@@ -152,4 +164,5 @@ def _save(args) -> None:
 
     parts = [_part(args, name) for name in ("text", "vae", "unet")]
     judge = Path(args.out) / "judge" / "judge"
-    print(save_everything(*parts, judge, Path(args.to) if args.to else data_dir()))
+    fast = Path(args.fast) if args.fast else Path(args.out) / "fast" / "preview_decoder"
+    print(save_everything(*parts, judge, fast, Path(args.to) if args.to else data_dir()))

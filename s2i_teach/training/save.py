@@ -52,14 +52,16 @@ def _replace(new: Path, old: Path) -> None:
     new.replace(old)
 
 
-def save_everything(text: Path, vae: Path, unet: Path, judge: Path, data: Path) -> str:
-    """Put the trained parts into ``data``: the miniature and, where they were trained, the small CLIP and the judge.
+def save_everything(text: Path, vae: Path, unet: Path, judge: Path, fast: Path, data: Path) -> str:
+    """Put the trained parts into ``data``: the miniature and, where they were trained, the small CLIP, the judge and the
+    preview decoder.
 
     Returns what it wrote, in words.
     """
     written = [save_miniature(text, vae, unet, data / "mini")]
-    for source, name in ((text / "clip", "clip"), (judge, "judge")):
+    for source, name in ((text / "clip", "clip"), (judge, "judge"), (fast, "mini/preview_decoder")):
         if source.is_dir():
+            (data / name).parent.mkdir(parents=True, exist_ok=True)
             copy = data / f"{name}.partial"
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(source, copy)

@@ -24,7 +24,7 @@ from s2i_teach.translation.run import run
 from s2i_teach.translation.settings import Plan, Settings, strength_for
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
-from s2i_teach.widgets.sketch_pad import PadHolder, gallery_sketch, open_drawing
+from s2i_teach.widgets.sketch_pad import PadHolder, open_drawing
 from s2i_teach.widgets.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,121 @@
+"""Trains a small decoder for previews: a diffusers ``AutoencoderTiny`` that imitates the miniature's VAE.
+
+Few steps need no training of their own: the miniature's U-Net runs in four with LCM's sampler (``mini-fast``).
+"""
+
+from pathlib import Path
+
+import torch
+
+from s2i_teach.theory.measure import psnr
+from s2i_teach.training.loop import Budget, Trainer, make_accelerator, save_grid
+from s2i_teach.training.pictures import Pairs, augment, load_pairs
+from s2i_teach.training.vae import edges
+
+CONFIG = dict(
+    in_channels=3,
+    out_channels=3,
+    latent_channels=4,
+    # Only the decoder is trained; the encoder is as small as may be, and nobody's.
+    encoder_block_out_channels=(8, 8, 8, 8),
+    num_encoder_blocks=(1, 1, 1, 1),
+    decoder_block_out_channels=(32, 32, 32, 32),
+    num_decoder_blocks=(3, 3, 2, 1),
+    scaling_factor=1.0,
+)
+
+
+def build_preview_decoder():
+    """An untrained ``AutoencoderTiny`` whose decoder takes the U-Net's own (scaled) latents."""
+    from diffusers import AutoencoderTiny
+
+    return AutoencoderTiny(**CONFIG)
+
+
+@torch.no_grad()
+def imitation_pairs(
+    vae, pairs: Pairs, number: int, seed: int = 0, batch: int = 16
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the small decoder learns from: scaled latents ``(N, 4, 16, 16)`` and what the VAE decodes from them, uint8.
+
+    A third are latents of pictures, a third are mixtures of two, which look like the U-Net's undecided guesses, and a third
+    have a little noise, since a guess is never clean.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    latents, pictures = [], []
+    while sum(map(len, latents)) < number:
+        index = torch.randint(len(pairs), (batch,), generator=generator)
+        x, _ = augment(pairs.batch(index), [pairs.rows[i]["style"] for i in index], generator)
+        z = vae.encode(x).latent_dist.mode() * vae.config.scaling_factor
+        share = torch.rand(batch, 1, 1, 1, generator=generator)
+        kind = torch.arange(batch).view(-1, 1, 1, 1) % 3
+        z = torch.where(kind == 1, share * z + (1 - share) * z.roll(1, 0), z)
+        z = torch.where(kind == 2, z + 0.3 * share * torch.randn(z.shape, generator=generator), z)
+        y = vae.decode(z / vae.config.scaling_factor).sample
+        latents.append(z)
+        pictures.append(((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
+    return torch.cat(latents)[:number], torch.cat(pictures)[:number]
+
+
+def train_fast(
+    out: str | Path,
+    vae: str | Path,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    batch_size: int = 8,
+    lr: float = 1e-3,
+    seed: int = 0,
+    resume: bool = False,
+    examples: int = 3000,
+    pairs: Pairs | None = None,
+    held_out: Pairs | None = None,
+    device: str | None = None,
+):
+    """Train the preview decoder on the frozen VAE and save it to ``out/preview_decoder``; returns it.
+
+    The loss is L1 + 2·MSE + 0.5·L1 of the edges against the VAE's own decoding.
+    """
+    from diffusers import AutoencoderKL
+
+    accelerator = make_accelerator(device)
+    torch.manual_seed(seed)
+    teacher = AutoencoderKL.from_pretrained(vae).float().eval()
+    small = build_preview_decoder().float().train()
+    small.encoder.requires_grad_(False)
+    z, y = imitation_pairs(teacher, pairs or load_pairs("train"), examples, seed)
+    z_new, y_new = imitation_pairs(teacher, held_out or load_pairs("test"), 96, seed + 1)
+
+    def pictures(part: torch.Tensor) -> torch.Tensor:
+        return part.to(accelerator.device).float().div(127.5).sub(1)
+
+    def step_fn(step, generator):
+        index = torch.randint(len(z), (batch_size,), generator=generator)
+        wanted = pictures(y[index])
+        with accelerator.autocast():
+            made = small.decode(z[index].to(accelerator.device)).sample.float()
+        error = made - wanted
+        loss = error.abs().mean() + 2 * error.square().mean() + 0.5 * (edges(made) - edges(wanted)).abs().mean()
+        return {"loss": loss, "l1": error.abs().mean().detach()}
+
+    def sample_fn(model, step):
+        with torch.no_grad(), accelerator.autocast():
+            made = model.decode(z_new.to(accelerator.device)).sample.float()
+        save_grid(torch.cat([pictures(y_new[:12]), made[:12]]), Path(out) / f"fast-{step:06d}.png", 12)
+        print(f"step {step}: held-out PSNR to the VAE {psnr(made, pictures(y_new)).mean():.2f} dB", flush=True)
+
+    trainer = Trainer(
+        out,
+        small,
+        step_fn,
+        Budget(steps, minutes),
+        accelerator=accelerator,
+        lr=lr,
+        seed=seed,
+        resume=resume,
+        sample_fn=sample_fn,
+        name="fast",
+    )
+    small = trainer.run().eval()
+    small.half().save_pretrained(Path(out) / "preview_decoder")
+    return small
