@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lab notebooks data benchmark clean
+.PHONY: help demo test test-browser screenshots lab notebooks data benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -21,6 +21,11 @@ test-browser: .venv/.test .venv/.browser  ## run what is tested in a real browse
 
 lab: .venv/.lab  ## open JupyterLab at the first lesson
 	$(BIN)/s2i lab
+
+screenshots: .venv/.test .venv/.browser  ## take the README's pictures of pad and studio anew
+	S2I_PICTURES=build/screens $(BIN)/python -m pytest tests/browser -k "traced or learner"
+	cp build/screens/pad-lab.webp docs/pad.webp
+	cp build/screens/studio-lab.webp docs/studio.webp
 
 notebooks: .venv/.test  ## make notebooks/*.ipynb and notebooks/teacher/*.ipynb from notebooks/source/*.py
 	$(BIN)/python -m notebooks.build

@@ -1,11 +1,14 @@
 """What a person would look at: accessibility by axe-core, and pictures of what the browser shows."""
 
+import io
 import os
 from pathlib import Path
 
+from PIL import Image
+
 
 def violations(page, selector: str) -> list[str]:
-    """What axe-core finds wrong in the part of the page below ``selector``, each with its place; it should be nothing."""
+    """What axe-core finds wrong below ``selector``, each with its place; it should be nothing."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, context=selector).response
@@ -17,8 +20,9 @@ def violations(page, selector: str) -> list[str]:
 
 
 def photograph(locator, name: str) -> None:
-    """Save a picture of an element where ``S2I_PICTURES`` names a folder."""
+    """Save a picture of an element, as WebP, where ``S2I_PICTURES`` names a folder."""
     folder = os.environ.get("S2I_PICTURES")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        locator.screenshot(path=Path(folder) / f"{name}.png")
+        picture = Image.open(io.BytesIO(locator.screenshot())).convert("RGB")
+        picture.save(Path(folder) / f"{name}.webp", quality=88, method=6)

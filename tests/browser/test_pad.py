@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 
 import nbformat
 import numpy as np
@@ -202,6 +203,15 @@ def test_sketches_are_drawn_over_and_traced(lane, page, pad, tmp_path):
             break
     assert 100 < (seen < 250).sum() and seen.min() > 128, "a picture to trace is faint"
     assert drawing(lane, page).is_empty
+    shell = [(198 + 110 * math.cos(a / 5), 243 + 110 * math.sin(a / 5)) for a in range(3, 35)]
+    inside = [(196 + 57 * math.cos(a / 4), 262 + 57 * math.sin(a / 4)) for a in range(-13, 1)]
+    for points in (shell, inside, [(443, 163), (471, 120)]):
+        drag(page, pad, *points)
+    photograph(page.locator(".s2i"), f"pad-{lane.name}")
+    wait_for_ops(lane, page, 3)
+    for done in (2, 1, 0):
+        page.get_by_role("button", name="Undo").click()
+        wait_for_ops(lane, page, done)
     page.get_by_role("button", name="Take it away").click()
     page.wait_for_selector("text=Take it away", state="hidden")
     assert (on_screen(page, pad) == 255).all()

@@ -1,6 +1,7 @@
 """The studio in a real browser: what it says is what runs, the newest wins, and nothing gets lost."""
 
 import json
+import math
 import random
 
 import pytest
@@ -256,3 +257,28 @@ def test_the_last_picture_is_seen_after_reopening(lane, page, studio, notebook):
     still = page.locator("img[alt^='a turtle']")
     still.wait_for(state="visible")
     photograph(still, f"studio-still-{lane.name}")
+
+
+def test_a_learner_draws_slides_and_compares(lane, page):
+    """A whole little session on an empty page; the README shows how it ends."""
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    lane.run(page, "import s2i_teach as s2i\nstudio = s2i.Studio(None, 'a mushroom')\nstudio")
+    page.wait_for_selector("text=The page is empty")
+    paper = page.locator(".s2i-paper")
+    cap = [(256 + 190 * math.cos(math.pi * k / 14), 270 - 190 * math.sin(math.pi * k / 14)) for k in range(15)]
+    drag(page, paper, *cap, (256, 290), cap[0])
+    drag(page, paper, (210, 285), (200, 440), (256, 455), (312, 440), (302, 285))
+    for x, y, radius in ((190, 190, 26), (270, 140, 22), (335, 205, 28)):
+        drag(page, paper, *((x + radius * math.cos(a), y + radius * math.sin(a)) for a in (0, 1, 2, 3, 4, 5, 6, 6.3)))
+    page.get_by_role("combobox", name="Style").select_option("twemoji")
+    for evaluations in (2, 4, 3):
+        slide(page, "Strength", evaluations)
+        settle(page, 300)
+    page.get_by_role("button", name="Throw another seed").click()
+    settle(page, 300)
+    page.locator(".s2i-strip li").nth(0).get_by_role("button", name="Keep").click()
+    page.wait_for_selector(".s2i-strip .s2i-icon[aria-pressed=true]")
+    prompts = python(lane, page, "sorted({r.settings.prompt for r in studio.history})")
+    assert prompts == ["a mushroom, openmoji style", "a mushroom, twemoji style"]
+    assert python(lane, page, "len([op for op in studio.page.visible if op['tool'] == 'brush'])") == 5
+    photograph(page.locator(".s2i-studio"), f"studio-{lane.name}")
