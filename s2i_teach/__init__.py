@@ -21,6 +21,7 @@ _HOME = {
     "show": "widgets.show",
     "anatomy": "widgets.anatomy",
     "SketchPad": "widgets.sketch_pad",
+    "Playground": "widgets.playground",
     "language": "widgets.strings",
     "lesson": "lessons",
 }
