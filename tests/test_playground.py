@@ -216,6 +216,10 @@ def not_finite_late(x_t, eps, a, a_prev):
     return ddim_step(x_t, eps, a, a_prev) * (1.0 if a < 0.5 else float("nan"))
 
 
+def explodes(x_t, eps, a, a_prev):
+    return 50 * x_t
+
+
 def changes_its_input(x_t, eps, a, a_prev):
     eps *= 2
     x_t.zero_()
@@ -228,7 +232,8 @@ BROKEN = {
     not_written: "returns nothing yet",
     number: "of the type float",
     first_column: r"shape \(300,\) at t = 999: it should be \(300, 2\)",
-    not_finite_late: "not finite at t = ",
+    not_finite_late: "not finite, or beyond a million, at t = ",
+    explodes: "beyond a million, at t = ",
 }
 
 
@@ -242,6 +247,7 @@ def test_a_broken_step_is_told_in_one_sentence(function, monkeypatch):
     assert re.search(BROKEN[function], seen["alert"]), seen["alert"]
     assert f"Your {function.__name__}" in seen["alert"]
     panel = seen["panels"][0]
+    json.dumps(answer, allow_nan=False)
     assert len(panel["library"]) == len(seen["t"]) and 1 <= len(panel["points"]) < len(seen["t"])
     if function is not_finite_late:
         t = int(re.search(r"t = (\d+)", seen["alert"]).group(1))

@@ -35,6 +35,10 @@ SAME = 1e-4
 """Two results that differ by no more than this in any number are called the same."""
 
 
+LARGEST = 1e6
+"""A student's number beyond this, in either direction, is as good as infinite."""
+
+
 class Unusable(Exception):
     """A student's function gave nothing that can be shown. ``key`` names the sentence, ``values`` fill it in."""
 
@@ -76,7 +80,7 @@ class Own:
         if found.shape != first.shape:
             raise Unusable("shape", name=self.name, yours=tuple(found.shape), right=tuple(first.shape))
         found = found.detach().float()
-        if not found.isfinite().all():
+        if not (found.abs() < LARGEST).all():
             raise Unusable("not_finite", name=self.name)
         return found
 
@@ -159,14 +163,16 @@ def checked_points(points) -> torch.Tensor:
     """A user's own data as float32 ``(N, 2)``, as they are.
 
     Raises:
-        InputError: not 2 to 2000 finite points.
+        InputError: not 2 to 2000 points, or some of them far away or not finite.
     """
     try:
         found = torch.as_tensor(points, dtype=torch.float32).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"A {type(points).__name__} is no data: give points (N, 2) or the name of a shape.") from error
-    if found.dim() != 2 or found.shape[1] != 2 or not 2 <= len(found) <= 2000 or not found.isfinite().all():
-        raise InputError(f"Data of shape {tuple(found.shape)} cannot be shown: give 2 to 2000 finite points, (N, 2).")
+    if found.dim() != 2 or found.shape[1] != 2 or not 2 <= len(found) <= 2000:
+        raise InputError(f"Data of shape {tuple(found.shape)} cannot be shown: give 2 to 2000 points, (N, 2).")
+    if not (found.abs() <= 100).all():
+        raise InputError("Some of the data lie beyond ±100 or are not finite: points about 0.8 wide are seen best.")
     return found
 
 
@@ -368,7 +374,7 @@ def field_every(film: Film) -> int:
 
 
 def score_field(film: Film, denoiser: Callable) -> list[torch.Tensor]:
-    """An arrow ``(GRID², 2)`` at each of the places, in units of the plane, at every :func:`field_every`-th frame; none at the end.
+    """An arrow ``(GRID², 2)`` at each of the places and every :func:`field_every`-th frame, in units of the plane; none at the end.
 
     Its direction is the score's, −ε̂ (Song et al. 2021). Its length grows with √(1 − ᾱ) · ‖ε̂‖, the way from here to where
     the guess would stand at this noise level, but stays below the distance of two places.

@@ -66,8 +66,8 @@ class Playground(PadHolder):
         self, shape="heart", *, add_noise=None, step=None, ideal_x0=None, steps: int = 20, direction: str | None = None
     ):
         self._own_data = None if isinstance(shape, str) else film.checked_points(shape)
-        self._add_noise = add_noise and film.own_function(add_noise, library_add_noise, 4, "add_noise")
-        self._ideal = ideal_x0 and film.own_function(ideal_x0, library_ideal_x0, 3, "ideal_x0")
+        self._add_noise = None if add_noise is None else film.own_function(add_noise, library_add_noise, 4, "add_noise")
+        self._ideal = None if ideal_x0 is None else film.own_function(ideal_x0, library_ideal_x0, 3, "ideal_x0")
         own = [] if step is None else [film.own_step(each) for each in (step if _is_list(step) else [step])]
         self._steps = {f"own {number}": each for number, each in enumerate(own)} | STEPS
         self._network = self._network_of = None

@@ -63,8 +63,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "both": "both",
         "train": "Train a network on these data",
         "training": "Training: {percent} %, loss {loss}",
-        "trained": "The network learned for {seconds} s. Its loss is {loss}; the ideal denoiser's, which none can beat on these data, "
-        "is {ideal}.",
+        "trained": "The network learned for {seconds} s. Its loss is {loss}; the ideal denoiser's, which none can beat on "
+        "these data, is {ideal}.",
         "new_noise": "New noise",
         "paths": "Ways of single points",
         "another_path": "Follow one more",
@@ -81,8 +81,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "panel": "{denoiser} denoiser",
         "canvas": "{n} points in the plane, t = {t}, spread {spread}; {denoiser} denoiser.",
         "canvas_empty": "Only the data are shown.",
-        "how_well": "With the {who} denoiser the points end {there} from the nearest data on average, and the data lie {back} from the "
-        "nearest end.",
+        "how_well": "With the {who} denoiser the points end {there} from the nearest data on average, and the data lie "
+        "{back} from the nearest end.",
         "library_well": "With the library's functions alone it would be {there} and {back}.",
         "agrees": "Your {name} agrees with the library's at every t.",
         "departs": "Your {name} is not the library's. Most at t = {t}: what it gives there has the spread {yours}, which should be "
@@ -90,9 +90,10 @@ STRINGS: dict[str, dict[str, str]] = {
         "nothing": "Your {name} returns nothing yet: write its body.",
         "raised": "Your {name} raised an error at t = {t}: {error}",
         "no_tensor": "Your {name} returns a value of the type {kind}: a tensor of points is needed.",
-        "wrong_shape": "Your {name} returns a tensor of the shape {yours} at t = {t}: it should be {right}, as the points it was given.",
-        "not_finite": "Your {name} gives numbers that are not finite at t = {t}: is there a division by zero or the root of a "
-        "negative number?",
+        "wrong_shape": "Your {name} returns a tensor of the shape {yours} at t = {t}: it should be {right}, as the points "
+        "it was given.",
+        "not_finite": "Your {name} gives numbers that are not finite, or beyond a million, at t = {t}: is there a division by zero "
+        "or the root of a negative number?",
         "still_playground": "Points in the plane at four times: {frames}",
         "still_frame": "t = {t} with the spread {spread}",
     },
@@ -156,8 +157,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "both": "beide",
         "train": "Ein Netz mit diesen Daten trainieren",
         "training": "Training: {percent} %, Verlust {loss}",
-        "trained": "Das Netz hat {seconds} s gelernt. Sein Verlust ist {loss}; der des idealen Entrauschers, den mit diesen Daten keines "
-        "unterbietet, ist {ideal}.",
+        "trained": "Das Netz hat {seconds} s gelernt. Sein Verlust ist {loss}; der des idealen Entrauschers, den mit diesen "
+        "Daten keines unterbietet, ist {ideal}.",
         "new_noise": "Neues Rauschen",
         "paths": "Wege einzelner Punkte",
         "another_path": "Einem weiteren folgen",
@@ -174,8 +175,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "panel": "Entrauscher: {denoiser}",
         "canvas": "{n} Punkte in der Ebene, t = {t}, Streuung {spread}; Entrauscher: {denoiser}.",
         "canvas_empty": "Nur die Daten sind zu sehen.",
-        "how_well": "Entrauscher {who}: Die Punkte enden im Mittel {there} vom nächsten Datenpunkt, und die Daten liegen {back} vom nächsten "
-        "Ende.",
+        "how_well": "Entrauscher {who}: Die Punkte enden im Mittel {there} vom nächsten Datenpunkt, und die Daten liegen "
+        "{back} vom nächsten Ende.",
         "library_well": "Allein mit den Funktionen der Bibliothek wären es {there} und {back}.",
         "agrees": "Dein {name} stimmt bei jedem t mit dem der Bibliothek überein.",
         "departs": "Dein {name} ist nicht das der Bibliothek. Am meisten bei t = {t}: was es dort ergibt, streut um {yours}, richtig wäre "
@@ -183,9 +184,10 @@ STRINGS: dict[str, dict[str, str]] = {
         "nothing": "Dein {name} gibt noch nichts zurück: schreibe, was es tun soll.",
         "raised": "Dein {name} meldet bei t = {t} einen Fehler: {error}",
         "no_tensor": "Dein {name} gibt einen Wert vom Typ {kind} zurück: ein Tensor von Punkten ist nötig.",
-        "wrong_shape": "Dein {name} gibt bei t = {t} einen Tensor der Form {yours} zurück: nötig ist {right}, wie die Punkte, die es bekam.",
-        "not_finite": "Dein {name} ergibt bei t = {t} Zahlen, die nicht endlich sind: wird durch null geteilt oder die Wurzel aus etwas "
-        "Negativem gezogen?",
+        "wrong_shape": "Dein {name} gibt bei t = {t} einen Tensor der Form {yours} zurück: nötig ist {right}, wie die "
+        "Punkte, die es bekam.",
+        "not_finite": "Dein {name} ergibt bei t = {t} Zahlen, die nicht endlich oder größer als eine Million sind: wird durch null "
+        "geteilt oder die Wurzel aus etwas Negativem gezogen?",
         "still_playground": "Punkte in der Ebene zu vier Zeiten: {frames}",
         "still_frame": "t = {t} mit Streuung {spread}",
     },
