@@ -1,7 +1,7 @@
-"""Diffusion in the plane, where everything can be seen: shapes to be the data, and a network that learns one in seconds.
+"""Diffusion in the plane, where everything can be seen: shapes to be the data, and a network that learns in seconds.
 
-Points are ``(N, 2)``, x to the right and y up, with a standard deviation of about 0.8 in each direction: noise, which has
-1, is a little wider.
+Points are ``(N, 2)``, x to the right and y up, with a standard deviation of about 0.8 in each direction: noise, which
+has 1, is a little wider.
 """
 
 import math

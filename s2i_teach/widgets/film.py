@@ -143,7 +143,7 @@ def _name(function: Callable, otherwise: str) -> str:
 
 
 def points_of_ink(picture, n: int = POINTS) -> torch.Tensor:
-    """Points ``(n, 2)`` where a picture is dark, centred and scaled as the shapes are; black is twice as likely as grey.
+    """Points ``(n, 2)`` where a picture is dark, the likelier the darker, centred and scaled as the shapes are.
 
     Raises:
         InputError: nothing is drawn.
@@ -281,8 +281,8 @@ def forward(data: torch.Tensor, seed: int, noising: Callable = add_noise) -> Fil
 def backward(step: Callable, steps: int, denoiser: Callable, seed: int, reference: Callable | None = None) -> Film:
     """Noise turned to data, in so many steps of ``step`` from pure noise.
 
-    ``denoiser(x_t, a, t)`` predicts the noise. ``reference`` is the denoiser of the library's film, which is made if this
-    or the step is the student's.
+    ``denoiser(x_t, a, t)`` predicts the noise. ``reference`` is the denoiser of the library's film, which is made if
+    this or the step is the student's.
     """
     times = spaced_timesteps(steps, spacing="trailing")
     film = Film([*times, -1], [*(ALPHA_BAR[t].item() for t in times), 1.0])
@@ -374,10 +374,10 @@ def field_every(film: Film) -> int:
 
 
 def score_field(film: Film, denoiser: Callable) -> list[torch.Tensor]:
-    """An arrow ``(GRID², 2)`` at each of the places and every :func:`field_every`-th frame, in units of the plane; none at the end.
+    """Arrows ``(GRID², 2)``, in units of the plane, at every :func:`field_every`-th frame; none at the end.
 
-    Its direction is the score's, −ε̂ (Song et al. 2021). Its length grows with √(1 − ᾱ) · ‖ε̂‖, the way from here to where
-    the guess would stand at this noise level, but stays below the distance of two places.
+    Their direction is the score's, −ε̂ (Song et al. 2021). Their length grows with √(1 − ᾱ) · ‖ε̂‖, the way from here to
+    where the guess would stand at this noise level, but stays below the distance of two places.
     """
     found = []
     every = field_every(film)

@@ -41,15 +41,15 @@ def one_thread():
 class Playground(PadHolder):
     """A diffusion of points in the plane: choose a shape or draw one, and see it turn to noise and come back.
 
-    Everything seen is computed in Python, with ``s2i_teach.theory`` or with your own functions. A wrong one is seen to be
-    wrong: the library's points stand beside yours, and a sentence says where they are farthest apart.
+    Everything seen is computed in Python, with ``s2i_teach.theory`` or with your own functions. A wrong one is seen to
+    be wrong: the library's points stand beside yours, and a sentence says where they are farthest apart.
 
     Args:
         shape: ``"heart"``, ``"moons"``, ``"spiral"``, ``"ring"``, ``"spots"``, or points ``(N, 2)`` of your own, about
             0.8 wide in each direction.
         add_noise: your ``add_noise(x0, eps, alpha_bar, t)`` (lesson 2) in place of ``theory.forward.add_noise``.
-        step: your ``ddim_step(x_t, eps, a, a_prev)`` or ``ddpm_step(x_t, eps, a, a_prev, noise)`` (lesson 5), or a list of
-            several to choose from; DDIM and DDPM of ``theory.sampler`` can be chosen as well.
+        step: your ``ddim_step(x_t, eps, a, a_prev)`` or ``ddpm_step(x_t, eps, a, a_prev, noise)`` (lesson 5), or a list
+            of several to choose from; DDIM and DDPM of ``theory.sampler`` can be chosen as well.
         ideal_x0: your ``ideal_x0(x_t, data, a)`` (lesson 3) in place of ``theory.ideal.ideal_x0``.
         steps: of the sampler, from 1 to 100.
         direction: ``"forward"``, to noise, or ``"backward"``, to data. None is backward if a step was given.
@@ -214,7 +214,7 @@ class Playground(PadHolder):
             return []
 
     def _one(self, settings: dict, data: torch.Tensor, name: str, wrong: list[str]):
-        """One panel: its film, its denoiser, what stopped it (or None), and what is to be said; adds to what is wrong."""
+        """One panel: its film, its denoiser, what stopped it (or None), and what is to be said; adds to ``wrong``."""
         own_ideal = self._ideal if name == "ideal" else None
         denoiser = film.ideal(data, own_ideal) if name == "ideal" else self._network
         library = film.ideal(data) if name == "ideal" else self._network

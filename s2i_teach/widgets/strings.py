@@ -85,8 +85,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "{back} from the nearest end.",
         "library_well": "With the library's functions alone it would be {there} and {back}.",
         "agrees": "Your {name} agrees with the library's at every t.",
-        "departs": "Your {name} is not the library's. Most at t = {t}: what it gives there has the spread {yours}, which should be "
-        "{right}, and lies {distance} from where it should on average.",
+        "departs": "Your {name} is not the library's. Most at t = {t}: what it gives there has the spread {yours}, "
+        "which should be {right}, and lies {distance} from where it should on average.",
         "nothing": "Your {name} returns nothing yet: write its body.",
         "raised": "Your {name} raised an error at t = {t}: {error}",
         "no_tensor": "Your {name} returns a value of the type {kind}: a tensor of points is needed.",
@@ -179,8 +179,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "{back} vom nächsten Ende.",
         "library_well": "Allein mit den Funktionen der Bibliothek wären es {there} und {back}.",
         "agrees": "Dein {name} stimmt bei jedem t mit dem der Bibliothek überein.",
-        "departs": "Dein {name} ist nicht das der Bibliothek. Am meisten bei t = {t}: was es dort ergibt, streut um {yours}, richtig wäre "
-        "{right}, und liegt im Mittel {distance} vom richtigen Ort entfernt.",
+        "departs": "Dein {name} ist nicht das der Bibliothek. Am meisten bei t = {t}: was es dort ergibt, streut um "
+        "{yours}, richtig wäre {right}, und liegt im Mittel {distance} vom richtigen Ort entfernt.",
         "nothing": "Dein {name} gibt noch nichts zurück: schreibe, was es tun soll.",
         "raised": "Dein {name} meldet bei t = {t} einen Fehler: {error}",
         "no_tensor": "Dein {name} gibt einen Wert vom Typ {kind} zurück: ein Tensor von Punkten ist nötig.",
