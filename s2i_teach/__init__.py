@@ -22,6 +22,7 @@ _HOME = {
     "anatomy": "widgets.anatomy",
     "SketchPad": "widgets.sketch_pad",
     "Studio": "widgets.studio",
+    "Playground": "widgets.playground",
     "language": "widgets.strings",
     "lesson": "lessons",
 }

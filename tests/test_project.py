@@ -26,7 +26,7 @@ ALLOWED = {
     "evaluate": {*GROUND, "models", "translation"},
     "families": {*GROUND, "theory", "data_sources"},
     "training": {*GROUND, "theory", "models"},
-    "widgets": {*GROUND, "gallery", "models", "translation", "evaluate"},
+    "widgets": {*GROUND, "gallery", "theory", "models", "translation", "evaluate"},
 }
 """Room → the rooms it may import; a room that is not named here (cli, lessons, doctor, demo) may import everything."""
 

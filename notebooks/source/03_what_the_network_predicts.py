@@ -18,12 +18,11 @@
 # (made from the template in notebooks/build.py)
 
 # %%
-import math
-
 import torch
 
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.measure import psnr
+from s2i_teach.theory.plane import heart
 from s2i_teach.theory.prediction import to_x0_and_eps
 from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
 from s2i_teach.training.pictures import load_pairs
@@ -193,20 +192,12 @@ weights = lesson.weights.use(weights)
 
 
 # %%
-def heart(n=40):
-    """Points of a heart, (n, 2)."""
-    s = torch.linspace(0, 2 * math.pi, n + 1)[:-1]
-    x = 16 * s.sin() ** 3
-    y = 13 * s.cos() - 5 * (2 * s).cos() - 2 * (3 * s).cos() - (4 * s).cos()
-    return torch.stack([x, y], 1) / 12
-
-
 def ideal_x0(x_t, data, a):
     """The perfect guess: the mean of the data, weighted."""
     return weights(x_t, data, a) @ data
 
 
-data = heart()
+data = heart(40)
 start = data.repeat(4, 1)
 noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(1))
 panels = {}
@@ -283,6 +274,25 @@ s2i.show(figure, alt=alt)
 
 # %% [markdown]
 # One step: everything in the middle. Fifty: a heart, although every single guess on the way was a mean.
+#
+# **Your playground.** Here the same is alive, with three hundred points and your own perfect denoiser. Press play: the points
+# turn to noise and come back.
+#
+# - Tick *Guesses x̂₀* and drag the time. Where are the guesses when the points are noise, and when do they find the outline?
+# - Tick *Score field*. The arrows point to where points are likelier; they are the guessed noise, turned round. Which way do
+#   they point far outside, and which way near the outline at small $t$?
+# - Draw a shape of your own. **Predict first:** what will the guesses look like at $t = 999$?
+# - Train a network on it. **Predict first:** can its loss come below that of the perfect denoiser? Where do its points end that
+#   those of the perfect one never would?
+
+# %%
+s2i.Playground(ideal_x0=ideal_x0)
+
+# %% [markdown]
+# At $t = 999$ all guesses lie near the middle of the data, whatever was drawn. The network was never shown the formula, only
+# noisy points and the noise in them, and still its guesses come close. Its loss stays a little above the perfect denoiser's,
+# which is the smallest that there is on these data. Set 100 steps: the perfect one's points end *on* the data, the network's near
+# them, and a few of them (11 of 300, with the heart) in places where no data are. Section 6 asks what such errors are good for.
 #
 # ## 5. The same with pictures
 #

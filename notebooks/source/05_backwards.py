@@ -18,12 +18,11 @@
 # (made from the template in notebooks/build.py)
 
 # %%
-import math
-
 import torch
 
 from s2i_teach.theory.ideal import ideal_x0
 from s2i_teach.theory.measure import max_difference
+from s2i_teach.theory.plane import heart
 from s2i_teach.theory.prediction import eps_from_x0, to_x0_and_eps, x0_from_eps
 from s2i_teach.theory.sampler import space_timesteps, spaced_timesteps
 from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
@@ -38,17 +37,7 @@ from s2i_teach.widgets.figures import (
 
 lesson = s2i.lesson(5)
 alpha_bar = alphas_cumprod(scaled_linear_betas())  # Stable Diffusion's schedule, lesson 2
-
-
-def heart(n=40):
-    """Points of a heart, (n, 2): the data of lesson 3."""
-    s = torch.linspace(0, 2 * math.pi, n + 1)[:-1]
-    x = 16 * s.sin() ** 3
-    y = 13 * s.cos() - 5 * (2 * s).cos() - 2 * (3 * s).cos() - (4 * s).cos()
-    return torch.stack([x, y], 1) / 12
-
-
-data = heart()
+data = heart(40)  # forty points, the data of lesson 3
 
 
 def predict(x_t, a):
@@ -218,6 +207,29 @@ _ = ipywidgets.interact(from_one_point, steps=steps, eta=eta)
 # %% [markdown]
 # With $\eta = 0$ all 200 end in one point: nothing was drawn. With $\eta > 0$ each takes its own way, and already at 0.5 they are spread
 # over the whole heart.
+#
+# **Your steps at work.** The playground of lesson 3 runs the steps that you wrote. Choose one under *Step*, press play, and look at the
+# ways of single points. **Predict first:** whose ways are smooth, whose are jagged, and what changes with 5 and with 100 steps?
+#
+# The third step in the cell is spoiled: it lacks the two roots, a mistake that is easily made. **Predict first:** with variances in
+# place of their roots, where will the points end in 20 steps? Then spoil it in other ways and run the cell again:
+# leave the factor of $\hat x_0$ out, or take the sign of $\hat\varepsilon$ the wrong way round.
+
+
+# %%
+def spoiled(x_t, eps, a, a_prev):
+    """DDIM's step without its roots."""
+    return a_prev * x0_from_eps(x_t, eps, a) + (1 - a_prev) * eps
+
+
+s2i.Playground(step=[ddim_step, ddpm_step, spoiled])
+
+# %% [markdown]
+# DDIM's ways are smooth curves; DDPM's are jagged, since fresh noise comes in at each step. The spoiled step makes the points
+# shrink too fast: variances are smaller than their roots. So they look as if they came from the middle, and in 20 steps all 300 end
+# in one spot, the notch of the heart, which is the part of the data nearest to the middle. Look at the two numbers below the
+# picture. The points end as near to the data as with the right step. Only the second number tells that the heart is gone: most of
+# the data have no point near them. A measure of quality that looks one way only can be fooled; that happens with pictures too.
 #
 # ## 4. Watch a picture appear
 #
