@@ -1,5 +1,6 @@
 """The live widgets without a browser: drawings, the pad's Python side, and the words they show."""
 
+import ast
 import json
 import re
 import string
@@ -241,6 +242,14 @@ def test_every_language_has_every_word_with_the_same_gaps():
     other = strings.STRINGS["de"]
     same = [key for key in english if english[key] == other[key]]
     assert len(same) < 0.1 * len(english), same
+
+
+def test_no_word_is_there_twice():
+    tree = ast.parse((HERE / "strings.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            keys = [key.value for key in node.keys]
+            assert len(set(keys)) == len(keys), [key for key in set(keys) if keys.count(key) > 1]
 
 
 def test_the_pages_say_only_what_the_table_has():

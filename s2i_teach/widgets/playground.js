@@ -182,7 +182,7 @@ export default {
             "div",
             { class: "s2i-tools" },
             h("label", {}, words("sampler"), sampler),
-            h("label", {}, words("steps"), steps, stepsValue),
+            h("label", {}, words("number_of_steps"), steps, stepsValue),
           ),
           h("div", { class: "s2i-tools" }, h("label", {}, words("denoiser"), denoiser), trainButton, training),
           h(

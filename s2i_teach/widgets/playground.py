@@ -146,7 +146,7 @@ class Playground(PadHolder):
             return self._own_data
         if shape == "drawing":
             if self._page.is_empty:
-                raise InputError(self.words["empty"])
+                raise InputError(self.words["no_data"])
             return film.points_of_ink(self._page.image(256))
         return SHAPES[shape](film.POINTS)
 
