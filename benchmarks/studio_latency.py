@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.studio_latency`` draws scripted strokes in the studio, in JupyterLab and Chromium, and prints the
 median and the 95th percentile of the time from the pointer's release to the frame in which the browser shows the picture
-of that stroke, with the kernel's CPU seconds beside it.
+of that stroke, with the kernel's CPU seconds beside it. Before that: the seconds until a studio is ready.
 """
 
 import argparse
@@ -87,6 +87,26 @@ def measure(number: int, model: str, sketch: str, threads: int) -> tuple[list[fl
     return [wait / 1000 for wait in waits], (after - before) / number
 
 
+def ready(model: str) -> float:
+    """Seconds from ``Studio(model=…)`` until it can run, the libraries being loaded."""
+    import time
+
+    import torch
+    import transformers  # noqa: F401
+    from diffusers import StableDiffusionImg2ImgPipeline  # noqa: F401
+
+    import s2i_teach as s2i
+
+    torch.set_num_threads(2)
+    _ = s2i.Studio, s2i.translate
+    started = time.perf_counter()
+    studio = s2i.Studio(model=model)
+    while studio._worker.busy:
+        time.sleep(0.005)
+        studio._worker.collect()
+    return time.perf_counter() - started
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--strokes", type=int, default=50)
@@ -94,6 +114,8 @@ def main() -> None:
     parser.add_argument("--sketch", default="turtle")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
+    for model in dict.fromkeys(("mini", arguments.model)):
+        print(f"Studio(model={model!r}) is ready {ready(model):.1f} s after the libraries are loaded")
     waits, cpu = measure(arguments.strokes, arguments.model, arguments.sketch, arguments.threads)
     ordered = sorted(waits)
     print(
