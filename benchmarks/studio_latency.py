@@ -23,8 +23,8 @@ WATCH = """() => {
   let released = null;
   document.querySelector(".s2i-paper").addEventListener("pointerup", () => { released = performance.now(); }, true);
   new MutationObserver(async () => {
-    // The picture of the finished stroke is the newest version there is.
-    if (released === null || Number(frame.dataset.version) < window.newest()) return;
+    // Pictures of the growing stroke have no number in the history; that of the finished one has.
+    if (released === null || frame.dataset.number === "") return;
     const since = released;
     released = null;
     await picture.decode();
@@ -60,12 +60,6 @@ def measure(number: int, model: str, sketch: str, threads: int) -> tuple[list[fl
             lane.run(page, CELL.format(model=model, sketch=sketch, threads=threads))
             page.wait_for_selector(".s2i-frame[data-state=result]", timeout=60_000)
             page.wait_for_selector(".s2i-frame[aria-busy=false]")
-            page.evaluate(
-                """() => {
-                  const root = document.querySelector(".s2i-frame");
-                  window.newest = () => Number(root.dataset.asked);
-                }"""
-            )
             page.evaluate(WATCH)
             before = float(lane.python(page, "import time; print(time.process_time())"))
             box = page.locator(".s2i-paper").bounding_box()

@@ -150,7 +150,8 @@ def test_the_code_makes_the_picture_again(studio, tiny_pipe, monkeypatch):
     ask(studio, negative_prompt="a 'quoted\" word", scheduler="euler", filled=False, style="")
     studio._asked(studio, {"do": "code", "number": 1}, [])
     code = said(studio, "code")[-1]["code"]
-    monkeypatch.setattr("s2i_teach.translation.run.load_pipeline", lambda name: {"tiny": tiny_pipe}[name])
+    monkeypatch.setattr("s2i_teach.translation.run.shared_pipeline", lambda name: {"tiny": tiny_pipe}[name])
+    monkeypatch.setattr(s2i, "load_pipeline", lambda name, dtype: {("tiny", "fp32"): tiny_pipe}[name, dtype], raising=False)
     space = {}
     exec(code.rsplit("\n", 1)[0], space)
     assert space["result"].image.tobytes() == studio.result.image.tobytes()
@@ -184,7 +185,7 @@ def test_favourites_outlive_the_others(studio, monkeypatch):
     studio._asked(studio, {"do": "keep", "number": 1, "kept": True}, [])
     for seed in range(3, 6):
         ask(studio, seed=seed)
-    assert [r.settings.seed for r in studio.history] == [0, 4, 5]
+    assert [r.settings.seed for r in studio.history] == [0, 3, 4, 5]
     assert [r.settings.seed for r in studio.favourites] == [0]
     studio._asked(studio, {"do": "save", "number": 2}, [])
     assert "no longer in the history" in said(studio, "failure")[-1]["failure"]
@@ -313,6 +314,76 @@ def test_bad_arguments():
         s2i.Studio(prompt=5)
 
 
+def test_back_ends_the_run_under_way_and_nothing_overwrites_what_was_gone_back_to(studio, tiny_pipe, monkeypatch):
+    ask(studio)
+    forward = tiny_pipe.unet.forward
+
+    def slow(*args, **kwargs):
+        time.sleep(0.03)
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(tiny_pipe.unet, "forward", slow)
+    studio.request = {**ASKED, "version": 2, "steps": 40, "evaluations": 40}
+    while not said(studio, "progress"):
+        studio._poll()
+    studio._asked(studio, {"do": "back", "number": 1, "version": 3}, [])
+    settle(studio)
+    assert len(studio.history) == 1 and studio.result is studio.history[0]
+    ask(studio, version=4)
+    assert len(studio.history) == 1, "the settings gone back to are those of that picture"
+
+
+def test_an_interrupted_question_is_answered_all_the_same(studio, monkeypatch):
+    def interrupted(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studio._worker, "collect", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        studio._poll()
+    assert said(studio, "polled")
+    monkeypatch.undo()
+
+
+def test_a_sketch_of_any_kind_begins_a_studio(tiny_pipe, tmp_path):
+    turtle = next(sketch for sketch in s2i.sketches() if sketch.name == "turtle")
+    assert s2i.Studio(turtle, model=tiny_pipe).options["prompt"] == "a turtle"
+    import numpy as np
+
+    assert not s2i.Studio(np.zeros((40, 40), dtype=np.uint8) + 200, model=tiny_pipe).page.is_empty
+    pad = s2i.SketchPad()
+    pad.page = pad.page.then({"tool": "brush", "size": 9, "points": [[1, 2, 0.5], [30, 40, 0.5]]})
+    assert s2i.Studio(pad, model=tiny_pipe).page == pad.page
+
+
+def test_a_pipeline_of_ones_own_is_named_in_the_code(tiny_pipe, tmp_path, monkeypatch):
+    monkeypatch.delattr(tiny_pipe, "s2i_model", raising=False)
+    result = s2i.translate(s2i.sketches()[0], "x", pipe=tiny_pipe, num_inference_steps=2)
+    assert "pipe=pipe,  # the pipeline that you gave" in module.python_call(result, "sketch.png")
+
+
+def test_loading_and_running_in_two_threads_at_once():
+    """A cell may load and run while the studio does: neither spoils the other."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        pipes = list(pool.map(lambda _: s2i.load_pipeline("mini-fast", dtype="fp32"), range(3)))
+        turtle = s2i.sketches()[0]
+        made = [
+            pool.submit(s2i.translate, turtle, "a turtle", pipe=pipes[0], scheduler=name, num_inference_steps=3)
+            for name in ("euler", "ddim", "lcm", "euler")
+        ]
+        pictures = [future.result().image.tobytes() for future in made]
+    alone = s2i.translate(turtle, "a turtle", pipe=pipes[1], scheduler="euler", num_inference_steps=3).image.tobytes()
+    assert pictures[0] == pictures[3] == alone and len(set(pictures)) == 3
+
+
+def test_what_the_model_does_not_read_of_a_prompt_is_said(tiny_pipe, sketch):
+    words = " ".join(["turtle"] * 100) + ", line style"
+    result = s2i.translate(sketch, words, pipe=tiny_pipe, num_inference_steps=2, negative_prompt="short")
+    assert len(result.notes) == 1 and "line style" in result.notes[0] and "did not read" in result.notes[0]
+    assert s2i.translate(sketch, "a turtle", pipe=tiny_pipe, num_inference_steps=2).notes == ()
+
+
 # Previews and threads
 
 
@@ -320,7 +391,7 @@ def test_bad_arguments():
 def test_looking_at_the_guesses_changes_nothing_and_the_last_guess_is_the_picture(tiny_pipe, sketch, scheduler):
     settings = Settings("a turtle", num_inference_steps=6, strength=1.0, scheduler=scheduler, seed=1)
     guesses = []
-    watched = run(sketch, settings, tiny_pipe, on_guess=guesses.append)
+    watched = run(sketch, settings, tiny_pipe, on_x0=guesses.append)
     assert run(sketch, settings, tiny_pipe).image.tobytes() == watched.image.tobytes()
     assert len(guesses) == watched.plan.evaluations
     picture = to_tensor(watched.image)
@@ -337,7 +408,7 @@ def test_looking_at_the_guesses_changes_nothing_and_the_last_guess_is_the_pictur
 def test_a_guess_undoes_known_noise(tiny_pipe):
     """With a network that returns the true noise, or v, x̂_0 is the clean latent whatever the scheduler's convention."""
     from s2i_teach.models.schedulers import make_scheduler
-    from s2i_teach.translation.run import _watch_guesses
+    from s2i_teach.translation.run import _watch_x0
 
     x0, eps = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     for name in ("ddim", "euler", "lcm", "dpm++"):
@@ -354,7 +425,7 @@ def test_a_guess_undoes_known_noise(tiny_pipe):
             length = (s**2 + n**2).sqrt()
             model_output = eps if kind == "epsilon" else s / length * eps - n / length * x0
             seen = []
-            _watch_guesses(scheduler, seen.append)
+            _watch_x0(scheduler, seen.append)
             scheduler.step(model_output, scheduler.timesteps[0], x_t)
             assert (seen[0] - x0).abs().max() < 2e-3, (name, kind)
 

@@ -200,6 +200,28 @@ def test_a_pad_loads_saves_and_undoes(tmp_path):
         s2i.SketchPad(width=100_000, height=10)
 
 
+def test_a_saved_drawing_takes_the_place_of_what_is_there_and_can_be_undone(drawn, tmp_path):
+    path = drawn.save(tmp_path / "saved.json")
+    pad = s2i.SketchPad()
+    pad.page = pad.page.then(stroke((5, 5), (9, 9)))
+    mine = pad.sketch
+    pad.load(path)
+    assert pixels(pad.sketch) == pixels(drawn.image())
+    for _ in range(1 + len(drawn.visible)):
+        pad.undo()
+    assert pixels(pad.sketch) == pixels(mine)
+    other = s2i.SketchPad(width=300, height=200)
+    other.load(path)
+    assert (other.page.width, other.page.height) == (512, 512)
+
+
+def test_a_picture_on_a_large_page_stays_small():
+    pad = s2i.SketchPad(s2i.sketches()[0], width=4000, height=3000)
+    from s2i_teach.widgets.drawing import url_picture
+
+    assert url_picture(pad.page.ops[0]["png"]).size == (1024, 768)
+
+
 def test_a_question_from_the_page_is_answered_or_refused_in_a_sentence(monkeypatch):
     pad = s2i.SketchPad()
     said = []
@@ -223,7 +245,7 @@ def test_a_pad_leaves_a_picture_for_readers_without_it(drawn):
     pad = s2i.SketchPad()
     assert "<img" not in pad._still_html()
     pad.page = drawn
-    assert re.search(r'alt="The last drawing \(2 strokes\)"', pad._still_html())
+    assert re.search(r'alt="The last drawing \(strokes: 2\)"', pad._still_html())
 
 
 # Words

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import threading
 from pathlib import Path
 
 from s2i_teach.errors import InputError
@@ -14,6 +15,10 @@ from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
 
 log = logging.getLogger(__name__)
+
+_loading = threading.RLock()
+"""diffusers and transformers patch themselves while they load: two threads that load at once spoil each other."""
+_shared: dict[str, object] = {}
 
 
 def load_pipeline(
@@ -60,8 +65,9 @@ def load_pipeline(
     failures = []
     for source in sources:
         try:
-            pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
-            pipe = pipe.to(chosen_device)
+            with _loading:
+                pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
+                pipe = pipe.to(chosen_device)
             break
         except Exception as error:  # damaged weights make the libraries raise nearly anything; each becomes a sentence
             failures.append(f"{source}: {_first_line(error)}")
@@ -81,6 +87,18 @@ def load_pipeline(
         pipe.vae.enable_slicing()
     pipe.s2i_model = str(model)
     return pipe
+
+
+def shared_pipeline(model: str | Path):
+    """:func:`load_pipeline` with its defaults, loaded once for all who ask for that model.
+
+    Raises:
+        InputError: as ``load_pipeline``.
+    """
+    with _loading:
+        if str(model) not in _shared:
+            _shared[str(model)] = load_pipeline(model)
+        return _shared[str(model)]
 
 
 def _checked_source(model) -> str:

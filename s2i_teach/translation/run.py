@@ -1,16 +1,18 @@
 """One sketch, one prompt, one picture."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache, wraps
+from functools import wraps
+from weakref import WeakKeyDictionary
 
 import torch
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import open_sketch
+from s2i_teach.images import open_sketch, shown
 from s2i_teach.models.devices import fitting_threads, wait_for
-from s2i_teach.models.load import load_pipeline
+from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.result import Result
@@ -23,10 +25,14 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """How torch words it on CUDA, MPS and the CPU."""
 
 
-@lru_cache(maxsize=1)
-def default_pipeline():
-    """The miniature, loaded once."""
-    return load_pipeline("mini")
+_in_use: WeakKeyDictionary = WeakKeyDictionary()
+_in_use_lock = threading.Lock()
+
+
+def in_use(pipe) -> threading.RLock:
+    """The lock that a run holds: a pipeline's scheduler is exchanged for a run, so two at once would spoil each other."""
+    with _in_use_lock:
+        return _in_use.setdefault(pipe, threading.RLock())
 
 
 def translate(
@@ -77,9 +83,9 @@ def translate(
         scheduler,
     )
     if pipe is None:
-        pipe = default_pipeline()
+        pipe = shared_pipeline("mini")
     elif isinstance(pipe, str):
-        pipe = load_pipeline(pipe)
+        pipe = shared_pipeline(pipe)
     return run(sketch, settings, pipe, on_step)
 
 
@@ -88,13 +94,18 @@ def run(
     settings: Settings,
     pipe,
     on_step: Callable[[int, int], None] | None = None,
-    on_guess: Callable[[torch.Tensor], None] | None = None,
+    on_x0: Callable[[torch.Tensor], None] | None = None,
 ) -> Result:
     """:func:`translate` with its settings in one object.
 
-    ``on_guess`` is called before every step with the clean latents ``(1, C, h, w)`` that the U-Net believes in, x̂_0.
+    ``on_x0`` is called before every step with the clean latents ``(1, C, h, w)`` that the U-Net believes in, x̂_0.
     An exception that either of the two raises ends the run and comes out here; the pipeline stays usable.
     """
+    with in_use(pipe):
+        return _run(sketch, settings, pipe, on_step, on_x0)
+
+
+def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
     settings = settings.resolved(pipe)
     plan = settings.plan(pipe, measure=False)
     picture = open_sketch(sketch, settings.size, fit=settings.fit, invert=settings.invert)
@@ -106,8 +117,8 @@ def run(
     try:
         # A scheduler remembers its last run; each run gets its own.
         pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
-        if on_guess:
-            _watch_guesses(pipe.scheduler, on_guess)
+        if on_x0:
+            _watch_x0(pipe.scheduler, watch.look(on_x0))
         with fitting_threads(pipe):
             output = pipe(
                 prompt=settings.prompt,
@@ -132,8 +143,9 @@ def run(
         pipe.scheduler = current
     if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
         notes += ("The model's safety checker blacked this picture out: use another prompt or seed.",)
+    notes += _prompt_notes(pipe, settings)
     wait_for(pipe.device)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started - watch.aside
     image = pipe.image_processor.numpy_to_pil(pipe.image_processor.pt_to_numpy(pixels))[0]
     if watch.done > 1:  # a single step warms up and tells little
         note_timing(pipe, plan, watch.per_step, seconds)
@@ -150,7 +162,7 @@ def run(
     )
 
 
-def _watch_guesses(scheduler, on_guess: Callable[[torch.Tensor], None]) -> None:
+def _watch_x0(scheduler, on_x0: Callable[[torch.Tensor], None]) -> None:
     """Let a scheduler tell x̂_0 at each of its steps, whatever kind it is and whatever its network predicts."""
     step = scheduler.step
     kind = scheduler.config.get("prediction_type", "epsilon")
@@ -167,7 +179,7 @@ def _watch_guesses(scheduler, on_guess: Callable[[torch.Tensor], None]) -> None:
             guess = (signal / length * sample / length) - noise / length * model_output
         else:
             guess = model_output
-        on_guess(guess)
+        on_x0(guess)
         return step(model_output, timestep, sample, *args, **kwargs)
 
     scheduler.step = told
@@ -179,6 +191,7 @@ class _Watch:
     def __init__(self, total: int, on_step):
         self.total, self.on_step, self.done, self.latents = total, on_step, 0, None
         self.first = self.last = None
+        self.aside = self.aside_between = 0.0  # seconds that the caller's own functions took
 
     def __call__(self, pipe, step, timestep, tensors):
         wait_for(tensors["latents"].device)
@@ -190,10 +203,35 @@ class _Watch:
             self.on_step(self.done, self.total)
         return {}
 
+    def look(self, on_x0: Callable) -> Callable:
+        """``on_x0`` with its own time kept apart: it is not the model's."""
+
+        def looked(x0: torch.Tensor) -> None:
+            started = time.perf_counter()
+            on_x0(x0)
+            spent = time.perf_counter() - started
+            self.aside += spent
+            if self.first:
+                self.aside_between += spent
+
+        return looked
+
     @property
     def per_step(self) -> float:
         """Mean seconds a step, the first left out (it warms up); 0 after a single step."""
-        return (self.last - self.first) / (self.done - 1) if self.done > 1 else 0.0
+        return (self.last - self.first - self.aside_between) / (self.done - 1) if self.done > 1 else 0.0
+
+
+def _prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
+    """A sentence for each prompt that is longer than the text encoder reads."""
+    notes = []
+    room = pipe.tokenizer.model_max_length
+    for name, words in (("prompt", settings.prompt), ("negative prompt", settings.negative_prompt)):
+        pieces = pipe.tokenizer(words).input_ids
+        if len(pieces) > room:
+            lost = pipe.tokenizer.decode(pieces[room - 1 : -1]).strip()
+            notes.append(f"The model reads {room - 2} pieces of words; of the {name} it did not read: {shown(lost)}.")
+    return tuple(notes)
 
 
 @torch.no_grad()

@@ -22,6 +22,8 @@ CURVE = 6
 SHARPER = 4
 """Pixels are computed as many times finer, each way, and then averaged."""
 MOST_BYTES = 20_000_000
+MOST_PIXELS = 1024
+"""Of the longer side of a picture on the page, which travels with every stroke."""
 SVG = "{http://www.w3.org/2000/svg}"
 DATA_URL = "data:image/png;base64,"
 
@@ -69,7 +71,8 @@ class Drawing:
 
     def with_picture(self, picture: Image.Image) -> "Drawing":
         """With a picture laid on the page, fitted without distortion, to draw over."""
-        page = fit_to(picture, (self.width, self.height))
+        smaller = min(1, MOST_PIXELS / max(self.width, self.height))
+        page = fit_to(picture, (max(1, round(self.width * smaller)), max(1, round(self.height * smaller))))
         return self.then({"tool": "picture", "png": picture_url(page)})
 
     def image(self, width: int | None = None, height: int | None = None) -> Image.Image:
@@ -140,7 +143,7 @@ class Drawing:
             raise InputError(
                 f"The drawing is damaged (done is {shown(done)} of {len(ops)}): save it from the pad again."
             )
-        return cls(width, height, ops, done)
+        return cls(width, height, ops, done).checked()
 
     def to_svg(self) -> str:
         """As SVG, which any vector program opens; the drawing itself travels in its metadata."""

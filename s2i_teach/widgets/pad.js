@@ -2,7 +2,9 @@
 
 const CURVE = 6; // straight pieces to a curve, as in drawing.py
 const NEAR = 1.5; // units; a point nearer to the last one is left out
-const MOST_BYTES = 20_000_000;
+const MOST_BYTES = 7_000_000; // of a file that the browser cannot make smaller; servers end a connection at 10 MB
+const MOST_PIXELS = 1024;
+const PALM = 5000; // ms after the pen in which fingers do not draw
 const KEY_STEP = 8;
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -43,8 +45,11 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   let stroke = null; // the one being drawn
   let tip = null; // where its pen is now
   let pointer = null; // its pointer's id, or "keyboard"
+  let finger = false; // whether that is a finger
+  let penSeen = -Infinity; // when a pen last drew
   let cursor = null; // [x, y] of the keyboard's pen
   let traced = null;
+  let telling = null;
   const pictures = new Map(); // data URL → Image
 
   const canvas = h("canvas", {
@@ -64,7 +69,8 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   // Painting
 
   function scaleInk() {
-    const sharp = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
+    const most = 1536 / Math.max(drawing.width, drawing.height);
+    const sharp = Math.min(most, Math.max(1, Math.min(3, window.devicePixelRatio || 1)));
     for (const each of [canvas, settled, ink]) {
       each.width = Math.round(drawing.width * sharp);
       each.height = Math.round(drawing.height * sharp);
@@ -215,10 +221,17 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   }
 
   canvas.addEventListener("pointerdown", (event) => {
-    if (pointer !== null && pointer !== "keyboard") return; // a second finger or the palm
     if (event.button !== 0 && event.button !== 5) return;
+    const pen = event.pointerType === "pen";
+    const touch = event.pointerType === "touch";
+    // A palm lands before or beside the pen: the pen takes over from it, and fingers wait a while.
+    if (pen && finger) stroke = pointer = null;
+    if (pointer !== null && pointer !== "keyboard") return;
+    if (touch && event.timeStamp - penSeen < PALM) return;
     event.preventDefault();
     end();
+    finger = touch;
+    if (pen) penSeen = event.timeStamp;
     canvas.focus({ preventScroll: true });
     cursor = null;
     canvas.setPointerCapture(event.pointerId);
@@ -229,8 +242,19 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     const all = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const each of all.length ? all : [event]) extend(place(each));
   });
-  for (const name of ["pointerup", "pointercancel"])
-    canvas.addEventListener(name, (event) => event.pointerId === pointer && end());
+  for (const name of ["pointerup", "lostpointercapture"])
+    canvas.addEventListener(name, (event) => {
+      if (event.pointerId !== pointer) return;
+      if (event.pointerType === "pen") penSeen = event.timeStamp;
+      end();
+    });
+  canvas.addEventListener("pointercancel", (event) => {
+    if (event.pointerId !== pointer) return;
+    if (finger) stroke = null; // the system took the finger for a palm or a gesture
+    end();
+    pointer = null;
+    redraw();
+  });
 
   canvas.addEventListener("keydown", (event) => {
     const command = event.ctrlKey || event.metaKey;
@@ -277,13 +301,15 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   function liftKeyboardPen() {
     end();
     cursor = null;
+    clearTimeout(telling);
     say(words("keys"));
     show();
   }
 
   function tellPen() {
     const [x, y] = cursor.map(Math.round);
-    say(stroke ? words("pen_down", { x, y }) : words("pen_up", { x, y }));
+    clearTimeout(telling); // said when the pen rests, or a screen reader would never come to an end
+    telling = setTimeout(() => say(stroke ? words("pen_down", { x, y }) : words("pen_up", { x, y })), 400);
   }
 
   // The tools
@@ -344,8 +370,10 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     const file = chooser.files[0];
     if (!file) return;
     try {
-      if (file.size > MOST_BYTES) complain(words("file_too_large", { name: file.name }));
-      else ask({ do: "file", name: file.name, data: await readFile(file), how: how.value });
+      const strokes = /\.(json|svg)$/i.test(file.name);
+      const small = strokes ? null : await smallPicture(file, MOST_PIXELS);
+      if (small === null && file.size > MOST_BYTES) complain(words("file_too_large", { name: file.name }));
+      else ask({ do: "file", name: file.name, data: small || (await readFile(file)), how: how.value });
     } catch {
       complain(words("file_unreadable", { name: file.name }));
     }
@@ -356,7 +384,17 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     "span",
     { class: "s2i-tools", hidden: true },
     h("label", {}, words("trace_opacity"), opacity),
-    h("button", { type: "button", onclick: () => ask({ do: "untrace" }) }, words("untrace")),
+    h(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          picker.focus(); // this button goes
+          ask({ do: "untrace" });
+        },
+      },
+      words("untrace"),
+    ),
   );
 
   function trace(url) {

@@ -61,7 +61,10 @@ function isDarkBehind(element) {
       return 0.299 * r + 0.587 * g + 0.114 * b < 128;
     }
   }
-  return matchMedia("(prefers-color-scheme: dark)").matches && document.documentElement.style.colorScheme !== "light";
+  // Nothing behind has a colour of its own: in an output's frame the page around says which theme it has.
+  const theme = document.documentElement.getAttribute("theme") || document.body.dataset.vscodeThemeKind;
+  if (theme) return theme.includes("dark");
+  return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 /** Keeps root's data-theme equal to the page's, whichever program shows it; returns how to stop. */
@@ -84,11 +87,36 @@ function followTheme(root) {
   };
 }
 
-/** The still picture that is saved in the notebook is only for readers without the live widget. */
+/**
+ * The still picture that is saved in the notebook is for readers without the live widget: it is hidden once Python has
+ * answered, for a page may show a widget whose kernel is gone. Returns how to show it again.
+ */
 function hideStill(model) {
-  const id = model.get("still");
-  if (!id || document.getElementById(`${id}-hidden`)) return;
-  document.head.append(h("style", { id: `${id}-hidden` }, `.${id} { display: none }`));
+  const style = h("style", {}, `.${model.get("still")} { display: none }`);
+  const heard = () => {
+    document.head.append(style);
+    model.off("msg:custom", heard);
+  };
+  model.on("msg:custom", heard);
+  return () => {
+    model.off("msg:custom", heard);
+    style.remove();
+  };
+}
+
+/** A picture file made small enough to travel, as a PNG data URL; null if the browser cannot read it. */
+async function smallPicture(file, side) {
+  try {
+    const picture = await createImageBitmap(file);
+    const scale = Math.min(1, side / Math.max(picture.width, picture.height));
+    const canvas = h("canvas");
+    canvas.width = Math.max(1, Math.round(picture.width * scale));
+    canvas.height = Math.max(1, Math.round(picture.height * scale));
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    return canvas.toDataURL();
+  } catch {
+    return null;
+  }
 }
 
 /** Keys pressed inside belong to the widget, not to the notebook around it. */

@@ -533,7 +533,7 @@ export default {
     const sizes = new ResizeObserver(show);
     sizes.observe(canvases);
     cleanups.push(() => themes.disconnect(), () => sizes.disconnect(), stop);
-    hideStill(model);
+    cleanups.push(hideStill(model));
     controls();
     ask();
     return () => cleanups.forEach((each) => each());

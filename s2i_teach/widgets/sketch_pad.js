@@ -23,7 +23,8 @@ export default {
     listen(model, cleanups, "msg:custom", (message) => message.failure !== undefined && pad.complain(message.failure));
     pad.trace(model.get("trace"));
     cleanups.push(followTheme(root));
-    hideStill(model);
+    cleanups.push(hideStill(model));
+    model.send({ do: "hello" });
     return () => cleanups.forEach((stop) => stop());
   },
 };

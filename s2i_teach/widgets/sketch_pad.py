@@ -33,12 +33,14 @@ def open_drawing(what, page: Drawing) -> Drawing:
     """Anything that can be drawn over, as a drawing: its strokes where there are any, else as a picture on ``page``.
 
     Args:
-        what: a :class:`Drawing`, a ``.json`` or ``.svg`` file that a pad saved, the name of an embedded sketch, or
+        what: a pad, a :class:`Drawing`, a ``.json`` or ``.svg`` file that a pad saved, the name of an embedded sketch, or
             anything that :func:`s2i_teach.open_sketch` opens.
 
     Raises:
         InputError: it is none of these.
     """
+    if isinstance(what, PadHolder):
+        return what.page
     if isinstance(what, Drawing):
         return what
     if isinstance(what, str) and any(sketch.name == what for sketch in sketches()):
@@ -55,7 +57,8 @@ class RefusedDrawing(InputError, traitlets.TraitError):
 class PadHolder(LiveWidget):
     """What a widget with a pad on it has, and answers to what the pad asks."""
 
-    drawing = traitlets.Dict().tag(sync=True)
+    # An echo of what the page sent may arrive late and would put an older drawing back.
+    drawing = traitlets.Dict().tag(sync=True, echo_update=False)
     trace = traitlets.Unicode("").tag(sync=True)
     sketches = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
@@ -85,6 +88,21 @@ class PadHolder(LiveWidget):
         """What is drawn, as an RGB picture of the page's size, black on white: for ``translate`` and everything else."""
         return self.page.image()
 
+    def load(self, what) -> None:
+        """Lay a picture on the page to draw over, or put a saved drawing in place of what is there; both can be undone,
+        but for a drawing on a page of another size, which brings its own.
+
+        Raises:
+            InputError: what cannot be opened.
+        """
+        page, found = self.page, open_drawing(what, self.page)
+        same_size = (found.width, found.height) == (page.width, page.height)
+        if same_size and found.ops[: page.done] != page.ops[: page.done]:
+            for op in ({"tool": "clear"}, *found.visible)[0 if page.visible else 1 :]:
+                page = page.then(op)
+            found = page
+        self.page = found
+
     def trace_over(self, picture) -> None:
         """Show a picture faintly under the paper, to trace; it is no part of the drawing. None takes it away.
 
@@ -97,16 +115,18 @@ class PadHolder(LiveWidget):
 
     def _asked(self, _, request, buffers) -> None:
         """A message from the page. What goes wrong is shown there, in one sentence."""
-        if not isinstance(request, dict) or request.get("do") not in ("sketch", "file", "untrace"):
+        if not isinstance(request, dict) or request.get("do") not in ("hello", "sketch", "file", "untrace"):
             return
         try:
+            if request["do"] == "hello":
+                return self.send({"hello": True})
             if request["do"] == "untrace":
                 return self.trace_over(None)
             what = self._picture_asked_for(request)
             if request.get("how") == "trace":
                 self.trace_over(what)
             else:
-                self.page = open_drawing(what, self.page)
+                self.load(what)
         except InputError as error:
             self.send({"failure": str(error)})
 
@@ -152,14 +172,6 @@ class SketchPad(PadHolder):
     def image(self, width: int | None = None, height: int | None = None):
         """The drawing at ``width`` × ``height`` pixels, without distortion: see :meth:`Drawing.image`."""
         return self.page.image(width, height)
-
-    def load(self, what) -> None:
-        """Replace the drawing by a saved one, or lay a picture on the page to draw over. Can be undone in the latter case.
-
-        Raises:
-            InputError: what cannot be opened.
-        """
-        self.page = open_drawing(what, self.page)
 
     def clear(self) -> None:
         """Empty the page; :meth:`undo` brings the drawing back."""

@@ -1,6 +1,18 @@
 // The studio: Studio in studio.py. It decides nothing that Python does not confirm: what the sliders say comes from there.
 
 const TYPING = 600; // ms without a key until a prompt counts as finished
+const DEAF = 5000; // ms without an answer after which a question is asked again: an interrupted kernel may have lost it
+const UNSEEN = 40; // questions after which a request that never arrives is given up
+
+/** What all views of one studio share, by its id. Versions count requests; only the leading view asks questions. */
+const states = new Map();
+function stateOf(model) {
+  const id = model.get("still");
+  const version = model.get("request").version || 0;
+  if (!states.has(id))
+    states.set(id, { version, sent: version, polling: false, dirty: null, ours: false, leader: null, heard: 0, unseen: 0 });
+  return states.get(id);
+}
 
 export default {
   render({ model, el }) {
@@ -10,13 +22,12 @@ export default {
 
     // State
 
-    let version = model.get("request").version || 0; // of the newest request
-    let shown = 0; // of what the picture shows
-    let polling = false;
-    let dirty = null; // {final} of a change that was not sent yet
+    const state = stateOf(model);
+    const me = {};
+    state.leader = me;
+    let shown = 0; // version of what the picture shows
     let plans = null; // rows for plansKey
     let plansKey = "";
-    let ours = false; // the drawing is being set by this page itself
     let wanted = 0.75; // strength, as asked for
     let current = null; // the result on show
     let compared = null; // the one under the wipe
@@ -26,22 +37,25 @@ export default {
 
     const modelEntry = () => options.models.find((entry) => entry.name === modelSelect.value);
     const key = () =>
-      JSON.stringify([modelSelect.value, Number(steps.value), schedulerSelect.value, Number(guidance.value) > 1]);
+      JSON.stringify([activeModel, Number(steps.value), schedulerSelect.value, Number(guidance.value) > 1]);
 
     function changed(final) {
+      state.leader = me;
       tellPlan();
-      dirty = { final: final || (dirty !== null && dirty.final) };
-      if (!polling) send();
+      state.dirty = { final: final || (state.dirty !== null && state.dirty.final) };
+      if (!state.polling || performance.now() - state.heard > DEAF) send();
     }
 
     function send() {
-      if (dirty === null) return;
-      if (dirty.final && !lock.checked && version > 0) seed.value = String(newSeed());
-      version += 1;
+      if (state.dirty === null) return;
+      if (state.dirty.final && !lock.checked && state.version > 0) seed.value = String(newSeed());
+      state.version += 1;
+      state.sent = state.version;
+      state.unseen = 0;
       model.set("request", {
-        version,
-        final: dirty.final,
-        model: modelSelect.value,
+        version: state.version,
+        final: state.dirty.final,
+        model: activeModel,
         prompt: prompt.value,
         style: style.value,
         negative_prompt: negative.value,
@@ -53,22 +67,22 @@ export default {
         scheduler: schedulerSelect.value,
       });
       model.save_changes();
-      frame.dataset.asked = String(version);
-      dirty = null;
+      state.dirty = null;
       busy(true);
       poll();
     }
 
     function poll() {
-      polling = true;
+      state.polling = true;
+      state.heard = performance.now();
       model.send({ do: "poll" });
     }
 
     /** Give Python the drawing; the pad has it already. */
     function put(drawing) {
-      ours = true;
+      state.ours = me;
       model.set("drawing", drawing);
-      ours = false;
+      state.ours = null;
     }
 
     const newSeed = () => Math.floor(Math.random() * 1_000_000);
@@ -76,6 +90,7 @@ export default {
     // What Python says
 
     function heard(message) {
+      state.heard = performance.now();
       const old = message.version !== undefined && message.version < shown;
       if (message.plans) {
         plans = message.plans;
@@ -92,17 +107,19 @@ export default {
       if (message.said) say(message.said);
       if (message.file) offer(message.file);
       if (message.polled) {
-        polling = false;
-        if (dirty !== null) send();
-        else if (message.busy) poll();
-        else busy(false);
+        if (state.leader === me) answered(message);
+        if (!message.busy) busy(false);
       }
+      if (message.nothing && state.leader === me) changed(true);
       if (old) return; // what is newer is shown already
       if (message.failure !== undefined) {
+        if (message.version !== undefined) {
+          shown = message.version;
+          restore();
+        }
         fail(message.failure);
-        if (message.version !== undefined) shown = message.version;
       }
-      if (message.loading) say(words("loading", { name: message.loading }));
+      if (message.loading) tell(words("loading", { name: message.loading }));
       if (message.preview) {
         picture.src = message.preview;
         picture.alt = words("preview");
@@ -112,14 +129,15 @@ export default {
         const [step, total] = message.progress;
         progress.max = total;
         progress.value = step;
-        say(words("progress", { step, total, left: message.left.toFixed(1) }));
+        tell(words("progress", { step, total, left: message.left.toFixed(1) }));
       }
       if (message.stopped) {
-        if (current) showPicture(current);
-        say(words("stopped"));
+        restore();
+        say(current ? words("stopped") : words("stopped_nothing"));
       }
       if (message.empty) {
         shown = message.version;
+        restore();
         say(words("empty"));
       }
       if (message.result) {
@@ -129,17 +147,36 @@ export default {
       }
     }
 
+    /** The answer to this view's question: what was changed meanwhile, the next question, or rest. */
+    function answered(message) {
+      state.polling = false;
+      state.unseen = message.seen < state.sent ? state.unseen + 1 : 0;
+      if (state.dirty !== null) send();
+      else if (message.busy || (state.unseen > 0 && state.unseen < UNSEEN)) poll();
+      else if (frame.dataset.state === "result" && status.textContent === "") spoken.textContent = words("ready");
+    }
+
+    /** Away with a preview of what will not be finished. */
+    function restore() {
+      if (frame.dataset.state !== "preview") return;
+      if (current) return showPicture(current);
+      picture.removeAttribute("src");
+      picture.alt = words("no_picture");
+      frame.dataset.state = "nothing";
+    }
+
     function showPicture(result) {
       current = result;
       picture.src = result.picture;
       picture.alt = result.about;
       frame.dataset.state = "result";
       frame.dataset.version = String(shown);
+      frame.dataset.number = String(result.number || "");
       const plan = result.plan;
       ran.textContent = words("ran", planWords(plan));
       say(result.notes.join(" "));
       for (const [number, card] of cards) card.classList.toggle("s2i-current", number === result.number);
-      for (const button of [saveButton, codeButton]) button.disabled = result.number === undefined;
+      dim([saveButton, codeButton], result.number === undefined);
       wipe();
     }
 
@@ -168,11 +205,21 @@ export default {
     const busy = (on) => {
       frame.setAttribute("aria-busy", String(on));
       progress.classList.toggle("s2i-idle", !on);
-      stopButton.disabled = !on;
-      if (!on) progress.value = 0;
+      dim([stopButton], !on);
+      if (on) spoken.textContent = "";
+      else {
+        progress.value = 0;
+        tell("");
+      }
     };
+    /** Buttons that do nothing now, but keep the focus if they have it. */
+    const dim = (buttons, off) => buttons.forEach((button) => button.setAttribute("aria-disabled", String(off)));
     const say = (sentence) => {
       status.textContent = sentence;
+    };
+    /** What changes at every step is shown, but not read aloud. */
+    const tell = (sentence) => {
+      telling.textContent = sentence;
     };
     const fail = (sentence) => {
       failure.textContent = sentence;
@@ -199,21 +246,20 @@ export default {
       return input;
     }
 
+    let typing = null; // the timer of what is being typed
+    function endTyping() {
+      const was = typing !== null;
+      clearTimeout(typing);
+      typing = null;
+      return was;
+    }
+
     function typed(input) {
-      let timer = null;
       input.addEventListener("input", () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => {
-          timer = null;
-          changed(true);
-        }, TYPING);
+        endTyping();
+        typing = setTimeout(() => endTyping() && changed(true), TYPING);
       });
-      input.addEventListener("change", () => {
-        if (timer === null) return;
-        clearTimeout(timer);
-        timer = null;
-        changed(true);
-      });
+      input.addEventListener("change", () => endTyping() && changed(true));
       return input;
     }
 
@@ -224,8 +270,11 @@ export default {
       "select",
       {
         onchange: () => {
-          modelDefaults();
-          changed(true);
+          const entry = modelEntry();
+          // The arrow keys walk through the models: a large one is not loaded by walking over it.
+          download.hidden = entry.download === 0;
+          if (download.hidden) useModel();
+          else downloadWords.textContent = words("needs_download", { name: entry.title, size: (entry.download / 1e9).toFixed(1) });
         },
       },
       options.models.map((entry) => h("option", { value: entry.name }, entry.title)),
@@ -247,12 +296,27 @@ export default {
     const stepsValue = h("output", {});
     const plan = h("p", { class: "s2i-plan" });
     const seed = typed(h("input", { type: "number", min: "0", max: "9007199254740991", step: "1", value: "0" }));
+    // Who types a seed wants that one.
+    seed.addEventListener("input", () => (lock.checked = true));
     const die = iconButton("die", words("die"), () => {
       seed.value = String(newSeed());
       changed(true);
     });
     const lock = h("input", { type: "checkbox", checked: true });
     const filled = h("input", { type: "checkbox", checked: true, onchange: () => changed(true) });
+
+    let activeModel = options.model;
+    const downloadWords = h("span", {});
+    const loadButton = h("button", { type: "button", onclick: () => useModel() }, words("load_it"));
+    const download = h("p", { class: "s2i-tools", role: "status", hidden: true }, downloadWords, loadButton);
+
+    function useModel() {
+      activeModel = modelSelect.value;
+      if (!download.hidden) modelSelect.focus(); // the button goes
+      download.hidden = true;
+      modelDefaults();
+      changed(true);
+    }
 
     function modelDefaults() {
       const entry = modelEntry();
@@ -268,10 +332,13 @@ export default {
     }
 
     function setControls(controls, drawing) {
-      put(drawing);
-      pad.set(drawing);
-      model.save_changes();
-      modelSelect.value = controls.model;
+      if (drawing) {
+        put(drawing);
+        pad.set(drawing);
+        model.save_changes();
+      }
+      download.hidden = true;
+      modelSelect.value = activeModel = controls.model;
       modelDefaults();
       prompt.value = controls.prompt;
       style.value = controls.style;
@@ -301,7 +368,18 @@ export default {
       "aria-label": words("wipe"),
       oninput: () => wipe(),
     });
-    const endCompare = h("button", { type: "button", onclick: () => compareWith(null) }, words("end_compare"));
+    const endCompare = h(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          const card = cards.get(compared.number);
+          (card ? card.querySelector(".s2i-compare") : prompt).focus(); // this button goes
+          compareWith(null);
+        },
+      },
+      words("end_compare"),
+    );
     const wipeTools = h("div", { class: "s2i-tools", hidden: true }, h("label", {}, words("wipe"), wiper), endCompare);
     const comparison = h("p", { class: "s2i-status", hidden: true });
 
@@ -325,25 +403,41 @@ export default {
     }
 
     const progress = h("progress", { max: 1, value: 0, class: "s2i-wide s2i-idle", "aria-label": words("progress_bar") });
-    const stopButton = h("button", { type: "button", disabled: true, onclick: stop }, words("stop"));
+    const enabled = (button) => button.getAttribute("aria-disabled") !== "true";
+    const stopButton = h("button", { type: "button", "aria-disabled": "true", onclick: stop }, words("stop"));
+    const telling = h("p", { class: "s2i-status" });
+    const spoken = h("span", { class: "s2i-spoken", role: "status" });
     const status = h("p", { class: "s2i-status", role: "status" }, words("draw_or_choose"));
     const failure = h("p", { class: "s2i-error", role: "alert", hidden: true });
     const ran = h("p", { class: "s2i-status" });
 
     function stop() {
-      dirty = null;
+      if (!enabled(stopButton)) return;
+      state.dirty = null;
+      tell(words("stopping"));
       model.send({ do: "stop" });
     }
 
-    const ask = (what) => () => model.send({ do: what, number: current && current.number });
-    const saveButton = h("button", { type: "button", disabled: true, onclick: ask("save") }, words("save"));
-    const codeButton = h("button", { type: "button", disabled: true, onclick: ask("code") }, words("show_code"));
+    const ask = (what) => (event) =>
+      enabled(event.currentTarget) && model.send({ do: what, number: current && current.number });
+    const saveButton = h("button", { type: "button", "aria-disabled": "true", onclick: ask("save") }, words("save"));
+    const codeButton = h("button", { type: "button", "aria-disabled": "true", onclick: ask("code") }, words("show_code"));
     const sheetButton = h("button", { type: "button", onclick: ask("sheet") }, words("sheet"));
     const link = h("a", { hidden: true });
     const code = h("pre", { tabindex: "0", "aria-label": words("code_of_picture") });
     const codeBox = h("div", { class: "s2i-code", hidden: true }, code);
     const copy = h("button", { type: "button", onclick: copyCode }, words("copy"));
-    const closeCode = h("button", { type: "button", onclick: () => (codeBox.hidden = true) }, words("close"));
+    const closeCode = h(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          codeButton.focus(); // this button goes
+          codeBox.hidden = true;
+        },
+      },
+      words("close"),
+    );
     codeBox.append(h("div", { class: "s2i-tools" }, copy, closeCode));
 
     function showCode(text) {
@@ -377,7 +471,10 @@ export default {
 
     function showCard(entry) {
       noHistory.hidden = true;
-      const before = cards.get(entry.number);
+      if (cards.has(entry.number)) {
+        cards.get(entry.number).querySelector(".s2i-icon").setAttribute("aria-pressed", String(entry.kept));
+        return;
+      }
       const star = iconButton("star", words("keep"), () =>
         model.send({ do: "keep", number: entry.number, kept: star.getAttribute("aria-pressed") !== "true" }),
       );
@@ -392,10 +489,11 @@ export default {
             class: "s2i-back",
             title: entry.about,
             "aria-label": words("back_to", { about: entry.about }),
-            onclick: () => model.send({ do: "back", number: entry.number, version }),
+            onclick: () => goBack(entry.number),
           },
           h("img", { src: entry.thumb, alt: "" }),
         ),
+        h("span", { class: "s2i-short", "aria-hidden": "true" }, entry.short),
         h(
           "span",
           { class: "s2i-tools" },
@@ -416,11 +514,17 @@ export default {
           ),
         ),
       );
-      if (before) {
-        card.className = before.className;
-        before.replaceWith(card);
-      } else strip.prepend(card);
+      strip.prepend(card);
       cards.set(entry.number, card);
+    }
+
+    /** To a picture of the history, with its settings and drawing; what is being made or typed is given up. */
+    function goBack(number) {
+      state.leader = me;
+      state.version += 1;
+      state.dirty = null;
+      endTyping();
+      model.send({ do: "back", number, version: state.version });
     }
 
     function removeCard(number) {
@@ -436,7 +540,7 @@ export default {
       sketches: model.get("sketches"),
       words,
       onDraw: (drawing, final) => {
-        if (!final && polling) return; // a growing stroke never waits in line
+        if (!final && state.polling) return; // a growing stroke never waits in line
         put(drawing);
         changed(final);
       },
@@ -457,6 +561,7 @@ export default {
         h("label", { class: "s2i-grow" }, words("prompt"), prompt),
         h("label", {}, words("style"), style),
         h("label", {}, words("model"), modelSelect),
+        download,
       ),
       h(
         "div",
@@ -468,7 +573,9 @@ export default {
           frame,
           progress,
           h("div", { class: "s2i-tools" }, stopButton, saveButton, codeButton, sheetButton, link),
+          telling,
           status,
+          spoken,
           failure,
           ran,
           wipeTools,
@@ -516,16 +623,19 @@ export default {
     tellPlan();
     listen(model, cleanups, "msg:custom", (message) => heard(message));
     listen(model, cleanups, "change:drawing", () => {
-      if (ours) return;
+      if (state.ours === me) return;
       pad.set(model.get("drawing"));
-      changed(true);
+      if (state.ours === null && state.leader === me) changed(true); // by Python
     });
+    listen(model, cleanups, "change:request", () => state.leader !== me && setControls(model.get("request")));
     listen(model, cleanups, "change:trace", () => pad.trace(model.get("trace")));
     pad.trace(model.get("trace"));
     cleanups.push(followTheme(root));
-    hideStill(model);
+    cleanups.push(hideStill(model), endTyping);
+    // A page that opens anew goes on where the last one was; Python says if there is no picture yet.
+    if (model.get("request").version) setControls(model.get("request"));
+    state.polling = false;
     model.send({ do: "hello" });
-    changed(true);
     return () => cleanups.forEach((stop) => stop());
   },
 };

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,25 +13,28 @@ from pathlib import Path
 import traitlets
 
 from s2i_teach.errors import InputError
-from s2i_teach.gallery import contact_sheet, sketches
+from s2i_teach.gallery import Sketch, contact_sheet, sketches
 from s2i_teach.images import shown
 from s2i_teach.models.catalog import MODELS, describe, find
-from s2i_teach.models.devices import SMALL
-from s2i_teach.models.load import load_pipeline
+from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
+from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.preview import preview
 from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
 from s2i_teach.translation.result import Result, save_png
-from s2i_teach.translation.run import run
+from s2i_teach.translation.run import PRECISIONS, run
 from s2i_teach.translation.settings import Plan, Settings, strength_for
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
-from s2i_teach.widgets.sketch_pad import PadHolder, open_drawing
+from s2i_teach.widgets.sketch_pad import PadHolder, gallery_sketch, open_drawing
+from s2i_teach.widgets.strings import STRINGS
 from s2i_teach.widgets.worker import Worker
 
 log = logging.getLogger(__name__)
 
+OWN = "a pipeline"
+"""The name of a pipeline that was not loaded by us."""
 KEPT = 60
-"""Pictures in the history; the oldest that is no favourite goes when there are more."""
+"""Pictures in the history besides favourites; the oldest goes when there are more."""
 THUMB = 112
 MOST_STEPS = 50
 PREVIEW_EVERY = 0.25
@@ -71,12 +75,14 @@ class Entry:
 class Studio(PadHolder):
     """A sketch pad, the settings, and the picture beside them, made anew as you draw and slide.
 
-    What the sliders say is what runs: it comes from :meth:`Settings.plan`. ``studio.result`` is the picture shown, a
-    :class:`Result` that ``translate`` gives for the same sketch and settings, and ``studio.history`` all of them.
+    What the sliders say is what runs: it comes from :meth:`Settings.plan`. ``studio.result`` is the newest picture of the
+    history, or the one gone back to: a :class:`Result`, as ``translate`` gives it for the same sketch and settings.
+    ``studio.history`` holds them all, ``studio.favourites`` those with a star. Pictures are made when a page asks for them,
+    one at a time, beside the notebook's own work.
 
     Args:
         sketch: to start with: the name of an embedded sketch, a file, a picture, a drawing; None is an empty page.
-        prompt: what the picture is to show; None takes the embedded sketch's own.
+        prompt: what the picture is to show; None takes an embedded sketch's own.
         model: a name of the catalog, a folder or an id, or a pipeline that is loaded already.
 
     Raises:
@@ -85,24 +91,26 @@ class Studio(PadHolder):
 
     _esm = source("parts.js", "pad.js", "studio.js")
     options = traitlets.Dict().tag(sync=True)
-    request = traitlets.Dict().tag(sync=True)
+    request = traitlets.Dict().tag(sync=True, echo_update=False)
 
     def __init__(self, sketch="turtle", prompt: str | None = None, *, model="mini-fast"):
         blank = Drawing()
+        if isinstance(sketch, str) and any(known.name == sketch for known in sketches()):
+            sketch = gallery_sketch(sketch)
         page = blank if sketch is None else open_drawing(sketch, blank)
-        self._pipes = {}
+        self._own_pipe = None
         if not isinstance(model, (str, Path)):
-            name = str(getattr(model, "s2i_model", "a pipeline"))
-            self._pipes[name] = model
-            model = name
+            self._own_pipe = model
+            model = getattr(model, "s2i_model", OWN)
         self._entries: list[Entry] = []
+        self._lock = threading.Lock()  # of the history, which the worker's thread writes as well
         self._current: Entry | None = None
         self._numbers = 0
         self._last: tuple | None = None
         self._plans_sent = None
         self.error: Exception | None = None
         if prompt is None:
-            prompt = next((_subject(s.prompt) for s in sketches() if s.name == sketch), "")
+            prompt = _subject(sketch.prompt) if isinstance(sketch, Sketch) else ""
         options = {
             "models": _model_options(str(model)),
             "model": str(model),
@@ -120,7 +128,10 @@ class Studio(PadHolder):
 
     @property
     def result(self) -> Result | None:
-        """The picture on show: the one made last, or the one gone back to. None while there is none."""
+        """The newest picture of the history, or the one gone back to. None while there is none.
+
+        While a slider is dragged or a stroke grows, what the page shows is ahead of it.
+        """
         return self._current.result if self._current else None
 
     @property
@@ -186,10 +197,12 @@ class Studio(PadHolder):
 
     def _poll(self, request=None) -> None:
         """Pass on what the worker has said; the page asks again while there is work."""
-        for event in self._worker.collect(WAIT):
-            self.send(event)
-        busy = self._worker.busy
-        self.send({"polled": True, "busy": busy})
+        try:
+            for event in self._worker.collect(WAIT):
+                self.send(event)
+        finally:  # an interrupted kernel must answer too, or the page would wait for ever
+            busy = self._worker.busy
+            self.send({"polled": True, "busy": busy, "seen": self.request.get("version", 0)})
         if not busy:
             self._renew_still()
 
@@ -199,9 +212,11 @@ class Studio(PadHolder):
     def _hello(self, request) -> None:
         """Everything that a page which has just opened must know."""
         self._plans_sent = None
-        self.send({"entries": [self._card(entry) for entry in self._entries]})
+        self.send({"hello": True, "entries": [self._card(entry) for entry in self._entries]})
         if self._current:
-            self.send({"result": self._shown(self._current), "version": 0})
+            self.send({"result": self._shown(self._current), "version": self.request.get("version", 0)})
+        else:
+            self.send({"nothing": True})
 
     def _entry(self, request) -> Entry:
         for entry in self._entries:
@@ -211,7 +226,10 @@ class Studio(PadHolder):
 
     def _back(self, request) -> None:
         """Put drawing and settings back to those of a picture of the history."""
-        entry = self._current = self._entry(request)
+        entry = self._entry(request)
+        self._worker.stop()  # what is being made belongs to other settings
+        self._current = entry
+        self._last = (entry.controls["model"], entry.result.settings, entry.page), entry.result
         self.send(
             {
                 "controls": entry.controls,
@@ -226,9 +244,11 @@ class Studio(PadHolder):
         self.send({"compare": self._shown(self._entry(request))})
 
     def _keep(self, request) -> None:
-        entry = self._entry(request)
-        changed = replace(entry, kept=bool(request.get("kept")))
-        self._entries[self._entries.index(entry)] = changed
+        with self._lock:
+            entry = self._entry(request)
+            changed = replace(entry, kept=bool(request.get("kept")))
+            self._entries[self._entries.index(entry)] = changed
+            self._current = changed if self._current is entry else self._current
         self.send({"entry": self._card(changed)})
 
     def _save(self, request) -> None:
@@ -240,7 +260,7 @@ class Studio(PadHolder):
         chosen = [entry.result for entry in self._entries if entry.kept] or self.history
         if not chosen:
             raise InputError("There is no picture yet: draw something first.")
-        path = save_png(sheet_of(chosen), _free_name("s2i-sheet", ".png"))
+        path = save_png(sheet_of(chosen, self.words["about"]), _free_name("s2i-sheet", ".png"))
         self.send({"said": self.words["saved"].format(name=path.name), "file": _download(path)})
 
     def _code(self, request) -> None:
@@ -283,45 +303,48 @@ class Studio(PadHolder):
         key = (job.model, settings, job.page)
         if self._last is None or self._last[0] != key:
             result = self._translate(job, settings, pipe, say)
+            if self._worker.stopped:
+                raise _Ended
             self._last = key, result
             self._tell_plans(job, settings, pipe, say)  # with the seconds just learnt
         result = self._last[1]
-        table = {"result": _answer(result), "version": job.version}
+        table = {"result": self._answer(result), "version": job.version}
         # While a slider is dragged or a stroke grows there are many pictures; those one rests at make the history.
-        if job.final and self._worker.newer is None:
-            entry = self._remember(job, result)
+        if job.final:
+            with self._lock:
+                entry = self._remember(job, result)
+                gone = self._forget()
             table["result"]["number"] = entry.number
-            say({"entry": self._card(entry), "gone": self._forget()})
+            say({"entry": self._card(entry), "gone": gone})
         say(table)
 
     def _pipeline(self, job: Job, say: Callable):
-        if job.model not in self._pipes:
-            say({"loading": describe(job.model), "version": job.version})
-            self._pipes[job.model] = load_pipeline(job.model)
-        return self._pipes[job.model]
+        if self._own_pipe is not None and job.model == self.options["model"]:
+            return self._own_pipe
+        say({"loading": describe(job.model), "version": job.version})
+        return shared_pipeline(job.model)
 
     def _translate(self, job: Job, settings: Settings, pipe, say: Callable) -> Result:
-        started = time.monotonic()
-        told = started
-        done = 0
+        told = time.monotonic()
+        previews = 0
+        first_step = None
 
-        def guessed(latents) -> None:
-            nonlocal told
+        def guessed(x0) -> None:
+            nonlocal told, previews, first_step
             now = time.monotonic()
-            if done and now - told > PREVIEW_EVERY:
-                picture = preview(pipe, latents)
-                say({"preview": picture_url(picture), "version": job.version})
+            if now - told > PREVIEW_EVERY:
+                say({"preview": picture_url(preview(pipe, x0)), "version": job.version})
                 told = time.monotonic()
+                previews += 1
+            first_step = first_step or time.monotonic()
 
         def stepped(step: int, total: int) -> None:
-            nonlocal done
-            done = step
-            elapsed = time.monotonic() - started
-            ahead = elapsed / step * (total - step)
+            ahead = (time.monotonic() - first_step) / step * (total - step)
             newer = self._worker.newer
-            # A growing stroke gives way to the finished one; among settings of a drag each may come to its end, or the
-            # picture would stand still while the hand moves.
-            if self._worker.stopped or (newer and (ahead > WORTH_ENDING or (newer.final and not job.final))):
+            # A growing stroke gives way to the finished one. Among settings of a drag a short run comes to its end and a
+            # long one shows at least a preview, or the picture would stand still while the hand moves.
+            give_way = newer and ((ahead > WORTH_ENDING and previews) or (newer.final and not job.final))
+            if self._worker.stopped or give_way:
                 raise _Ended
             say({"progress": [step, total], "left": round(ahead, 1), "version": job.version})
 
@@ -354,12 +377,12 @@ class Studio(PadHolder):
         return entry
 
     def _forget(self) -> int | None:
-        """Let the oldest picture go that is no favourite, if there are too many; returns its number."""
-        if len(self._entries) <= KEPT:
+        """Let the oldest picture go that is no favourite, if there are too many of these; returns its number."""
+        others = [entry for entry in self._entries if not entry.kept]
+        if len(others) <= KEPT:
             return None
-        old = next((entry for entry in self._entries if not entry.kept), self._entries[0])
-        self._entries.remove(old)
-        return old.number
+        self._entries.remove(others[0])
+        return others[0].number
 
     def _card(self, entry: Entry) -> dict:
         """A picture of the history as the page shows it."""
@@ -368,17 +391,30 @@ class Studio(PadHolder):
         return {
             "number": entry.number,
             "thumb": picture_url(thumb),
-            "about": describe_result(entry.result),
+            "about": self._about(entry.result),
+            "short": _short(entry.result),
             "kept": entry.kept,
         }
 
     def _shown(self, entry: Entry) -> dict:
-        return {**_answer(entry.result), "number": entry.number}
+        return {**self._answer(entry.result), "number": entry.number}
+
+    def _answer(self, result: Result) -> dict:
+        """A result as the page shows it, with what really ran."""
+        return {
+            "picture": picture_url(result.image),
+            "about": self._about(result),
+            "plan": {**_plan_row(result.settings, result.plan), "seconds": result.seconds},
+            "notes": list(result.notes),
+        }
+
+    def _about(self, result: Result) -> str:
+        return describe_result(result, self.words["about"])
 
     def _still(self):
         if self.result is None:
             return None
-        return sheet_of([self.result]), describe_result(self.result)
+        return sheet_of([self.result], self.words["about"]), self._about(self.result)
 
 
 def _subject(prompt: str) -> str:
@@ -406,6 +442,7 @@ def _model_options(chosen: str) -> list[dict]:
                 "steps": min(defaults[0], MOST_STEPS),
                 "guidance": defaults[1],
                 "strength": defaults[2],
+                "download": entry.download if entry else 0,
                 "styles": list(entry.styles if entry else MODELS["sd15"].styles),
             }
         )
@@ -422,36 +459,43 @@ def _plan_row(settings: Settings, plan: Plan) -> dict:
     }
 
 
-def _answer(result: Result) -> dict:
-    """A result as the page shows it, with what really ran."""
-    return {
-        "picture": picture_url(result.image),
-        "prepared": picture_url(result.prepared),
-        "about": describe_result(result),
-        "plan": {**_plan_row(result.settings, result.plan), "seconds": result.seconds},
-        "notes": list(result.notes),
-    }
+def _short(result: Result) -> str:
+    """What tells one picture of the history from the next: strength, guidance, steps and seed."""
+    settings = result.settings
+    return f"{settings.strength:.2f} · {settings.guidance_scale:g} · {settings.num_inference_steps} · {settings.seed}"
 
 
-def describe_result(result: Result) -> str:
-    """A picture's settings in one line."""
-    s = result.settings
-    return (
-        f"{s.prompt} · {result.model}, {result.plan.scheduler} · strength {s.strength:.3g} · guidance "
-        f"{s.guidance_scale:g} · {s.num_inference_steps} steps · seed {s.seed}"
+def describe_result(result: Result, pattern: str = STRINGS["en"]["about"]) -> str:
+    """A picture's settings in one line; ``pattern`` is the line in some language."""
+    settings = result.settings
+    return pattern.format(
+        prompt=settings.prompt,
+        model=result.model,
+        scheduler=result.plan.scheduler,
+        strength=f"{settings.strength:.3g}",
+        guidance=f"{settings.guidance_scale:g}",
+        steps=settings.num_inference_steps,
+        seed=settings.seed,
     )
 
 
-def sheet_of(results: list[Result]):
+def sheet_of(results: list[Result], pattern: str = STRINGS["en"]["about"]):
     """Sketch and picture of each result with its settings, on one sheet."""
-    return contact_sheet([([r.prepared, r.image], describe_result(r)) for r in results], columns=min(3, len(results)))
+    rows = [([result.prepared, result.image], describe_result(result, pattern)) for result in results]
+    return contact_sheet(rows, columns=min(3, len(results)))
 
 
 def python_call(result: Result, sketch: str) -> str:
     """The Python code that makes this picture again from the sketch file of that name."""
     s = result.settings
+    usual = PRECISIONS[pick_dtype(pick_device())]
+    if result.model == OWN:
+        pipe = "pipe=pipe,  # the pipeline that you gave to the studio"
+    elif result.precision == usual:
+        pipe = f"pipe={result.model!r},"
+    else:
+        pipe = f"pipe=s2i.load_pipeline({result.model!r}, dtype={result.precision!r}),"
     lines = [
-        f"pipe={result.model!r}",
         f"strength={s.strength!r}",
         f"guidance_scale={s.guidance_scale!r}",
         f"num_inference_steps={s.num_inference_steps!r}",
@@ -466,7 +510,8 @@ def python_call(result: Result, sketch: str) -> str:
         lines.append(f"prepare={s.prepare!r}")
     if s.scheduler is not None and s.scheduler != (entry.scheduler if entry else None):
         lines.append(f"scheduler={s.scheduler!r}")
-    arguments = "".join(f"    {line},\n" for line in (repr(sketch), repr(s.prompt), *lines))
+    lines = [f"{line}," for line in (repr(sketch), repr(s.prompt), *lines)]
+    arguments = "".join(f"    {line}\n" for line in (*lines[:2], pipe, *lines[2:]))
     return f"import s2i_teach as s2i\n\nresult = s2i.translate(\n{arguments})\nresult"
 
 

@@ -5,6 +5,10 @@ import threading
 from collections.abc import Callable
 
 
+IDLE = 30.0
+"""Seconds without a request after which the thread ends."""
+
+
 class Worker:
     """One thread with a mailbox of size one, and an outbox that the notebook's thread empties.
 
@@ -70,8 +74,9 @@ class Worker:
     def _serve(self) -> None:
         while True:
             with self._changed:
-                while self._waiting is None:
-                    self._changed.wait()
+                if self._waiting is None and not self._changed.wait_for(lambda: self._waiting is not None, IDLE):
+                    self._thread = None  # with it goes what it holds; the next request starts another
+                    return
                 job, self._waiting = self._waiting, None
                 self._running = job
             self._work(job, self._outbox.put)

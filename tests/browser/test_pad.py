@@ -255,7 +255,7 @@ def test_the_last_drawing_is_seen_after_reopening_and_in_an_export(lane, page, p
         html = "".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs)
         if "<img" in html:
             break
-    assert 'alt="The last drawing (1 strokes)"' in html
+    assert 'alt="The last drawing (strokes: 1)"' in html
     lane.close()  # the kernel as well: JupyterLab would bring the live pad back
     lane.open(page, notebook)
     still = page.locator("img[alt^='The last drawing']")
