@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import threading
 from pathlib import Path
 
 from s2i_teach.errors import InputError
@@ -14,6 +15,9 @@ from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
 
 log = logging.getLogger(__name__)
+
+_one_at_a_time = threading.Lock()
+"""The libraries swap torch's parameters while they load: what another thread loads meanwhile would stay without weights."""
 
 
 def load_pipeline(
@@ -60,7 +64,8 @@ def load_pipeline(
     failures = []
     for source in sources:
         try:
-            pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
+            with _one_at_a_time:
+                pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
             pipe = pipe.to(chosen_device)
             break
         except Exception as error:  # damaged weights make the libraries raise nearly anything; each becomes a sentence

@@ -13,16 +13,16 @@ NEIGHBOURHOOD = 0.035
 
 
 def differences(a: Settings, b: Settings) -> list[str]:
-    """The names of the settings in which two runs differ, in the order in which ``Settings`` lists them.
+    """The names of the settings in which two runs differ, in the order in which ``Settings`` has them.
 
-    A comparison is fair if it is one name, the one that was to be compared (and sketch and model are the same). None is
-    the model's own default and differs from every number: compare settings that are resolved, as a ``Result`` has them.
+    A comparison is fair if it is one name (and sketch and model are the same). None is the model's own
+    default and differs from every number: compare settings that are resolved, as a ``Result`` has them.
     """
     return [field.name for field in fields(a) if getattr(a, field.name) != getattr(b, field.name)]
 
 
 def spread(pictures: torch.Tensor) -> float:
-    """How far apart pictures are: the mean of |a − b| over all pixels and all pairs of two different ones.
+    """How far apart pictures are: the mean of |a − b| over all pixels and all pairs of different ones.
 
     ``pictures`` ``(N, 3, H, W)`` in [−1, 1], N ≥ 2. 0 if all are equal, 2 between black and white.
     """
@@ -31,10 +31,10 @@ def spread(pictures: torch.Tensor) -> float:
 
 
 def vanishing_strength(strengths: list[float], agreements: list[float], threshold: float) -> float | None:
-    """The lowest measured strength from which on the lines are gone, or None if they are still there at the highest.
+    """The lowest strength from which on the lines are gone, or None if the highest still has them.
 
-    Gone means an agreement below ``threshold`` at this strength and at every higher one. The strengths may come in any
-    order; ``agreements[i]`` belongs to ``strengths[i]``.
+    Gone means an agreement below ``threshold`` at this strength and at every higher one. The strengths
+    may come in any order; ``agreements[i]`` belongs to ``strengths[i]``.
     """
     seen = [s for s, agreement in zip(strengths, agreements, strict=True) if agreement >= threshold]
     return min((s for s in strengths if s > max(seen, default=0)), default=None)
