@@ -5,7 +5,7 @@
 #
 # You know what happens between a sketch and a picture. Now you get an instrument for it: a pad, all the settings and the picture side
 # by side, made anew while you draw and slide. And with an instrument one makes experiments: predict, try it on your own sketch, then
-# measure. Two of the measurements will contradict what nearly everybody predicts.
+# measure. Not everything will come out as expected.
 #
 # | | |
 # |---|---|
@@ -81,9 +81,9 @@ print("largest difference:", max_difference(to_tensor(shown.image), to_tensor(ag
 # Scroll up to the studio and press **Clear the page**. Draw one thing, large, with few lines and closed shapes. Say in *What it shows*
 # what it is, and choose a style. The miniature knows animals, food, vehicles and everyday things, such as emoji show.
 #
-# Then run the next cell. It takes your drawing for all that follows. (If you drew nothing, the turtle stays.) The cells below calculate on
-# the CPU in fp32, so that their numbers are the same everywhere; the studio takes what is fastest on this machine, and its pictures may differ from
-# theirs a little.
+# Then run the next cell. It takes your drawing for all that follows. (If you drew nothing, the turtle stays.) The cells below
+# calculate in fp32 on the CPU, so that their numbers are the same on every computer, to rounding; the studio takes what is fastest on
+# yours, and its pictures may differ from theirs a little.
 
 # %%
 if studio.page.is_empty:
@@ -265,21 +265,21 @@ for name, line in lines.items():
 berry = sketches["strawberry"]
 blank = torch.ones(3, 128, 128)
 control = [
-    make(blank, berry.prompt, num_inference_steps=8, strength=1.0, seed=seed).image
+    to_tensor(make(blank, berry.prompt, num_inference_steps=8, strength=1.0, seed=seed).image)
     for seed in seeds
 ]
 rows = {"from the sketch": list(grids["strawberry"][:, -1]), "from an empty page": control}
 sheet, alt = filmstrip(rows, [f"seed {seed}" for seed in seeds], side=110)
 s2i.show(sheet, alt=f"{berry.prompt}, strength 1. {alt}")
 for name, row in rows.items():
-    row = [to_tensor(x) if not torch.is_tensor(x) else x for x in row]
     print(f"{name}:", in_words(line_agreement(pages["strawberry"], x) for x in row))
 
 # %% [markdown]
-# With two of three seeds, the empty page gives the very same strawberry. The lines do not come from the sketch, they come from the
-# *words*: the sketch is OpenMoji's own strawberry, and the miniature was trained on that very picture. So a high agreement alone does not
-# prove that the sketch was followed. (And had you taken seed 0 alone, the control would have told you the opposite.) Did *your* curve
-# end near 0? Then what agreement there was before came from your hand.
+# With two of three seeds the empty page gives the same strawberry. These lines come from the *words*: the sketch is OpenMoji's
+# strawberry, and its coloured original is among the pictures that the miniature was trained on. With seed 0 the sketch did have a
+# part in it, if only in place and size; had you taken that seed alone, you would believe in the sketch. So a high agreement does not
+# prove that the sketch was followed; the control has to be low, and one seed is not enough. Did *your* curve end near 0? Then the
+# agreement before it came from your lines.
 #
 # ## 5. The seed
 #
@@ -311,9 +311,8 @@ spreads = {
     name: [spread(column) for column in x.unbind(1)]
     for name, x in {"yours": pictures, "house": grids["house"]}.items()
 }
-measured["the seed matters most at strength"] = strengths[
-    torch.tensor(spreads["yours"]).argmax()
-]
+top = torch.tensor(spreads["yours"]).argmax()
+measured["the seed matters most at strength"] = strengths[top]
 figure, alt = curves(
     strengths,
     spreads,
@@ -327,13 +326,14 @@ sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
 s2i.show(sheet, alt=f"A house at eight strengths with three seeds. {alt}")
 
 # %% [markdown]
-# The house contradicts the rule. Its seeds are farthest apart *in the middle*, at 0.375, and at the top they are as near as at the bottom. Look at its pictures, column by column.
-# At low strength the sketch decides. At high strength the words decide, for of "a house, flat style" the miniature knows only one. In between
-# nobody does: it is just there that the noise tips the scales between a line drawing and a painting. (The turtle follows the rule, up to the top. For
-# its words the miniature knows a turtle that looks to the left and one that looks to the right.)
+# The house contradicts the rule. Its seeds are farthest apart *in the middle*, at 0.375, and at the top they are as near as at the
+# bottom. Look at its pictures, column by column. At low strength the sketch decides. At high strength the words decide: for "a house,
+# flat style" the miniature draws one and the same house with every seed. In between neither does, and there the noise tips the scales
+# between a line drawing and a painting. (The turtle follows the rule up to the top: look at its sheet in section 4. Seed 0 looks to the
+# left, seed 2 to the right, and seed 1 cannot make up its mind.)
 #
-# So the seed has its say where sketch and words leave something open. What that means for *your* sketch your own curve shows. A large model has seen
-# ten thousand houses, and its words leave much more open; there the top should be high. (Not measured here.)
+# So the seed has its say where sketch and words leave something open. How much that is for *your* sketch, your curve shows. A large
+# model has seen thousands of houses, so its words should leave more open at the top. (That is a guess; it was not measured here.)
 #
 # ## 6. Guidance
 #
@@ -354,8 +354,9 @@ sheet, alt = filmstrip(rows, [f"{g:g}" for g in scales], side=110)
 s2i.show(sheet, alt=f"Two sketches at six guidance scales, from 1 to 12. {alt}")
 
 # %% [markdown]
-# At 1 colours are dull and edges soft; some guidance makes both clearer. From 6 or 8 on the picture comes apart: harsh colours, stains on the paper, and more guidance does not
-# make it more of a house. (This sampler bears less of it than the miniature in twenty steps: its model asks for 4 there, and 2.5 here.)
+# At 1 the colours are dull and the edges soft; some guidance makes both clearer. From about 6 on the picture comes apart: harsh
+# colours, stains on the paper, holes in the walls. Four steps bear little of it. (The catalog's values: 4 for the miniature in twenty
+# steps, 2.5 here.)
 #
 # ## 7. Steps, and who takes them
 #
@@ -376,12 +377,12 @@ sheet, alt = filmstrip(rows, [f"{n}" for n in numbers], side=110)
 s2i.show(sheet, alt=f"{my_prompt}, strength 1, with one to eight steps. {alt}")
 
 # %% [markdown]
-# Strength is 1 in all of them, and a single step of DDIM gives the sketch back. The printed line says why: its only timestep is $t = 1$,
-# where there is next to no noise. LCM starts at 999 with any number of steps: one step gives a blur, the mean of what could be (lesson 3), two or three
-# a picture, and more of them another one rather than a better one.
+# Strength is 1 in all of them, and a single step of DDIM gives the sketch back. The printed line says why: its only timestep is
+# $t = 1$, where there is next to no noise. LCM starts at 999 with any number of steps. One step gives a blur, the mean of what could
+# be (lesson 3); with two it is a picture, and from four on the next step brings another picture rather than a better one.
 #
-# So `differences` would name `scheduler` alone, and yet two things change: how the steps go, and where they start. *Fair* means that you can say
-# what you changed, not that only one thing happens.
+# `differences` names `scheduler` alone here, and yet two things change: how the steps go, and where they start. *Fair* means that you
+# can say what you changed, not that only one thing happens.
 #
 # ## 8. Lines or filled
 #
@@ -389,29 +390,31 @@ s2i.show(sheet, alt=f"{my_prompt}, strength 1, with one to eight steps. {alt}")
 # **Predict first:** in which of the two are your lines gone earlier? And which is in colour earlier?
 
 # %%
+both = {
+    "yours": (my_page, pictures, (mine, my_prompt)),
+    "house": (pages["house"], grids["house"], (house.path, house.prompt)),
+}
 rows = {}
-for name, what in {"yours": (mine, my_prompt), "house": (house.path, house.prompt)}.items():
-    page = my_page if name == "yours" else pages[name]
-    filled = pictures[:1] if name == "yours" else grids[name][:1]  # seed 0 of section 4
-    for how, x in {
-        "filled": filled,
-        "lines": as_tensors(grid(*what, seeds=[0], prepare="lines")),
-    }.items():
+for name, (page, filled, what) in both.items():
+    plain = as_tensors(grid(*what, seeds=[0], prepare="lines"))
+    for how, x in {"filled": filled[:1], "lines": plain}.items():  # both with seed 0
         rows[f"{name}, {how}"] = list(x[0])
         line = agreements(page, x)
         gone = vanishing_strength(strengths, line, 0.25)
-        print(f"{name}, {how:6}: {in_words(line)}, gone at {gone}")
+        print(f"{name}, {how}: {in_words(line)}, gone at {gone}")
 sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
 s2i.show(sheet, alt=f"Two sketches, filled and as lines, at eight strengths. {alt}")
 
 # %% [markdown]
-# TODO8
+# The lines are gone at the same strength either way: 0.5 for the turtle, 0.625 for the house. What differs is how they go. Without
+# filling more of them is left at low strength, and then they are gone within a step or two; filled, they fade, and colour is there
+# earlier. From 0.625 on you see no difference any more. (One seed. What would you do to be surer?)
 #
 # ## 9. Your best three
 #
-# **In the studio:** now for the picture itself. Every picture that you rest at goes into the history; the **star** keeps it, *Compare* lays it under
-# a wipe, and a click on it brings back its drawing and its settings. Give a star to your best three, then run the cell. (Without stars
-# it takes three from section 4.)
+# **In the studio:** now for the picture itself. Every picture that you rest at goes into the history; the **star** keeps it, *Compare*
+# lays it under a wipe, and a click on it brings back its drawing and its settings. Give a star to your best three, then run the cell.
+# (Without stars it takes three from section 4.)
 
 # %%
 best = studio.favourites[:3]
@@ -464,8 +467,9 @@ s2i.show(figure, alt=alt)
 # which we chose; and from a small model, which knows few pictures for each of its words, some of the course's sketches among them.
 # Neither of the two measures knows what a picture *shows*.
 #
-# On a GPU, `s2i.Studio(model="sd15")` is the same studio with Stable Diffusion 1.5: 512 × 512 pixels, plain words in place of the
-# five styles, 50 steps that take seconds, with previews on the way and a button to stop; and a download of 2.7 GB at the first start. Do sections 4 and 5 come out the same there?
+# On a GPU, `s2i.Studio(model="sd15")` is the same studio with Stable Diffusion 1.5: 512 × 512 pixels, plain words in place of the five
+# styles, 50 steps, with previews on the way and a button to stop, and a download of 2.7 GB at the first start. Do sections 4 and 5 come
+# out the same there?
 #
 # ## Think about it
 #
@@ -484,18 +488,18 @@ s2i.show(figure, alt=alt)
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 5 minutes of free play first, or nobody will listen; 5 for the drawing, 7 for section 3, 12 for section 4, 8 for the seed, 5 for
-# sections 6 to 8 together, the rest for the best three. Short of time? Leave out 6 to 8. All cells together take about a minute.
+# **Pacing.** 5 minutes of free play first, or nobody will listen; 5 for the drawing, 7 for section 3, 12 for section 4, 8 for the seed,
+# 5 for sections 6 to 8 together, the rest for the best three. Short of time? Leave out 6 to 8. All cells together take about a minute.
 #
-# **Typical mistakes.** In `differences`: only the sliders, without the seed, or with `if a and b`, which drops seed 0. In `vanishing_strength`: the
-# first dip, and the last strength at which the lines are still there. In `spread`: every picture with itself, and signed differences.
+# **Typical mistakes.** In `differences`: only the sliders; no seed; `if x and y`, which drops seed 0. In `vanishing_strength`: the first
+# dip, and the last strength at which the lines are still there. In `spread`: every picture with itself, and signed differences.
 #
-# **What to listen for.** "The control has agreement 0.4, so the measure is broken." It measures what it says; what was wrong is the conclusion.
-# "The seed matters most at strength 1." Let them look at the house's last columns, and ask what the words leave open.
-# "Four steps are worse than twenty." Of what, and measured how?
+# **What to listen for.** "The empty page has an agreement of 0.4, so the measure is broken." It measures what it says; it is the
+# conclusion that was wrong. "The seed matters most at strength 1." Let them look at the house's last columns, and ask what the words
+# leave open.
 #
-# **Drawings that teach.** A thing that the miniature knows, drawn from an unusual side: its curve falls late and ends at 0. Lines that are not
-# closed: filled and lines come out the same.
+# **Drawings that teach.** A thing that the miniature knows, seen from an unusual side: its words pull it around. Lines that are not
+# closed: filled and as lines they come out the same.
 #
-# **The open question.** A picked picture says what is possible, not what is usual. Beside it: all seeds that were tried, or some that were drawn by lot, with
-# settings. (Lesson 12 judges whole sets.)
+# **The open question.** A picked picture says what is possible, not what is usual. Beside it: how many there were, and all of them, or
+# some drawn by lot, with their settings.
