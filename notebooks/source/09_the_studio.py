@@ -408,7 +408,7 @@ s2i.show(sheet, alt=f"Two sketches, filled and as lines, at eight strengths. {al
 # %% [markdown]
 # The lines are gone at the same strength either way: 0.5 for the turtle, 0.625 for the house. What differs is how they go. Without
 # filling more of them is left at low strength, and then they are gone within a step or two; filled, they fade, and colour is there
-# earlier. From 0.625 on you see no difference any more. (One seed. What would you do to be surer?)
+# earlier. From 0.625 on the two rows are alike. (Two sketches and one seed: another drawing may lose its unfilled lines a step later.)
 #
 # ## 9. Your best three
 #
