@@ -29,7 +29,7 @@ from s2i_teach.translation.compare import line_agreement
 from s2i_teach.translation.run import run
 from s2i_teach.translation.settings import Settings
 from s2i_teach.widgets.figures import curves, filmstrip, picture_row
-from s2i_teach.widgets.studio import describe_result, sheet_of
+from s2i_teach.widgets.studio import describe_result, python_call, sheet_of
 
 lesson = s2i.lesson(9)
 pipe = s2i.load_pipeline("mini-fast", device="cpu", dtype="fp32")
@@ -51,15 +51,19 @@ studio
 
 # %% [markdown]
 # There is nothing new inside. Press **Show me the code** below the picture: it is one call of `s2i.translate`, on a sketch that was
-# saved beside the notebook, and that call runs lesson 8's ten lines. Don't believe it, check it. `studio.result` is the picture on
-# show, with its sketch and settings; the cell makes it again without the studio. (While nobody looks at the studio it makes no picture;
+# saved beside the notebook, and that call runs lesson 8's ten lines; every slider is one of its arguments. Don't believe it, check it.
+# `studio.result` is the picture on show, with its sketch and settings; the cell makes it again without the studio. (While nobody looks at the studio it makes no picture;
 # then the cell takes one from the code.)
 
 # %%
-turtle = studio.page.image(128, 128)  # what is on the pad, at the model's size
 shown = studio.result or s2i.translate(
-    turtle, "a turtle, openmoji style", pipe="mini-fast", prepare="filled", seed=0
+    studio.page.image(128, 128),  # what is on the pad, at the model's size
+    "a turtle, openmoji style",
+    pipe="mini-fast",
+    prepare="filled",
+    seed=0,
 )
+print(python_call(shown, "sketch.png"))
 
 
 def made_again(result):
@@ -72,7 +76,6 @@ again = made_again(shown)
 row = {"on show": shown.image, "made again": again}
 sheet, alt = picture_row(row)
 s2i.show(sheet, alt=f"Twice the same picture. {alt}")
-print(describe_result(shown))
 print("largest difference:", max_difference(to_tensor(shown.image), to_tensor(again)))
 
 # %% [markdown]
@@ -329,8 +332,8 @@ s2i.show(sheet, alt=f"A house at eight strengths with three seeds. {alt}")
 # The house contradicts the rule. Its seeds are farthest apart *in the middle*, at 0.375, and at the top they are as near as at the
 # bottom. Look at its pictures, column by column. At low strength the sketch decides. At high strength the words decide: for "a house,
 # flat style" the miniature draws one and the same house with every seed. In between neither does, and there the noise tips the scales
-# between a line drawing and a painting. (The turtle follows the rule up to the top: look at its sheet in section 4. Seed 0 looks to the
-# left, seed 2 to the right, and seed 1 cannot make up its mind.)
+# between a line drawing and a painting. (The turtle, where it stands in for your sketch, follows the rule up to the top: in section 4
+# its seed 0 looks to the left, seed 2 to the right, and seed 1 cannot make up its mind.)
 #
 # So the seed has its say where sketch and words leave something open. How much that is for *your* sketch, your curve shows. A large
 # model has seen thousands of houses, so its words should leave more open at the top. (That is a guess; it was not measured here.)
