@@ -52,8 +52,8 @@ studio
 # %% [markdown]
 # There is nothing new inside. Press **Show me the code** below the picture: it is one call of `s2i.translate`, on a sketch that was
 # saved beside the notebook, and that call runs lesson 8's ten lines; every slider is one of its arguments. Don't believe it, check it.
-# `studio.result` is the picture on show, with its sketch and settings; the cell makes it again without the studio. (While nobody looks at the studio it makes no picture;
-# then the cell takes one from the code.)
+# `studio.result` is the picture on show, with its sketch and settings; the cell makes it again without the studio. (While nobody looks
+# at the studio it makes no picture; then the cell takes one from the code.)
 
 # %%
 shown = studio.result or s2i.translate(
@@ -501,8 +501,8 @@ s2i.show(figure, alt=alt)
 # conclusion that was wrong. "The seed matters most at strength 1." Let them look at the house's last columns, and ask what the words
 # leave open.
 #
-# **Drawings that teach.** A thing that the miniature knows, seen from an unusual side: its words pull it around. Lines that are not
-# closed: filled and as lines they come out the same.
+# **Drawings that teach.** A thing that the miniature knows, seen from an unusual side: do the words turn it around? Lines with wide gaps:
+# nothing is filled (gaps of up to 6 % of the page are closed).
 #
 # **The open question.** A picked picture says what is possible, not what is usual. Beside it: how many there were, and all of them, or
 # some drawn by lot, with their settings.
