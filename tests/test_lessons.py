@@ -16,7 +16,7 @@ from s2i_teach.lessons.compare import difference
 from s2i_teach.lessons.engine import Exercise, is_stub
 from s2i_teach.lessons.progress import Progress
 
-NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8)
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9)
 EXERCISES = [(number, exercise) for number in NUMBERS for exercise in s2i.lesson(number)]
 IDS = [f"{number}-{exercise.name}" for number, exercise in EXERCISES]
 every_exercise = pytest.mark.parametrize(("number", "exercise"), EXERCISES, ids=IDS)
@@ -334,7 +334,25 @@ def test_right_answers_written_another_way_pass():
         pairs = (height * width) * (height * width)
         return float(2 * pairs * channels * 2)
 
+    def differences(a, b):
+        one, other = a.to_dict(), b.to_dict()
+        return [name for name in one if one[name] != other[name]]
+
+    def spread(pictures):
+        n = len(pictures)
+        return (pictures[:, None] - pictures).abs().mean((2, 3, 4)).sum() / (n * (n - 1))
+
+    def vanishing_strength(strengths, agreements, threshold):
+        gone = None
+        for strength, agreement in sorted(zip(strengths, agreements))[::-1]:
+            if agreement >= threshold:
+                return gone
+            gone = strength
+        return gone
+
     for seed in range(5):
+        for answer in (differences, spread, vanishing_strength):
+            assert getattr(s2i.lesson(9), answer.__name__).judge(answer, seed).passed
         assert s2i.lesson(8).sdedit.judge(sdedit, seed).passed
         assert s2i.lesson(7).posterior.judge(posterior, seed).passed
         assert s2i.lesson(7).attention_flops.judge(attention_flops, seed).passed

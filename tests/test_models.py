@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -23,6 +24,13 @@ def test_a_folder_loads_and_gives_the_same_picture(tiny_pipe, saved, sketch):
     options = dict(num_inference_steps=4, seed=1)
     one, two = (translate(sketch, "a turtle", pipe=p, **options) for p in (pipe, tiny_pipe))
     assert one.image.tobytes() == two.image.tobytes()
+
+
+def test_several_threads_can_load_at_once(saved):
+    """The studio loads in a thread of its own, while the next cell may load as well."""
+    with ThreadPoolExecutor(3) as pool:
+        pipes = list(pool.map(lambda _: load_pipeline(saved, device="cpu", dtype="fp32"), range(9)))
+    assert all(parameter.device.type == "cpu" for pipe in pipes for parameter in pipe.unet.parameters())
 
 
 def test_sd15_falls_back_to_its_next_id(saved, monkeypatch):

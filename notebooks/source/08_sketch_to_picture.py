@@ -539,7 +539,7 @@ s2i.show(sheet, alt=f"{my_prompt}. {alt}")
 #   Mou et al., *T2I-Adapter*, 2023, arXiv 2302.08453. Parmar et al., *One-Step Image Translation with Text-to-Image Models*
 #   (pix2pix-turbo), 2024, arXiv 2403.12036.
 #
-# **Next:** the studio, where you draw and slide; it is being written. Until then, lesson 0 with your own drawings.
+# **Next:** lesson 9, *The studio*, where you draw, slide and measure.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher

@@ -124,26 +124,18 @@ def test_undo_redo_and_clear(lane, page, pad):
     assert undo.get_attribute("aria-disabled") == "false" and redo.get_attribute("aria-disabled") == "true"
 
 
-def test_a_pen_s_pressure_makes_the_line_wider_and_a_second_finger_draws_nothing(lane, page, pad):
+def test_fingers_pen_and_palm(lane, page, pad):
+    """A finger draws, a second one does not; a pen's pressure makes the line wider; the palm beside it draws nothing."""
     session = page.context.new_cdp_session(page)
+
+    def touch(kind, *places):
+        points = [{"x": at(pad, *place)[0], "y": at(pad, *place)[1], "id": n} for n, place in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
     def pen(kind, x, y, force):
         screen_x, screen_y = at(pad, x, y)
         fields = {"x": screen_x, "y": screen_y, "pointerType": "pen", "force": force, "button": "left", "clickCount": 1}
         session.send("Input.dispatchMouseEvent", {"type": kind, "buttons": 1, **fields})
-
-    pen("mousePressed", 60, 200, 0.05)
-    for step in range(1, 20):
-        pen("mouseMoved", 60 + 20 * step, 200, 0.05 * step + 0.05)
-    pen("mouseReleased", 460, 200, 0)
-    now = wait_for_ops(lane, page, 1)
-    pressures = [point[2] for point in now.ops[0]["points"]]
-    assert pressures[0] < 0.2 and max(pressures) > 0.8
-    assert same_ink(on_screen(page, pad), now)
-
-    def touch(kind, *places):
-        points = [{"x": at(pad, *place)[0], "y": at(pad, *place)[1], "id": n} for n, place in enumerate(places)]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
     scrolled = page.evaluate("window.scrollY")
     touch("touchStart", (100, 400))
@@ -153,10 +145,27 @@ def test_a_pen_s_pressure_makes_the_line_wider_and_a_second_finger_draws_nothing
         touch("touchMove", (150 + 20 * step, 380), (300, 100 + 10 * step))
     touch("touchEnd", (330, 380))
     touch("touchEnd")
-    stroke = wait_for_ops(lane, page, 2).ops[1]
+    stroke = wait_for_ops(lane, page, 1).ops[0]
     assert {point[2] for point in stroke["points"]} == {0.5}
     assert all(370 < point[1] < 410 for point in stroke["points"]) and len(stroke["points"]) > 5
     assert page.evaluate("window.scrollY") == scrolled
+
+    touch("touchStart", (400, 450))  # the palm lands first
+    touch("touchMove", (410, 455))
+    pen("mousePressed", 60, 200, 0.05)
+    for step in range(1, 20):
+        pen("mouseMoved", 60 + 20 * step, 200, 0.05 * step + 0.05)
+    pen("mouseReleased", 460, 200, 0)
+    touch("touchEnd")
+    touch("touchStart", (300, 450))  # and touches again while one writes
+    touch("touchMove", (320, 460))
+    touch("touchEnd")
+    now = wait_for_ops(lane, page, 2)
+    pressures = [point[2] for point in now.ops[1]["points"]]
+    assert pressures[0] < 0.2 and max(pressures) > 0.8
+    page.wait_for_timeout(200)
+    assert drawing(lane, page).done == 2
+    assert same_ink(on_screen(page, pad), now)
 
 
 def test_the_keyboard_draws_and_the_notebook_stays_as_it_is(lane, page, pad):

@@ -1,0 +1,61 @@
+"""Compare pictures fairly: which settings differ, how much the seed decides, and where the sketch's lines are lost."""
+
+from dataclasses import fields
+from itertools import combinations
+
+import torch
+import torch.nn.functional as F
+
+from s2i_teach.translation.settings import Settings
+
+NEIGHBOURHOOD = 0.035
+"""Radius around a pixel that its darkness is compared with, as a share of the shorter side: a little more than a line."""
+
+
+def differences(a: Settings, b: Settings) -> list[str]:
+    """The names of the settings in which two runs differ, in the order in which ``Settings`` has them.
+
+    A comparison is fair if it is one name (and sketch and model are the same). None is the model's own
+    default and differs from every number: compare settings that are resolved, as a ``Result`` has them.
+    """
+    return [field.name for field in fields(a) if getattr(a, field.name) != getattr(b, field.name)]
+
+
+def spread(pictures: torch.Tensor) -> float:
+    """How far apart pictures are: the mean of |a − b| over all pixels and all pairs of different ones.
+
+    ``pictures`` ``(N, 3, H, W)`` in [−1, 1], N ≥ 2. 0 if all are equal, 2 between black and white.
+    """
+    distances = [(a - b).abs().mean() for a, b in combinations(pictures, 2)]
+    return torch.stack(distances).mean().item()
+
+
+def vanishing_strength(strengths: list[float], agreements: list[float], threshold: float) -> float | None:
+    """The lowest strength from which on the lines are gone, or None if the highest still has them.
+
+    Gone means an agreement below ``threshold`` at this strength and at every higher one. The strengths
+    may come in any order; ``agreements[i]`` belongs to ``strengths[i]``.
+    """
+    seen = [s for s, agreement in zip(strengths, agreements, strict=True) if agreement >= threshold]
+    return min((s for s in strengths if s > max(seen, default=0)), default=None)
+
+
+def line_agreement(sketch: torch.Tensor, picture: torch.Tensor) -> float:
+    """How far the sketch's lines are dark lines in the picture too, from −1 to 1, of two ``(3, H, W)`` in [−1, 1].
+
+    The correlation of both pictures' local contrast, the darkness of a pixel compared with its neighbourhood's mean. A copy
+    has 1, unrelated lines about 0, light lines where dark ones were drawn a negative value; areas count little. 0 if
+    either of the two has no contrast at all.
+    """
+    a, b = (_local_contrast(x) for x in (sketch, picture))
+    lengths = (a.norm() * b.norm()).item()
+    return (a * b).sum().item() / lengths if lengths > 1e-6 else 0.0
+
+
+def _local_contrast(x: torch.Tensor) -> torch.Tensor:
+    """``(3, H, W)`` in [−1, 1] → ``(H, W)`` of mean 0: how much darker than its neighbourhood each pixel is."""
+    darkness = -x.mean(0, keepdim=True)
+    radius = max(1, round(NEIGHBOURHOOD * min(x.shape[1:])))
+    around = F.avg_pool2d(darkness, 2 * radius + 1, 1, radius, count_include_pad=False)
+    contrast = (darkness - around)[0]
+    return contrast - contrast.mean()
