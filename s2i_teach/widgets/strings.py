@@ -32,6 +32,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "trace_opacity": "Tracing picture",
         "untrace": "Take it away",
         "still": "The last drawing (strokes: {strokes})",
+        "still_sketch": "The sketch in the studio",
         # the studio
         "studio": "Studio: draw, slide, watch",
         "prompt": "What it shows",
@@ -184,6 +185,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "trace_opacity": "Vorlage",
         "untrace": "Wegnehmen",
         "still": "Die letzte Zeichnung (Striche: {strokes})",
+        "still_sketch": "Die Skizze im Studio",
         "studio": "Studio: zeichnen, schieben, zusehen",
         "prompt": "Was zu sehen ist",
         "style": "Stil",

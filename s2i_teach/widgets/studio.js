@@ -358,7 +358,7 @@ export default {
 
     const picture = h("img", { class: "s2i-picture", alt: words("no_picture") });
     const under = h("img", { class: "s2i-picture s2i-under", alt: "", hidden: true });
-    const frame = h("div", { class: "s2i-frame", "data-state": "nothing" }, picture, under);
+    const frame = h("div", { class: "s2i-frame", "data-state": "nothing", "aria-busy": "false" }, picture, under);
     const wiper = h("input", {
       type: "range",
       min: "0",

@@ -413,7 +413,8 @@ class Studio(PadHolder):
 
     def _still(self):
         if self.result is None:
-            return None
+            page = self.page
+            return None if page.is_empty else (page.image(256), self.words["still_sketch"])
         return sheet_of([self.result], self.words["about"]), self._about(self.result)
 
 

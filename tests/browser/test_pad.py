@@ -61,6 +61,7 @@ def at(pad, x: float, y: float) -> tuple[float, float]:
 
 
 def drag(page, pad, *points) -> None:
+    pad.scroll_into_view_if_needed()
     page.mouse.move(*at(pad, *points[0]))
     page.mouse.down()
     for point in points[1:]:

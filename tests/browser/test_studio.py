@@ -250,6 +250,27 @@ def test_every_control_is_reached_by_tab_and_shows_it(lane, page, studio):
     assert len(reached) >= wanted, f"{len(reached)} of {wanted} controls are reached"
 
 
+def test_star_stop_and_close_keep_the_focus(lane, page, studio):
+    inside = "document.activeElement.closest('.s2i') !== null && document.activeElement !== document.body"
+    star = page.locator(".s2i-strip li").nth(0).get_by_role("button", name="Keep")
+    star.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.getAttribute('aria-pressed') === 'true'")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.getAttribute('aria-pressed') === 'false'")
+    page.get_by_role("button", name="Show me the code").focus()
+    page.keyboard.press("Enter")
+    page.locator(".s2i-code pre").wait_for(state="visible")
+    page.get_by_role("button", name="Close").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(inside)
+    page.get_by_role("button", name="Throw another seed").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").focus()
+    settle(page, 300)
+    assert page.evaluate(inside), "a button that does nothing now keeps the focus"
+
+
 def test_the_last_picture_is_seen_after_reopening(lane, page, studio, notebook):
     page.wait_for_timeout(500)
     lane.save(page)
@@ -284,3 +305,41 @@ def test_a_learner_draws_slides_and_compares(lane, page):
     assert prompts == ["a mushroom, openmoji style", "a mushroom, twemoji style"]
     assert python(lane, page, "len([op for op in studio.page.visible if op['tool'] == 'brush'])") == 5
     photograph(page.locator(".s2i-studio"), f"studio-{lane.name}")
+
+
+def test_german(lane, page):
+    lane.run(page, "import s2i_teach as s2i\ns2i.language('de')", CELL)
+    page.wait_for_selector(".s2i-frame[data-state=result]", timeout=60_000)
+    assert "Stärke" in page.locator(".s2i-picture").first.get_attribute("alt")
+    assert page.locator(".s2i").get_attribute("lang") == "de"
+    assert violations(page, ".s2i") == []
+    photograph(page.locator(".s2i-studio"), f"studio-de-{lane.name}")
+
+
+def test_two_views_and_a_reload_agree(lane, page):
+    lane.run(page, CELL, "studio")
+    page.wait_for_function("document.querySelectorAll('.s2i-frame[data-state=result]').length === 2", timeout=60_000)
+    settle(page, 500)
+    assert python(lane, page, "len(studio.history)") == 1
+    first, second = page.locator(".s2i-studio").nth(0), page.locator(".s2i-studio").nth(1)
+    slider = first.get_by_role("slider", name="Strength")
+    slider.evaluate(
+        "(slider) => { slider.value = 1; slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change')); }"
+    )
+    settle(page, 500)
+    assert second.get_by_role("slider", name="Strength").input_value() == "1"
+    sources = [view.locator(".s2i-picture").first.get_attribute("src") for view in (first, second)]
+    assert sources[0] == sources[1]
+    drag(page, second.locator(".s2i-paper"), (50, 60), (100, 60))
+    settle(page, 500)
+    assert python(lane, page, "len(studio.history)") == 3
+    assert python(lane, page, "studio.result.plan.evaluations") == 1
+    if lane.name == "colab":
+        return  # the classic page does not bring live widgets back
+    lane.save(page)
+    page.wait_for_timeout(500)
+    page.reload(wait_until="domcontentloaded")
+    page.wait_for_selector(".s2i-frame[data-state=result]", timeout=60_000)
+    settle(page, 500)
+    assert page.get_by_role("slider", name="Strength").first.input_value() == "1"
+    assert python(lane, page, "len(studio.history)") == 3, "a reload runs nothing"
