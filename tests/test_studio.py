@@ -151,7 +151,9 @@ def test_the_code_makes_the_picture_again(studio, tiny_pipe, monkeypatch):
     studio._asked(studio, {"do": "code", "number": 1}, [])
     code = said(studio, "code")[-1]["code"]
     monkeypatch.setattr("s2i_teach.translation.run.shared_pipeline", lambda name: {"tiny": tiny_pipe}[name])
-    monkeypatch.setattr(s2i, "load_pipeline", lambda name, dtype: {("tiny", "fp32"): tiny_pipe}[name, dtype], raising=False)
+    monkeypatch.setattr(
+        s2i, "load_pipeline", lambda name, dtype: {("tiny", "fp32"): tiny_pipe}[name, dtype], raising=False
+    )
     space = {}
     exec(code.rsplit("\n", 1)[0], space)
     assert space["result"].image.tobytes() == studio.result.image.tobytes()

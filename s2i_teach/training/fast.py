@@ -10,7 +10,7 @@ import torch
 from s2i_teach.theory.measure import psnr
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator, save_grid
 from s2i_teach.training.pictures import Pairs, augment, load_pairs
-from s2i_teach.training.vae import edges
+from s2i_teach.training.vae import chroma, edges
 
 CONFIG = dict(
     in_channels=3,
@@ -38,8 +38,8 @@ def imitation_pairs(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What the small decoder learns from: scaled latents ``(N, 4, 16, 16)`` and what the VAE decodes from them, uint8.
 
-    A third are latents of pictures, a third are mixtures of two, which look like the U-Net's undecided guesses, and a third
-    have a little noise, since a guess is never clean.
+    A third are latents of pictures, a third are mixtures of two, which look like the U-Net's undecided predictions, and a
+    third are larger than the VAE's own, as guidance makes them, with a little noise, since a prediction is never clean.
     """
     generator = torch.Generator().manual_seed(seed)
     latents, pictures = [], []
@@ -50,7 +50,8 @@ def imitation_pairs(
         share = torch.rand(batch, 1, 1, 1, generator=generator)
         kind = torch.arange(batch).view(-1, 1, 1, 1) % 3
         z = torch.where(kind == 1, share * z + (1 - share) * z.roll(1, 0), z)
-        z = torch.where(kind == 2, z + 0.3 * share * torch.randn(z.shape, generator=generator), z)
+        noise = torch.randn(z.shape, generator=generator)
+        z = torch.where(kind == 2, z * (1 + 0.5 * share) + 0.2 * share * noise, z)
         y = vae.decode(z / vae.config.scaling_factor).sample
         latents.append(z)
         pictures.append(((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
@@ -74,7 +75,7 @@ def train_fast(
 ):
     """Train the preview decoder on the frozen VAE and save it to ``out/preview_decoder``; returns it.
 
-    The loss is L1 + 2·MSE + 0.5·L1 of the edges against the VAE's own decoding.
+    The loss is L1 + 2·MSE + L1 of the colours + 0.5·L1 of the edges against the VAE's own decoding.
     """
     from diffusers import AutoencoderKL
 
@@ -95,7 +96,8 @@ def train_fast(
         with accelerator.autocast():
             made = small.decode(z[index].to(accelerator.device)).sample.float()
         error = made - wanted
-        loss = error.abs().mean() + 2 * error.square().mean() + 0.5 * (edges(made) - edges(wanted)).abs().mean()
+        loss = error.abs().mean() + 2 * error.square().mean() + chroma(error).abs().mean()
+        loss = loss + 0.5 * (edges(made) - edges(wanted)).abs().mean()
         return {"loss": loss, "l1": error.abs().mean().detach()}
 
     def sample_fn(model, step):

@@ -273,6 +273,7 @@ def test_the_last_drawing_is_seen_after_reopening_and_in_an_export(lane, page, p
     photograph(still, f"pad-still-{lane.name}")
 
 
+@pytest.mark.lab_only
 def test_in_another_language(lane, page):
     lane.run(page, "import s2i_teach as s2i\ns2i.language('de')", "pad = s2i.SketchPad()\npad")
     assert page.get_by_role("button", name="Radierer").is_visible()

@@ -282,6 +282,7 @@ def test_the_last_picture_is_seen_after_reopening(lane, page, studio, notebook):
     photograph(still, f"studio-still-{lane.name}")
 
 
+@pytest.mark.lab_only
 def test_a_learner_draws_slides_and_compares(lane, page):
     """A whole little session on an empty page; the README shows how it ends."""
     page.set_viewport_size({"width": 1280, "height": 1500})
@@ -307,6 +308,7 @@ def test_a_learner_draws_slides_and_compares(lane, page):
     photograph(page.locator(".s2i-studio"), f"studio-{lane.name}")
 
 
+@pytest.mark.lab_only
 def test_german(lane, page):
     lane.run(page, "import s2i_teach as s2i\ns2i.language('de')", CELL)
     page.wait_for_selector(".s2i-frame[data-state=result]", timeout=60_000)
