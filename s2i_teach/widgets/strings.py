@@ -89,6 +89,9 @@ STRINGS: dict[str, dict[str, str]] = {
         "compare_with": "Compare with: {about}",
         "wipe": "Before and after",
         "end_compare": "End comparing",
+        "differ_in_nothing": "They differ in nothing.",
+        "differ_in_one": "They differ in {names} alone: a fair comparison.",
+        "differ_in_many": "They differ in {names}: nobody can tell which of these did it.",
         "comparing": "Left of the slider: {left}. Right: {right}.",
         "unexpected": "Something unexpected happened ({error}); studio.error holds all of it.",
         # the playground
@@ -241,6 +244,9 @@ STRINGS: dict[str, dict[str, str]] = {
         "compare_with": "Vergleichen mit: {about}",
         "wipe": "Vorher-nachher-Regler",
         "end_compare": "Vergleich beenden",
+        "differ_in_nothing": "Sie unterscheiden sich in nichts.",
+        "differ_in_one": "Sie unterscheiden sich nur in {names}: ein fairer Vergleich.",
+        "differ_in_many": "Sie unterscheiden sich in {names}: welches davon es war, kann niemand sagen.",
         "comparing": "Links vom Regler: {left}. Rechts: {right}.",
         "unexpected": "Etwas Unerwartetes ist geschehen ({error}); studio.error enthält alles.",
         # the playground

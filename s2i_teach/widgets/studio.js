@@ -399,7 +399,12 @@ export default {
       if (!compared) return;
       // The compared picture lies on top and is cut off at the wipe: left of it one sees that one, right of it the current.
       under.style.clipPath = `inset(0 ${100 - Number(wiper.value)}% 0 0)`;
-      comparison.textContent = words("comparing", { left: compared.about, right: current ? current.about : "" });
+      const fair = { 0: words("differ_in_nothing"), 1: words("differ_in_one", { names: compared.differs[0] }) };
+      const many = () => words("differ_in_many", { names: compared.differs.join(", ") });
+      comparison.textContent = [
+        words("comparing", { left: compared.about, right: current ? current.about : "" }),
+        current && compared.with === current.number ? fair[compared.differs.length] || many() : "",
+      ].join(" ");
     }
 
     const progress = h("progress", { max: 1, value: 0, class: "s2i-wide s2i-idle", "aria-label": words("progress_bar") });

@@ -20,6 +20,7 @@ from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.preview import preview
 from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
+from s2i_teach.translation.compare import differences
 from s2i_teach.translation.result import Result, save_png
 from s2i_teach.translation.run import PRECISIONS, run
 from s2i_teach.translation.settings import Plan, Settings, strength_for
@@ -241,7 +242,11 @@ class Studio(PadHolder):
         self._renew_still()
 
     def _picture(self, request) -> None:
-        self.send({"compare": self._shown(self._entry(request))})
+        entry, current = self._entry(request), self._current or self._entry(request)
+        names = differences(entry.result.settings, current.result.settings)
+        names += ["model"] if entry.result.model != current.result.model else []
+        names += ["sketch"] if entry.result.sketch.tobytes() != current.result.sketch.tobytes() else []
+        self.send({"compare": {**self._shown(entry), "with": current.number, "differs": names}})
 
     def _keep(self, request) -> None:
         with self._lock:

@@ -34,9 +34,14 @@ def notebook(lane, page):
 @pytest.fixture()
 def studio(lane, page, notebook):
     """The studio at rest, with the settings it began with."""
-    page.get_by_role("combobox", name="Model", exact=True).select_option("mini-fast")
-    page.get_by_role("textbox", name="What it shows").fill("a turtle")
-    settle(page)
+    model = page.get_by_role("combobox", name="Model", exact=True)
+    if model.input_value() != "mini-fast":
+        model.select_option("mini-fast")
+    prompt = page.get_by_role("textbox", name="What it shows")
+    if prompt.input_value() != "a turtle":
+        prompt.fill("a turtle")
+        page.wait_for_timeout(700)
+    settle(page, 100)
     return page.locator(".s2i-studio")
 
 
@@ -184,6 +189,7 @@ def test_history_comparison_and_export(lane, page, studio):
     page.get_by_role("slider", name="Before and after").focus()
     page.keyboard.press("ArrowRight")
     assert "inset" in page.locator(".s2i-under").evaluate("image => image.style.clipPath")
+    assert "They differ in strength alone: a fair comparison." in page.locator(".s2i-side").inner_text()
     photograph(page.locator(".s2i-studio"), f"studio-wipe-{lane.name}")
     page.get_by_role("button", name="End comparing").click()
     cards.nth(1).get_by_role("button", name="Back to").click()
