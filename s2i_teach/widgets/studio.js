@@ -108,7 +108,7 @@ export default {
       if (message.file) offer(message.file);
       if (message.polled) {
         if (state.leader === me) answered(message);
-        if (!message.busy) busy(false);
+        if (!message.busy && !state.polling) busy(false);
       }
       if (message.nothing && state.leader === me) changed(true);
       if (old) return; // what is newer is shown already
