@@ -101,6 +101,11 @@ def shared_pipeline(model: str | Path):
         return _shared[str(model)]
 
 
+def is_loaded(model: str | Path) -> bool:
+    """Whether :func:`shared_pipeline` has that model already."""
+    return str(model) in _shared
+
+
 def _checked_source(model) -> str:
     """A folder that holds a pipeline, or something that can be a hub id."""
     text = str(model)

@@ -17,12 +17,12 @@ from s2i_teach.gallery import Sketch, contact_sheet, sketches
 from s2i_teach.images import shown
 from s2i_teach.models.catalog import MODELS, describe, find
 from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
-from s2i_teach.models.load import shared_pipeline
+from s2i_teach.models.load import is_loaded, shared_pipeline
 from s2i_teach.models.preview import preview
 from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
 from s2i_teach.translation.compare import differences
 from s2i_teach.translation.result import Result, save_png
-from s2i_teach.translation.run import PRECISIONS, run
+from s2i_teach.translation.run import PRECISIONS, in_use, run
 from s2i_teach.translation.settings import Plan, Settings, strength_for
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
@@ -296,6 +296,10 @@ class Studio(PadHolder):
 
     def _run(self, job: Job, say: Callable) -> None:
         pipe = self._pipeline(job, say)
+        with in_use(pipe):  # a cell that runs the same pipeline has its scheduler exchanged meanwhile
+            self._run_on(pipe, job, say)
+
+    def _run_on(self, pipe, job: Job, say: Callable) -> None:
         settings = job.settings.resolved(pipe)
         if job.version == 0:
             # A small model is timed beforehand, a larger one by its first run.
@@ -326,7 +330,8 @@ class Studio(PadHolder):
     def _pipeline(self, job: Job, say: Callable):
         if self._own_pipe is not None and job.model == self.options["model"]:
             return self._own_pipe
-        say({"loading": describe(job.model), "version": job.version})
+        if not is_loaded(job.model):
+            say({"loading": describe(job.model), "version": job.version})
         return shared_pipeline(job.model)
 
     def _translate(self, job: Job, settings: Settings, pipe, say: Callable) -> Result:

@@ -290,7 +290,7 @@ def test_the_last_picture_is_seen_after_reopening(lane, page, studio, notebook):
 
 @pytest.mark.lab_only
 def test_a_learner_draws_slides_and_compares(lane, page):
-    """A whole little session on an empty page; the README shows how it ends."""
+    """From an empty page to a favourite; the README shows how it ends."""
     page.set_viewport_size({"width": 1280, "height": 1500})
     lane.run(page, "import s2i_teach as s2i\nstudio = s2i.Studio(None, 'a mushroom')\nstudio")
     page.wait_for_selector("text=The page is empty")
