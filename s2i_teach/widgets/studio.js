@@ -10,7 +10,7 @@ function stateOf(model) {
   const id = model.get("still");
   const version = model.get("request").version || 0;
   if (!states.has(id))
-    states.set(id, { version, sent: version, polling: false, dirty: null, ours: false, leader: null, heard: 0, unseen: 0 });
+    states.set(id, { version, sent: version, polling: false, dirty: null, ours: null, leader: null, heard: 0, unseen: 0 });
   return states.get(id);
 }
 

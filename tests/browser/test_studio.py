@@ -322,6 +322,12 @@ def test_german(lane, page):
     assert page.locator(".s2i").get_attribute("lang") == "de"
     assert violations(page, ".s2i") == []
     photograph(page.locator(".s2i-studio"), f"studio-de-{lane.name}")
+    # The very first thing that is done on the page: a sketch of the gallery is translated as well.
+    page.locator(".s2i-pad .s2i-more").evaluate("details => { details.open = true }")
+    page.get_by_role("combobox", name="Skizze").select_option("snail")
+    page.wait_for_function("document.querySelectorAll('.s2i-strip li').length === 2")
+    settle(page, 300)
+    assert python(lane, page, "studio.result.settings.prompt").startswith("a snail")
 
 
 def test_two_views_and_a_reload_agree(lane, page):
