@@ -45,6 +45,11 @@ def sketches(kind: str | None = None) -> list[Sketch]:
     return [sketch for sketch in everything if kind in (None, sketch.kind)]
 
 
+def find_sketch(name) -> Sketch | None:
+    """The embedded sketch of that name, or None."""
+    return next((sketch for sketch in sketches() if sketch.name == name), None)
+
+
 def font(size: int):
     """A readable font at ``size`` pixels; the one that comes with matplotlib, which every machine here has."""
     import matplotlib

@@ -66,6 +66,17 @@ def said(studio, key: str) -> list:
     return [message for message in studio.sent if key in message]
 
 
+def slow_down(pipe, monkeypatch, seconds: float) -> None:
+    """Let each evaluation of the U-Net take so much longer."""
+    forward = pipe.unet.forward
+
+    def slow(*args, **kwargs):
+        time.sleep(seconds)
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(pipe.unet, "forward", slow)
+
+
 # The worker
 
 
@@ -274,13 +285,7 @@ def test_an_empty_page_is_not_translated(studio):
 
 
 def test_a_run_can_be_stopped_and_a_newer_one_takes_over(studio, tiny_pipe, monkeypatch):
-    forward = tiny_pipe.unet.forward
-
-    def slow(*args, **kwargs):
-        time.sleep(0.05)
-        return forward(*args, **kwargs)
-
-    monkeypatch.setattr(tiny_pipe.unet, "forward", slow)
+    slow_down(tiny_pipe, monkeypatch, 0.05)
     studio.request = {**ASKED, "version": 1, "steps": 50, "evaluations": 50}
     while not said(studio, "progress"):
         studio._poll()
@@ -318,13 +323,7 @@ def test_bad_arguments():
 
 def test_back_ends_the_run_under_way_and_nothing_overwrites_what_was_gone_back_to(studio, tiny_pipe, monkeypatch):
     ask(studio)
-    forward = tiny_pipe.unet.forward
-
-    def slow(*args, **kwargs):
-        time.sleep(0.03)
-        return forward(*args, **kwargs)
-
-    monkeypatch.setattr(tiny_pipe.unet, "forward", slow)
+    slow_down(tiny_pipe, monkeypatch, 0.03)
     studio.request = {**ASKED, "version": 2, "steps": 40, "evaluations": 40}
     while not said(studio, "progress"):
         studio._poll()

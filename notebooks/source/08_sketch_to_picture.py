@@ -18,7 +18,6 @@
 # (made from the template in notebooks/build.py)
 
 # %%
-import math
 from collections.abc import Callable
 
 import ipywidgets
@@ -31,6 +30,7 @@ from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.ideal import ideal_x0
 from s2i_teach.theory.latent import draw_latent, undo_scaling
 from s2i_teach.theory.measure import max_difference
+from s2i_teach.theory.plane import heart
 from s2i_teach.theory.prediction import eps_from_x0, to_x0_and_eps, x0_from_eps
 from s2i_teach.theory.sampler import ddim_step, ddpm_step, spaced_timesteps
 from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
@@ -148,14 +148,6 @@ sdedit = lesson.sdedit.use(sdedit)
 
 
 # %%
-def heart(n=40):
-    """Points of a heart, (n, 2)."""
-    s = torch.linspace(0, 2 * math.pi, n + 1)[:-1]
-    x = 16 * s.sin() ** 3
-    y = 13 * s.cos() - 5 * (2 * s).cos() - 2 * (3 * s).cos() - (4 * s).cos()
-    return torch.stack([x, y], 1) / 12
-
-
 def triangle(n=50):
     """Points on the outline of a triangle, (3 n, 2)."""
     corners = torch.tensor([[-1.7, 1.1], [1.7, 1.1], [0.0, -1.9], [-1.7, 1.1]])

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -55,22 +55,24 @@ SMALL = 50_000_000
 
 
 @contextmanager
+def one_thread():
+    """Within it torch computes in one CPU thread, which for tiny tensors is the fastest."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def fitting_threads(pipe):
     """Within it a small model on a CPU runs in one thread; others in as many as torch was told.
 
     Threads that wait for each other at every tiny operation win nothing on a quiet machine and lose much on a busy one,
     where a browser draws beside them. One thread also makes the same picture on any machine, however many it has.
     """
-    before = torch.get_num_threads()
     small = pipe.device.type == "cpu" and pipe.unet.num_parameters() < SMALL
-    if not small or before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return one_thread() if small else nullcontext()
 
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

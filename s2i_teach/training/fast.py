@@ -10,7 +10,7 @@ import torch
 from s2i_teach.theory.measure import psnr
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator, save_grid
 from s2i_teach.training.pictures import Pairs, augment, load_pairs
-from s2i_teach.training.vae import chroma, edges
+from s2i_teach.training.vae import reconstruction_loss
 
 CONFIG = dict(
     in_channels=3,
@@ -75,7 +75,7 @@ def train_fast(
 ):
     """Train the preview decoder on the frozen VAE and save it to ``out/preview_decoder``; returns it.
 
-    The loss is L1 + 2·MSE + L1 of the colours + 0.5·L1 of the edges against the VAE's own decoding.
+    The loss is the VAE's :func:`reconstruction_loss`, against the VAE's own decoding.
     """
     from diffusers import AutoencoderKL
 
@@ -84,27 +84,22 @@ def train_fast(
     teacher = AutoencoderKL.from_pretrained(vae).float().eval()
     small = build_preview_decoder().float().train()
     small.encoder.requires_grad_(False)
-    z, y = imitation_pairs(teacher, pairs or load_pairs("train"), examples, seed)
-    z_new, y_new = imitation_pairs(teacher, held_out or load_pairs("test"), 96, seed + 1)
-
-    def pictures(part: torch.Tensor) -> torch.Tensor:
-        return part.to(accelerator.device).float().div(127.5).sub(1)
+    z, decoded = imitation_pairs(teacher, pairs or load_pairs("train"), examples, seed)
+    z_new, decoded_new = imitation_pairs(teacher, held_out or load_pairs("test"), 96, seed + 1)
+    pictures, unseen = Pairs(decoded), Pairs(decoded_new).batch(slice(None), accelerator.device)
 
     def step_fn(step, generator):
         index = torch.randint(len(z), (batch_size,), generator=generator)
-        wanted = pictures(y[index])
+        wanted = pictures.batch(index, accelerator.device)
         with accelerator.autocast():
             made = small.decode(z[index].to(accelerator.device)).sample.float()
-        error = made - wanted
-        loss = error.abs().mean() + 2 * error.square().mean() + chroma(error).abs().mean()
-        loss = loss + 0.5 * (edges(made) - edges(wanted)).abs().mean()
-        return {"loss": loss, "l1": error.abs().mean().detach()}
+        return {"loss": reconstruction_loss(made, wanted), "l1": (made - wanted).abs().mean().detach()}
 
     def sample_fn(model, step):
         with torch.no_grad(), accelerator.autocast():
             made = model.decode(z_new.to(accelerator.device)).sample.float()
-        save_grid(torch.cat([pictures(y_new[:12]), made[:12]]), Path(out) / f"fast-{step:06d}.png", 12)
-        print(f"step {step}: held-out PSNR to the VAE {psnr(made, pictures(y_new)).mean():.2f} dB", flush=True)
+        save_grid(torch.cat([unseen[:12], made[:12]]), Path(out) / f"fast-{step:06d}.png", 12)
+        print(f"step {step}: held-out PSNR to the VAE {psnr(made, unseen).mean():.2f} dB", flush=True)
 
     trainer = Trainer(
         out,

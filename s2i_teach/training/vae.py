@@ -45,6 +45,13 @@ def chroma(x: torch.Tensor) -> torch.Tensor:
     return x - x.mean(1, keepdim=True)
 
 
+def reconstruction_loss(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """L1 + 2·MSE + L1 of the colours + 0.5·L1 of the edges, all means, of a picture ``y`` that ought to be ``x``."""
+    error = (y - x).abs()
+    loss = error.mean() + 2 * error.square().mean()
+    return loss + (chroma(y) - chroma(x)).abs().mean() + 0.5 * (edges(y) - edges(x)).abs().mean()
+
+
 @torch.no_grad()
 def reconstruct(vae, x: torch.Tensor, batch: int = 16) -> torch.Tensor:
     """Encode to the mode and decode, in batches."""
@@ -70,7 +77,7 @@ def train_vae(
 ):
     """Train the VAE and save it in diffusers' format to ``out/vae``; returns it.
 
-    The loss is L1 + 2·MSE + L1 of the colours + 0.5·L1 of the edges + ``kl_weight`` · KL, all means. In a share
+    The loss is :func:`reconstruction_loss` + ``kl_weight`` · KL. In a share
     ``equivariance`` of the steps the latents are shrunk before decoding and compared with the shrunk picture (Kouzelis
     et al. 2025, EQ-VAE): a latent that scales like a picture is easier to denoise for a small U-Net.
 
@@ -104,11 +111,9 @@ def train_vae(
                 x = F.interpolate(x, (8 * side, 8 * side), mode="bilinear", antialias=True, align_corners=False)
                 x, z = (t.contiguous(memory_format=torch.channels_last) for t in (x, z))
             y = vae.decode(z).sample.float()
-        error = (y - x).abs()
-        loss = error.mean() + 2 * error.square().mean()
-        loss = loss + (chroma(y) - chroma(x)).abs().mean() + 0.5 * (edges(y) - edges(x)).abs().mean()
+        loss = reconstruction_loss(y, x)
         kl = 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).float().mean()
-        return {"loss": loss + kl_weight * kl, "l1": error.mean().detach(), "kl": kl.detach()}
+        return {"loss": loss + kl_weight * kl, "l1": (y - x).abs().mean().detach(), "kl": kl.detach()}
 
     def sample_fn(model, step):
         with accelerator.autocast():

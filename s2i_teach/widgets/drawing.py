@@ -305,9 +305,15 @@ def url_picture(url: str) -> Image.Image:
     try:
         if not isinstance(url, str) or not url.startswith(DATA_URL):
             raise ValueError
-        return read_picture(base64.b64decode(url[len(DATA_URL) :], validate=True))
+        return _decoded(url)
     except ValueError as error:
         raise InputError("The picture in the drawing is damaged: load it into the pad again.") from error
+
+
+@lru_cache(maxsize=16)
+def _decoded(url: str) -> Image.Image:
+    """A drawing is checked with every stroke; the pictures on it stay the same."""
+    return read_picture(base64.b64decode(url[len(DATA_URL) :], validate=True))
 
 
 def _checked(op, number: int) -> dict:

@@ -126,29 +126,23 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     show();
   }
 
-  let waiting = false;
-  function show() {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      const layer = ink.getContext("2d");
-      layer.clearRect(0, 0, ink.width, ink.height);
-      layer.drawImage(settled, 0, 0);
-      if (stroke) paintStroke(layer, stroke);
-      paint.globalCompositeOperation = "source-over";
-      paint.fillStyle = "white";
-      paint.fillRect(0, 0, canvas.width, canvas.height);
-      if (traced && traced.complete && traced.naturalWidth) {
-        paint.globalAlpha = Number(opacity.value) / 100;
-        paint.drawImage(traced, 0, 0, canvas.width, canvas.height);
-        paint.globalAlpha = 1;
-      }
-      paint.globalCompositeOperation = "multiply"; // so that white paper of a loaded picture lets the trace through
-      paint.drawImage(ink, 0, 0);
-      if (cursor) paintCursor();
-    });
-  }
+  const show = onceAFrame(() => {
+    const layer = ink.getContext("2d");
+    layer.clearRect(0, 0, ink.width, ink.height);
+    layer.drawImage(settled, 0, 0);
+    if (stroke) paintStroke(layer, stroke);
+    paint.globalCompositeOperation = "source-over";
+    paint.fillStyle = "white";
+    paint.fillRect(0, 0, canvas.width, canvas.height);
+    if (traced && traced.complete && traced.naturalWidth) {
+      paint.globalAlpha = Number(opacity.value) / 100;
+      paint.drawImage(traced, 0, 0, canvas.width, canvas.height);
+      paint.globalAlpha = 1;
+    }
+    paint.globalCompositeOperation = "multiply"; // so that white paper of a loaded picture lets the trace through
+    paint.drawImage(ink, 0, 0);
+    if (cursor) paintCursor();
+  });
 
   function paintCursor() {
     const scale = canvas.width / drawing.width;

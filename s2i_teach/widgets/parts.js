@@ -131,6 +131,19 @@ function listen(model, signals, event, handler) {
   signals.push(() => model.off(event, handler));
 }
 
+/** A function that draws at the browser's next frame, once however often it is called before. */
+function onceAFrame(draw) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      draw();
+    });
+  };
+}
+
 /** A file as a data URL. */
 function readFile(file) {
   return new Promise((resolve, reject) => {

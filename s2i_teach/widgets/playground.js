@@ -324,17 +324,14 @@ export default {
       });
     }
 
-    let waiting = false;
+    const paintSoon = onceAFrame(() => {
+      if (!film) return;
+      drawn.forEach(paint);
+      tell();
+      legendNow();
+    });
     function show() {
-      if (waiting) return;
-      waiting = true;
-      requestAnimationFrame(() => {
-        waiting = false;
-        if (!film) return;
-        drawn.forEach(paint);
-        tell();
-        legendNow();
-      });
+      paintSoon();
     }
 
     function tell() {

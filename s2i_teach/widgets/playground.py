@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -11,6 +10,7 @@ import traitlets
 
 from s2i_teach.errors import InputError
 from s2i_teach.images import shown
+from s2i_teach.models.devices import one_thread
 from s2i_teach.theory.forward import add_noise as library_add_noise
 from s2i_teach.theory.ideal import ideal_x0 as library_ideal_x0
 from s2i_teach.theory.plane import SHAPES, mean_distance, spread
@@ -25,17 +25,6 @@ DENOISERS = ("ideal", "network", "both")
 STEPS = {"DDIM": ddim_step, "DDPM": ddpm_step}
 MOST_STEPS = 100
 STILLS = 4
-
-
-@contextmanager
-def one_thread():
-    """Tiny tensors are computed fastest by one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Playground(PadHolder):

@@ -6,7 +6,7 @@ from pathlib import Path
 import traitlets
 
 from s2i_teach.errors import InputError
-from s2i_teach.gallery import sketches
+from s2i_teach.gallery import find_sketch, sketches
 from s2i_teach.images import as_path, open_sketch, read_picture, shown
 from s2i_teach.translation.result import save_png
 from s2i_teach.widgets.base import LiveWidget, source
@@ -21,12 +21,12 @@ def gallery_sketch(name: str):
     Raises:
         InputError: none is called that.
     """
-    everything = {sketch.name: sketch for sketch in sketches()}
-    if name not in everything:
+    found = find_sketch(name)
+    if found is None:
         raise InputError(
-            f"No sketch is called {shown(name)}: s2i.sketches() lists them, for instance {next(iter(everything))}."
+            f"No sketch is called {shown(name)}: s2i.sketches() lists them, for instance {sketches()[0].name}."
         )
-    return everything[name]
+    return found
 
 
 def open_drawing(what, page: Drawing) -> Drawing:
@@ -43,8 +43,8 @@ def open_drawing(what, page: Drawing) -> Drawing:
         return what.page
     if isinstance(what, Drawing):
         return what
-    if isinstance(what, str) and any(sketch.name == what for sketch in sketches()):
-        what = gallery_sketch(what)
+    if isinstance(what, str):
+        what = find_sketch(what) or what
     if isinstance(what, (str, Path)) and as_path(what).suffix.lower() in DRAWINGS:
         return Drawing.open(what)
     return page.with_picture(open_sketch(what))

@@ -13,7 +13,7 @@ from pathlib import Path
 import traitlets
 
 from s2i_teach.errors import InputError
-from s2i_teach.gallery import Sketch, contact_sheet, sketches
+from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
 from s2i_teach.images import shown
 from s2i_teach.models.catalog import MODELS, describe, find
 from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
@@ -26,7 +26,7 @@ from s2i_teach.translation.run import PRECISIONS, in_use, run
 from s2i_teach.translation.settings import Plan, Settings, strength_for
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
-from s2i_teach.widgets.sketch_pad import PadHolder, gallery_sketch, open_drawing
+from s2i_teach.widgets.sketch_pad import PadHolder, open_drawing
 from s2i_teach.widgets.strings import STRINGS
 from s2i_teach.widgets.worker import Worker
 
@@ -96,8 +96,8 @@ class Studio(PadHolder):
 
     def __init__(self, sketch="turtle", prompt: str | None = None, *, model="mini-fast"):
         blank = Drawing()
-        if isinstance(sketch, str) and any(known.name == sketch for known in sketches()):
-            sketch = gallery_sketch(sketch)
+        if isinstance(sketch, str):
+            sketch = find_sketch(sketch) or sketch
         page = blank if sketch is None else open_drawing(sketch, blank)
         self._own_pipe = None
         if not isinstance(model, (str, Path)):
