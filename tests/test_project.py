@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "s2i_teach"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-GROUND = {"errors", "paths", "images"}
+GROUND = {"errors", "files", "paths", "images"}
 ALLOWED = {
     "errors": set(),
+    "files": {"errors"},
     "paths": {"errors"},
-    "images": {"errors"},
+    "images": {"errors", "files"},
     "gallery": GROUND,
     "theory": set(),
     "data_sources": GROUND,

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import shown
+from s2i_teach.files import shown
 from s2i_teach.models.catalog import MODELS, describe, find
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
 from s2i_teach.models.folder import check_folder, check_text_encoder, fetch

@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import as_path, read_picture, shown, write_whole
+from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.images import read_picture
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.settings import Plan, Settings
 

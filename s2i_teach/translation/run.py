@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import open_sketch, shown
+from s2i_teach.files import shown
+from s2i_teach.images import open_sketch
 from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler

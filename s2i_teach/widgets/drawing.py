@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 from PIL import Image, ImageDraw
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import PAPER, as_path, check_size, fit_to, read_picture, shown, write_whole
+from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.images import PAPER, check_size, fit_to, read_picture
 
 FORMAT = "s2i_teach drawing 1"
 PAGE = (512, 512)

@@ -9,7 +9,7 @@ import torch
 import traitlets
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import shown
+from s2i_teach.files import shown
 from s2i_teach.models.devices import one_thread
 from s2i_teach.theory.forward import add_noise as library_add_noise
 from s2i_teach.theory.ideal import ideal_x0 as library_ideal_x0

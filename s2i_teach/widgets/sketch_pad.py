@@ -6,8 +6,9 @@ from pathlib import Path
 import traitlets
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import as_path, shown
 from s2i_teach.gallery import find_sketch, sketches
-from s2i_teach.images import as_path, open_sketch, read_picture, shown
+from s2i_teach.images import open_sketch, read_picture
 from s2i_teach.translation.result import save_png
 from s2i_teach.widgets.base import LiveWidget, source
 from s2i_teach.widgets.drawing import PAGE, Drawing, picture_url

@@ -13,8 +13,8 @@ from pathlib import Path
 import traitlets
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
-from s2i_teach.images import shown
 from s2i_teach.models.catalog import MODELS, describe, find
 from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
 from s2i_teach.models.load import is_loaded, shared_pipeline

@@ -4,7 +4,6 @@ import queue
 import threading
 from collections.abc import Callable
 
-
 IDLE = 30.0
 """Seconds without a request after which the thread ends."""
 

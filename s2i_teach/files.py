@@ -1,0 +1,58 @@
+"""Files and their names: a name in a message, a path from what was typed, a file written whole."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from s2i_teach.errors import InputError
+
+
+def shown(name) -> str:
+    """A file name for a message: on one line, and not longer than one reads."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(name))
+    return text if len(text) <= 160 else f"{text[:80]}…{text[-60:]}"
+
+
+def as_path(name) -> Path:
+    """A path with ``~`` replaced.
+
+    Raises:
+        InputError: empty, with a zero byte, or of a user who is not known.
+    """
+    text = os.fsdecode(os.fspath(name))
+    if not text.strip():
+        raise InputError("The file name is empty: give the name of a file.")
+    if "\0" in text:
+        raise InputError("The file name has a zero byte in it: give a plain file name.")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{shown(text)} names a user that is not known here: write the folder out.") from error
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Make a file by ``write(file)`` beside its place and move it there, so that no half-written one is ever seen.
+
+    Folders are made. Returns the path.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=".s2i-", suffix=".partial", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(partial, 0o666 & ~umask)
+        os.replace(partial, path)
+        return path
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be written: {error.strerror or error}.") from error
+    finally:
+        if partial and os.path.exists(partial):
+            os.unlink(partial)
