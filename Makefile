@@ -17,7 +17,7 @@ test: .venv/.test .venv/.browser  ## run the whole test suite, the browser's par
 	$(BIN)/python -m pytest
 
 test-browser: .venv/.test .venv/.browser  ## run what is tested in a real browser, in JupyterLab and with Colab's versions
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser -n 2 --dist loadgroup
 
 lab: .venv/.lab  ## open JupyterLab at the first lesson
 	$(BIN)/s2i lab

@@ -16,6 +16,10 @@ def pytest_collection_modifyitems(config, items):
     double = [i for i in items if i.get_closest_marker("lab_only") and i.callspec.params["lane"] != "lab"]
     config.hook.pytest_deselected(items=double)
     items[:] = [item for item in items if item not in double]
+    for item in items:
+        if "lane" in getattr(getattr(item, "callspec", None), "params", {}):
+            # With `-n 2 --dist loadgroup` the two notebook programs are driven side by side.
+            item.add_marker(pytest.mark.xdist_group(item.callspec.params["lane"]))
 
 
 def missing(why: str):

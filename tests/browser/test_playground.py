@@ -169,6 +169,8 @@ def test_network_beside_the_ideal_and_nothing_is_inaccessible(lane, page, ground
 
 def test_the_keyboard_does_it_too(lane, page, ground):
     page.locator(".s2i-time").focus()
+    page.keyboard.press("Home")
+    page.wait_for_timeout(60)
     before = page.locator(".s2i-where").inner_text()
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(60)
