@@ -1,0 +1,134 @@
+"""What lies in a folder of sketches, written down: source, names, sizes, hashes, categories, licence."""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePosixPath
+
+from s2i_teach.errors import InputError
+from s2i_teach.files import shown, write_whole
+
+NAME = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a sample.
+
+    Attributes:
+        path: where it lies in the folder, with ``/`` between folders: ``"tench/sketch_0.JPEG"``.
+        category: its category's English name.
+        class_id: ImageNet's class id, or None.
+        name: its name in the source.
+        bytes: its size.
+        sha256: of its bytes, 64 hexadecimal digits.
+        licence: what is known of its licence.
+        more: further facts, kept as they are.
+    """
+
+    path: str
+    category: str
+    class_id: str | None
+    name: str
+    bytes: int
+    sha256: str
+    licence: str
+    more: dict = field(default_factory=dict)
+
+    def row(self) -> dict:
+        """As JSON holds it."""
+        row = asdict(self)
+        return row | row.pop("more")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A folder's files, and how they were drawn.
+
+    ``request`` holds what decides the draw: the source, the categories, how many of each, the seed.
+    """
+
+    request: dict
+    files: tuple[Entry, ...]
+
+    def write(self, folder: Path) -> Path:
+        """Write it into the folder as ``manifest.json``, whole or not at all."""
+        table = {"format": FORMAT, **self.request, "files": [entry.row() for entry in self.files]}
+        text = json.dumps(table, ensure_ascii=False, indent=1) + "\n"
+        return write_whole(folder / NAME, lambda file: file.write(text.encode("utf-8", "surrogatepass")))
+
+    def is_missing(self, folder: Path) -> list[Entry]:
+        """The entries whose file is not there, or is not what it was."""
+        return [entry for entry in self.files if not is_same(folder / entry.path, entry)]
+
+
+def is_same(path: Path, entry: Entry) -> bool:
+    """Whether a file has the size and the hash of its entry."""
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != entry.bytes:
+            return False
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    except OSError:
+        return False  # what cannot be read has to be made again
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder, or None where there is none.
+
+    Raises:
+        InputError: it cannot be read, is not ours, or names a place outside the folder.
+    """
+    path = folder / NAME
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
+    return parse_manifest(text, shown(path))
+
+
+def parse_manifest(text: bytes, where: str) -> Manifest:
+    """A manifest from its bytes; ``where`` is its name in messages."""
+    try:
+        table = json.loads(text.decode("utf-8", "surrogatepass"))
+        kind = table.pop("format")
+        rows = table.pop("files")
+        if kind != FORMAT:
+            raise InputError(f"{where} has the format {shown(kind)}, and {FORMAT} is known here: update s2i_teach.")
+        if not isinstance(rows, list):
+            raise TypeError
+        return Manifest(table, tuple(read_entry(row) for row in rows))
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{where} is not a manifest of sketches: sample or fetch the folder again.") from error
+
+
+def read_entry(row: dict) -> Entry:
+    """One row of a manifest, checked.
+
+    Raises:
+        InputError: its path leads out of the folder.
+        KeyError, TypeError, ValueError: it is no row of a manifest.
+    """
+    known = {one.name for one in fields(Entry)} - {"more"}
+    entry = Entry(**{name: row[name] for name in known}, more={key: row[key] for key in row if key not in known})
+    texts = (entry.path, entry.category, entry.name, entry.licence, entry.sha256, entry.class_id or "")
+    if not all(isinstance(text, str) for text in texts) or type(entry.bytes) is not int or entry.bytes < 0:
+        raise TypeError("a field of another kind")
+    if not re.fullmatch("[0-9a-f]{64}", entry.sha256):
+        raise ValueError("no SHA-256")
+    if not stays_inside(entry.path):
+        raise InputError(f"The manifest names {shown(entry.path)}, a place outside its folder: do not use this folder.")
+    return entry
+
+
+def stays_inside(path: str) -> bool:
+    """Whether a relative path with ``/`` stays inside its folder on every system."""
+    parts = PurePosixPath(path).parts
+    odd = any(letter in path for letter in "\\:\0") or path.startswith("/") or not parts
+    return not odd and all(part not in ("..", ".") for part in path.split("/")) and "" not in path.split("/")
