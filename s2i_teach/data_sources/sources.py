@@ -1,0 +1,361 @@
+"""Where sketches lie: each source lists its files by category, tells what they cost, and reads them."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import s2i_teach.data_sources.quickdraw as quickdraw
+from s2i_teach.data_sources.archives import Archive, Member, open_archive
+from s2i_teach.data_sources.classes import CLASS_ID, class_name
+from s2i_teach.data_sources.download import cached, fetch, is_offline
+from s2i_teach.data_sources.drive import drive_id, file_url, list_folder, mounted
+from s2i_teach.data_sources.web import readable
+from s2i_teach.errors import InputError
+from s2i_teach.files import as_path, shown
+from s2i_teach.paths import data_dir
+
+PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
+"""Endings of what counts as a picture in folders and archives, in any letter case."""
+
+IMAGENET_SKETCH = (
+    "https://huggingface.co/datasets/songweig/imagenet_sketch/resolve/main/data/ImageNet-Sketch.zip",
+    file_url("1Mj0i5HBthqH1p_yeXzsg22gZduvgoNeA"),
+)
+"""The same zip of 7.8 GB: the authors' copy on Hugging Face, which serves parts, and theirs on Google Drive."""
+KAGGLE = Path("/kaggle/input/imagenetsketch")
+"""Where Kaggle lays the data set for a notebook that has it as its input."""
+
+UNKNOWN = "not known: ask where the files come from"
+LICENCES = {
+    "imagenet-sketch": "not known, found by an image search (the MIT licence is for the authors' scripts): "
+    "do not redistribute",
+    "quickdraw": "CC BY 4.0, the Quick, Draw! Dataset by Google, Inc., drawn by players of the game",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file of a source: its name there, with ``/`` between folders, its category there, and its bytes or None."""
+
+    name: str
+    category: str
+    size: int | None = None
+    licence: str | None = field(default=None, compare=False)
+    more: dict | None = field(default=None, compare=False)
+
+
+class Source:
+    """A place that holds sketches. A context manager.
+
+    Attributes:
+        title: what it is called in messages and in the manifest.
+        licence: what is known of its files' licence.
+        items: its files.
+    """
+
+    title = ""
+    licence = UNKNOWN
+    items: list[Item]
+
+    def cost(self, items: Iterable[Item]) -> int | None:
+        """Bytes that reading these would fetch from the web; None if the source cannot tell."""
+        return 0
+
+    def read_many(self, items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
+        """The items' bytes, in the order that suits the source."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+class Folder(Source):
+    """Pictures in folders on this computer; a picture's category is the folder that it lies in."""
+
+    def __init__(self, path: Path, title: str | None = None, licence: str = UNKNOWN):
+        self.path, self.title, self.licence = path, title or str(path), licence
+        self.items = sorted(self._found(), key=lambda item: item.name)
+
+    def _found(self) -> Iterator[Item]:
+        def complain(error: OSError):
+            raise InputError(f"{shown(error.filename)} cannot be read: {error.strerror}.") from error
+
+        # Links to folders are not followed: they can lead round in a circle, or out of the folder.
+        for here, folders, names in os.walk(self.path, onerror=complain):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                path = Path(here, name)
+                if is_picture(name) and path.is_file() and not path.is_symlink():
+                    relative = path.relative_to(self.path).as_posix()
+                    yield Item(relative, path.parent.name or self.path.name, path.stat().st_size)
+
+    def read_many(self, items):
+        for item in items:
+            try:
+                yield item, (self.path / item.name).read_bytes()
+            except OSError as error:
+                raise InputError(f"{shown(self.path / item.name)} cannot be read: {error.strerror or error}.") from error
+
+
+class Zip(Source):
+    """A zip of pictures, on this computer or at one of several web addresses that hold the same.
+
+    Of a web address only the table of contents and the wanted members are fetched. Where one address fails, the next
+    one is asked; where none serves parts, the whole file has to be fetched, into the cache.
+    """
+
+    def __init__(
+        self,
+        locations,
+        title: str | None = None,
+        licence: str = UNKNOWN,
+        *,
+        offline: bool = False,
+        whole: int | None = None,
+        quiet: bool = False,
+    ):
+        self.locations = [locations] if isinstance(locations, (str, os.PathLike)) else list(locations)
+        self.title, self.licence, self.offline = title or str(self.locations[0]), licence, offline
+        self._left, self._refused, self._whole, self._quiet = list(self.locations), [], whole, quiet
+        self._archive: Archive | None = None
+        self._open_next()
+        assert self._archive is not None
+        self.items = [
+            Item(member.name, PurePosixPath(member.name).parent.name or PurePosixPath(self.title).stem, member.size)
+            for member in self._archive.members
+            if is_picture(member.name)
+        ]
+
+    def _open_next(self, why: InputError | None = None) -> None:
+        """Open the next location; when none is left, fetch the whole file if no server gave parts, or give up."""
+        if why is not None:
+            self._refused.append(str(why))
+        self.close()
+        while self._left:
+            location = self._left.pop(0)
+            try:
+                self._archive = open_archive(location, offline=self.offline)
+                return
+            except InputError as error:
+                if len(self.locations) == 1 and not is_address(location):
+                    raise
+                self._refused.append(str(error))
+        if why is None and self._whole is not None and not is_offline(self.offline):
+            self._archive = open_archive(self._fetched())
+            return
+        raise InputError(" ".join(self._refused))
+
+    def _fetched(self) -> Path:
+        addresses = [location for location in self.locations if is_address(location)]
+        print(
+            f"{self.title} cannot be had in parts: the whole file is fetched"
+            + (f", {readable(self._whole)}" if self._whole else ""),
+            file=sys.stderr,
+        )
+        return fetch(addresses, quiet=self._quiet)
+
+    def cost(self, items):
+        return self._archive.cost(self._members(items))
+
+    @property
+    def fetched(self) -> int:
+        """Bytes fetched from the web so far."""
+        return self._archive.fetched if self._archive else 0
+
+    def _members(self, items) -> list[Member]:
+        wanted = {item.name for item in items}
+        return [member for member in self._archive.members if member.name in wanted]
+
+    def read_many(self, items):
+        left = {item.name: item for item in items}
+        while left:
+            try:
+                for member, data in self._archive.read_many(self._members(left.values())):
+                    yield left.pop(member.name), data
+                if left:
+                    raise InputError(f"{self.title} no longer holds {shown(next(iter(left)))}: sample it anew.")
+            except InputError as error:
+                if not self._left:
+                    raise
+                self._open_next(error)
+
+    def close(self):
+        if self._archive:
+            self._archive.close()
+            self._archive = None
+
+
+class SharedFolder(Source):
+    """A shared folder of Google Drive, read file by file; a picture's category is the folder that it lies in."""
+
+    def __init__(self, link: str, *, quiet: bool = False):
+        self.title = link
+        self._addresses = {file.path: file.url for file in list_folder(link)}
+        self.items = [
+            Item(path, PurePosixPath(path).parent.name or "drive") for path in self._addresses if is_picture(path)
+        ]
+
+    def cost(self, items):
+        return None  # Drive's list of a folder has no sizes
+
+    def read_many(self, items):
+        for item in items:
+            yield item, fetch(self._addresses[item.name], quiet=True).read_bytes()
+
+
+class Drawings(Source):
+    """Files of Quick, Draw! (.ndjson or .bin): each holds one category's drawings as strokes, read as PNG."""
+
+    licence = LICENCES["quickdraw"]
+
+    def __init__(self, paths: list[Path], title: str):
+        self.title = title
+        self._files = {}
+        self.items = []
+        for path in paths:
+            drawings = quickdraw.open_drawings(path)
+            for key in drawings.keys:
+                name = f"{drawings.word}/{key}.png"
+                self._files[name] = (drawings, key)
+                self.items.append(Item(name, drawings.word, more={"strokes": path.name}))
+
+    def read_many(self, items):
+        for item in items:
+            drawings, key = self._files[item.name]
+            yield item, quickdraw.as_png(drawings.read(key))
+
+
+class Embedded(Source):
+    """What ships with the course: "sketches", by what they show; "line-art" and "pairs", by Unicode's sub-groups."""
+
+    def __init__(self, which: str):
+        self.title = which
+        self.licence = "open, see each file's own"
+        self.items = list(self._sketches() if which == "sketches" else self._pairs(which))
+
+    def _sketches(self) -> Iterator[Item]:
+        self._folder = data_dir() / "sketches"
+        for row in json.loads((self._folder / "sketches.json").read_text(encoding="utf-8")):
+            category = re.sub(r"^(an?|the) ", "", row["caption"])
+            kept = {"caption": row["caption"], "kind": row["kind"], "credit": row["credit"]}
+            yield Item(row["file"], category, (self._folder / row["file"]).stat().st_size, row["licence"], kept)
+
+    def _pairs(self, which: str) -> Iterator[Item]:
+        self._folder = data_dir() / "pairs"
+        licences = {
+            "line": "CC BY-SA 4.0, OpenMoji",
+            "openmoji": "CC BY-SA 4.0, OpenMoji",
+            "noto": "Apache-2.0, Noto Emoji",
+            "fluent": "MIT, Fluent Emoji",
+            "flat": "MIT, Fluent Emoji",
+            "twemoji": "CC BY 4.0, Twemoji",
+        }
+        for split in ("train", "test"):
+            for line in (self._folder / split / "metadata.jsonl").read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                if which == "line-art" and row["style"] != "line":
+                    continue
+                name = f"{split}/{row['file_name']}"
+                kept = {"caption": row["text"], "thing": row["thing"], "style": row["style"]}
+                size = (self._folder / name).stat().st_size
+                yield Item(name, row["subgroup"], size, licences[row["style"]], kept)
+
+    def read_many(self, items):
+        for item in items:
+            yield item, (self._folder / item.name).read_bytes()
+
+
+EMBEDDED = ("sketches", "line-art", "pairs")
+NAMED = (*EMBEDDED, "imagenet-sketch", "quickdraw", "my-drive")
+"""The sources that have a name; all others are a path or an address."""
+
+
+def is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in PICTURES and not PurePosixPath(name).name.startswith(".")
+
+
+def is_address(source) -> bool:
+    return isinstance(source, str) and re.match(r"\s*https?://", source, re.IGNORECASE) is not None
+
+
+def open_source(source, categories=None, *, offline: bool = False, quiet: bool = False) -> Source:
+    """The source that a name, a path or an address means; see :func:`s2i_teach.sample` for what there is.
+
+    ``categories`` is needed by "quickdraw" alone, which has one file for each.
+
+    Raises:
+        InputError: there is no such source, it cannot be reached or read, or it holds no pictures.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(f"A source is a name, a path or an address, not a {type(source).__name__}.")
+    opened = _opened(source, categories, offline, quiet)
+    if not opened.items:
+        opened.close()
+        endings = " ".join(sorted(PICTURES))
+        raise InputError(f"{shown(opened.title)} holds no pictures: give a source with files that end in {endings}.")
+    return opened
+
+
+def _opened(source, categories, offline: bool, quiet: bool) -> Source:
+    text = str(source).strip()
+    name, _, rest = text.partition("/")
+    if text in EMBEDDED:
+        return Embedded(text)
+    if text == "imagenet-sketch":
+        if KAGGLE.is_dir():
+            return Folder(KAGGLE, text, LICENCES[text])
+        known = next((path for url in IMAGENET_SKETCH if (path := cached(url)) is not None), None)
+        where = known or IMAGENET_SKETCH
+        return Zip(where, text, LICENCES[text], offline=offline, whole=7_800_000_000, quiet=quiet)
+    if text == "quickdraw":
+        return Drawings([fetch(url, offline=offline, quiet=quiet) for url in quickdraw.addresses(categories)], text)
+    if name == "my-drive" and not Path(text).exists():
+        return _local(mounted() / rest, text)
+    if is_address(text):
+        return _at(text, offline, quiet)
+    return _local(as_path(source), None)
+
+
+def _at(address: str, offline: bool, quiet: bool) -> Source:
+    """The source behind a web address."""
+    found = drive_id(address)
+    if found and found[1] == "folder":
+        if is_offline(offline):
+            raise InputError(f"{shown(address)} is a folder on Google Drive and offline is set: leave out offline.")
+        return SharedFolder(address, quiet=quiet)
+    if quickdraw.is_drawings(address):
+        return Drawings([fetch(address, offline=offline, quiet=quiet)], address)
+    return Zip(address, offline=offline, whole=0, quiet=quiet)
+
+
+def _local(path: Path, title: str | None) -> Source:
+    """The source that a path means."""
+    if not path.exists():
+        raise InputError(
+            f"{shown(path)} does not exist: give a folder, a zip, a Quick, Draw! file, an http(s) address, "
+            f"or one of {', '.join(NAMED)}."
+        )
+    if path.is_dir():
+        drawings = sorted(file for file in path.iterdir() if quickdraw.is_drawings(file.name))
+        return Drawings(drawings, str(path)) if drawings else Folder(path, title, licence_of(path))
+    if quickdraw.is_drawings(path.name):
+        return Drawings([path], str(path))
+    return Zip(path, title)
+
+
+def licence_of(path: Path) -> str:
+    """What a folder's name says of its licence: ImageNet-Sketch is known by its layout of class ids."""
+    inner = {one.name for one in path.iterdir() if one.is_dir()}
+    if inner & {"sketch"} or any(CLASS_ID.fullmatch(name) and class_name(name) for name in inner):
+        return LICENCES["imagenet-sketch"]
+    return UNKNOWN
