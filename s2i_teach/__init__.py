@@ -25,6 +25,8 @@ _HOME = {
     "Playground": "widgets.playground",
     "language": "widgets.strings",
     "lesson": "lessons",
+    "sample": "data_sources.sample",
+    "open_sample": "data_sources.sample",
 }
 """Public name → the module that defines it."""
 

@@ -21,7 +21,7 @@ ALLOWED = {
     "images": {"errors", "files"},
     "gallery": GROUND,
     "theory": set(),
-    "data_sources": GROUND,
+    "data_sources": {*GROUND, "gallery"},
     "models": GROUND,
     "translation": {*GROUND, "models", "data_sources"},
     "evaluate": {*GROUND, "models", "translation"},

@@ -36,7 +36,11 @@ SLACK = 256
 
 
 class NoRanges(InputError):
-    """The server does not serve parts of a file: it has to be fetched as a whole."""
+    """The server does not serve parts of a file: it has to be fetched as a whole. ``size`` is its bytes, if told."""
+
+    def __init__(self, message: str, size: int | None = None):
+        super().__init__(message)
+        self.size = size
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,9 @@ class _Web:
             part = web.part_of(answer)
             if part is None or part[0] != 0 or part[1] is None:
                 self.close()
-                raise NoRanges(f"{self.host} does not serve parts of {shown(url)}: fetch it as a whole.")
+                raise NoRanges(
+                    f"{self.host} does not serve parts of {shown(url)}: fetch it as a whole.", web.whole_size(answer)
+                )
             self.size, self._validator = part[1], web.validator_of(answer)
 
     def get(self, start: int, stop: int) -> bytes:

@@ -28,9 +28,7 @@ def classes() -> tuple[ImageNetClass, ...]:
     """The thousand classes of ImageNet's 2012 challenge, and so of ImageNet-Sketch, in the order of their ids."""
     with open(data_dir() / "imagenet" / "classes.tsv", encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return tuple(
-            ImageNetClass(row["class_id"], row["name"], tuple(row["synonyms"].split(", "))) for row in rows
-        )
+        return tuple(ImageNetClass(row["class_id"], row["name"], tuple(row["synonyms"].split(", "))) for row in rows)
 
 
 @cache
@@ -75,7 +73,7 @@ def find_categories(wanted, there: dict[str, str | None]) -> list[str]:
     found = []
     for one in wanted:
         if not isinstance(one, str) or not one.strip():
-            raise InputError(f"The category {shown(repr(one))} is no name: give words such as \"turtle\", or a class id.")
+            raise InputError(f'The category {shown(repr(one))} is no name: give words such as "turtle", or a class id.')
         plain = _plain(one)
         meant = [names[plain]] if plain in names else synonyms.get(plain, [])
         if len(meant) > 1:

@@ -34,7 +34,9 @@ def addresses(categories) -> list[str]:
     if isinstance(categories, str):
         categories = [categories]
     if not categories or isinstance(categories, int):
-        raise InputError('"quickdraw" has one file for each of its 345 categories: name some, such as categories=["cat"].')
+        raise InputError(
+            '"quickdraw" has one file for each of its 345 categories: name some, such as categories=["cat"].'
+        )
     return [ADDRESS.format(quote(str(category).strip().replace("_", " ").lower())) for category in categories]
 
 
@@ -150,7 +152,9 @@ def as_png(strokes: list[list[tuple[float, float]]]) -> bytes:
     draw = ImageDraw.Draw(page)
     radius = LINE * _OVERSAMPLING / 2
     for stroke in strokes:
-        line = [tuple((scale * value + by) * _OVERSAMPLING for value, by in zip(at, shift, strict=True)) for at in stroke]
+        line = [
+            tuple((scale * value + by) * _OVERSAMPLING for value, by in zip(at, shift, strict=True)) for at in stroke
+        ]
         draw.line(line, fill=0, width=LINE * _OVERSAMPLING)
         for x, y in line:  # round ends and joints
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)

@@ -3,17 +3,16 @@
 import json
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import s2i_teach.data_sources.quickdraw as quickdraw
-from s2i_teach.data_sources.archives import Archive, Member, open_archive
+from s2i_teach.data_sources.archives import Archive, Member, NoRanges, open_archive
 from s2i_teach.data_sources.classes import CLASS_ID, class_name
 from s2i_teach.data_sources.download import cached, fetch, is_offline
 from s2i_teach.data_sources.drive import drive_id, file_url, list_folder, mounted
-from s2i_teach.data_sources.web import readable
+from s2i_teach.data_sources.web import readable, size_of
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown
 from s2i_teach.paths import data_dir
@@ -104,7 +103,9 @@ class Folder(Source):
             try:
                 yield item, (self.path / item.name).read_bytes()
             except OSError as error:
-                raise InputError(f"{shown(self.path / item.name)} cannot be read: {error.strerror or error}.") from error
+                raise InputError(
+                    f"{shown(self.path / item.name)} cannot be read: {error.strerror or error}."
+                ) from error
 
 
 class Zip(Source):
@@ -121,48 +122,45 @@ class Zip(Source):
         licence: str = UNKNOWN,
         *,
         offline: bool = False,
-        whole: int | None = None,
+        max_bytes: float = 0,
         quiet: bool = False,
     ):
         self.locations = [locations] if isinstance(locations, (str, os.PathLike)) else list(locations)
         self.title, self.licence, self.offline = title or str(self.locations[0]), licence, offline
-        self._left, self._refused, self._whole, self._quiet = list(self.locations), [], whole, quiet
-        self._archive: Archive | None = None
-        self._open_next()
-        assert self._archive is not None
+        self._left, self._refused, self._max_bytes, self._quiet = list(self.locations), [], max_bytes, quiet
+        self._whole: NoRanges | None = None
+        self._archive = self._open_next()
         self.items = [
             Item(member.name, PurePosixPath(member.name).parent.name or PurePosixPath(self.title).stem, member.size)
             for member in self._archive.members
             if is_picture(member.name)
         ]
 
-    def _open_next(self, why: InputError | None = None) -> None:
-        """Open the next location; when none is left, fetch the whole file if no server gave parts, or give up."""
-        if why is not None:
-            self._refused.append(str(why))
-        self.close()
+    def _open_next(self) -> Archive:
+        """Open the next location; when none is left, the whole file if a server has it but does not give parts."""
         while self._left:
             location = self._left.pop(0)
             try:
-                self._archive = open_archive(location, offline=self.offline)
-                return
+                return open_archive(location, offline=self.offline)
+            except NoRanges as error:
+                self._whole = self._whole or error
             except InputError as error:
-                if len(self.locations) == 1 and not is_address(location):
+                if len(self.locations) == 1:
                     raise
                 self._refused.append(str(error))
-        if why is None and self._whole is not None and not is_offline(self.offline):
-            self._archive = open_archive(self._fetched())
-            return
-        raise InputError(" ".join(self._refused))
-
-    def _fetched(self) -> Path:
-        addresses = [location for location in self.locations if is_address(location)]
-        print(
-            f"{self.title} cannot be had in parts: the whole file is fetched"
-            + (f", {readable(self._whole)}" if self._whole else ""),
-            file=sys.stderr,
-        )
-        return fetch(addresses, quiet=self._quiet)
+        if self._whole is None:
+            raise InputError(" ".join(self._refused))
+        size = self._whole.size
+        words = "a size that it does not tell" if size is None else readable(size)
+        if size is None and not self._max_bytes or size is not None and size > self._max_bytes:
+            raise InputError(
+                f"{shown(self.title)} has to be fetched whole, {words}, before one can see what is in it, and "
+                f"max_bytes is {readable(self._max_bytes)}: raise max_bytes, or give a copy on this computer."
+            )
+        if not self._quiet:
+            print(f"{shown(self.title)} cannot be had in parts: the whole file is fetched, {words}.")
+        self._whole = None
+        return open_archive(fetch(self.locations, offline=self.offline, quiet=self._quiet))
 
     def cost(self, items):
         return self._archive.cost(self._members(items))
@@ -170,7 +168,7 @@ class Zip(Source):
     @property
     def fetched(self) -> int:
         """Bytes fetched from the web so far."""
-        return self._archive.fetched if self._archive else 0
+        return self._archive.fetched
 
     def _members(self, items) -> list[Member]:
         wanted = {item.name for item in items}
@@ -187,12 +185,12 @@ class Zip(Source):
             except InputError as error:
                 if not self._left:
                     raise
-                self._open_next(error)
+                self._refused.append(str(error))
+                self.close()
+                self._archive = self._open_next()
 
     def close(self):
-        if self._archive:
-            self._archive.close()
-            self._archive = None
+        self._archive.close()
 
 
 class SharedFolder(Source):
@@ -246,7 +244,7 @@ class Embedded(Source):
     def _sketches(self) -> Iterator[Item]:
         self._folder = data_dir() / "sketches"
         for row in json.loads((self._folder / "sketches.json").read_text(encoding="utf-8")):
-            category = re.sub(r"^(an?|the) ", "", row["caption"])
+            category = "scene" if row["kind"] == "scene" else re.sub(r"^(an?|the) ", "", row["caption"])
             kept = {"caption": row["caption"], "kind": row["kind"], "credit": row["credit"]}
             yield Item(row["file"], category, (self._folder / row["file"]).stat().st_size, row["licence"], kept)
 
@@ -288,17 +286,18 @@ def is_address(source) -> bool:
     return isinstance(source, str) and re.match(r"\s*https?://", source, re.IGNORECASE) is not None
 
 
-def open_source(source, categories=None, *, offline: bool = False, quiet: bool = False) -> Source:
+def open_source(source, categories=None, *, max_bytes: float = 0, offline: bool = False, quiet: bool = False) -> Source:
     """The source that a name, a path or an address means; see :func:`s2i_teach.sample` for what there is.
 
-    ``categories`` is needed by "quickdraw" alone, which has one file for each.
+    ``categories`` is needed by "quickdraw" alone, which has one file for each. ``max_bytes`` is what may be fetched of a
+    file that has to be fetched whole before one can see what is in it.
 
     Raises:
         InputError: there is no such source, it cannot be reached or read, or it holds no pictures.
     """
     if not isinstance(source, (str, os.PathLike)):
         raise InputError(f"A source is a name, a path or an address, not a {type(source).__name__}.")
-    opened = _opened(source, categories, offline, quiet)
+    opened = _opened(source, categories, max_bytes, offline, quiet)
     if not opened.items:
         opened.close()
         endings = " ".join(sorted(PICTURES))
@@ -306,7 +305,7 @@ def open_source(source, categories=None, *, offline: bool = False, quiet: bool =
     return opened
 
 
-def _opened(source, categories, offline: bool, quiet: bool) -> Source:
+def _opened(source, categories, max_bytes: float, offline: bool, quiet: bool) -> Source:
     text = str(source).strip()
     name, _, rest = text.partition("/")
     if text in EMBEDDED:
@@ -315,18 +314,21 @@ def _opened(source, categories, offline: bool, quiet: bool) -> Source:
         if KAGGLE.is_dir():
             return Folder(KAGGLE, text, LICENCES[text])
         known = next((path for url in IMAGENET_SKETCH if (path := cached(url)) is not None), None)
-        where = known or IMAGENET_SKETCH
-        return Zip(where, text, LICENCES[text], offline=offline, whole=7_800_000_000, quiet=quiet)
+        if known is None and is_offline(offline):
+            raise InputError(
+                '"imagenet-sketch" is not on this computer and offline is set: leave out offline, or give a folder or zip.'
+            )
+        return Zip(known or IMAGENET_SKETCH, text, LICENCES[text], offline=offline, max_bytes=max_bytes, quiet=quiet)
     if text == "quickdraw":
-        return Drawings([fetch(url, offline=offline, quiet=quiet) for url in quickdraw.addresses(categories)], text)
+        return _drawings_at(quickdraw.addresses(categories), text, max_bytes, offline, quiet)
     if name == "my-drive" and not Path(text).exists():
         return _local(mounted() / rest, text)
     if is_address(text):
-        return _at(text, offline, quiet)
+        return _at(text, max_bytes, offline, quiet)
     return _local(as_path(source), None)
 
 
-def _at(address: str, offline: bool, quiet: bool) -> Source:
+def _at(address: str, max_bytes: float, offline: bool, quiet: bool) -> Source:
     """The source behind a web address."""
     found = drive_id(address)
     if found and found[1] == "folder":
@@ -334,8 +336,23 @@ def _at(address: str, offline: bool, quiet: bool) -> Source:
             raise InputError(f"{shown(address)} is a folder on Google Drive and offline is set: leave out offline.")
         return SharedFolder(address, quiet=quiet)
     if quickdraw.is_drawings(address):
-        return Drawings([fetch(address, offline=offline, quiet=quiet)], address)
-    return Zip(address, offline=offline, whole=0, quiet=quiet)
+        return _drawings_at([address], address, max_bytes, offline, quiet)
+    return Zip(address, offline=offline, max_bytes=max_bytes, quiet=quiet)
+
+
+def _drawings_at(addresses: list[str], title: str, max_bytes: float, offline: bool, quiet: bool) -> Drawings:
+    """Quick, Draw! files of the web: each is fetched whole, once."""
+    missing = [address for address in addresses if cached(address) is None]
+    if missing and not is_offline(offline):
+        size = sum(size_of(address) or 0 for address in missing)
+        if size > max_bytes or not max_bytes:
+            raise InputError(
+                f"{shown(title)} has to be fetched whole, {readable(size)} in {len(missing)} files, and max_bytes is "
+                f"{readable(max_bytes)}: take fewer categories, or raise max_bytes."
+            )
+        if not quiet:
+            print(f"{shown(title)}: {readable(size)} are fetched, once.")
+    return Drawings([fetch(address, offline=offline, quiet=quiet) for address in addresses], title)
 
 
 def _local(path: Path, title: str | None) -> Source:

@@ -1,5 +1,6 @@
 """One web address asked for its bytes, whole or in part; every refusal told in words."""
 
+import contextlib
 import email.utils
 import re
 import time
@@ -176,6 +177,31 @@ def part_of(answer: requests.Response) -> tuple[int, int | None] | None:
     if answer.status_code != 206 or not found or answer.headers.get("Content-Encoding", "identity") != "identity":
         return None
     return int(found[1]), None if found[2] == "*" else int(found[2])
+
+
+def whole_size(answer: requests.Response) -> int | None:
+    """The bytes of the whole file, as far as an answer tells them."""
+    part = part_of(answer)
+    if part is not None:
+        return part[1]
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else None
+
+
+def size_of(url: str) -> int | None:
+    """The bytes of a file of the web, or None if its server does not tell. Nothing of it is fetched.
+
+    Raises:
+        InputError: the server refuses.
+    """
+    address = Address(url)
+    try:
+        with contextlib.closing(insist(lambda: address.ask(0, 1))) as answer:
+            return whole_size(answer)
+    except Refused as refusal:
+        raise InputError(in_words(shown(url), [(address.host, refusal)])) from refusal
+    finally:
+        address.close()
 
 
 def validator_of(answer: requests.Response) -> str | None:
