@@ -16,7 +16,7 @@ CLASS_ID = re.compile(r"n\d{8}")
 
 @dataclass(frozen=True)
 class ImageNetClass:
-    """One class: ``class_id`` as "n01440764", its ``name``, "tench", unique among the thousand, and all its synonyms."""
+    """One class: ``class_id``, as "n01440764", its ``name``, "tench", which no other has, and all its synonyms."""
 
     class_id: str
     name: str
@@ -53,7 +53,7 @@ def find_categories(wanted, there: dict[str, str | None]) -> list[str]:
     """The categories that someone asks for, among those that a source has.
 
     Args:
-        wanted: names or class ids; letter case, underscores and blanks do not matter, and a synonym of one class will do.
+        wanted: names or class ids; letter case and underscores do not matter, and a synonym of one class will do.
         there: the source's categories: name → class id, or None where it is no class of ImageNet.
 
     Returns:

@@ -24,9 +24,9 @@ JOURNAL = ".manifest.part.jsonl"
 def pick(names: Iterable[str], k: int, seed: int, category: str) -> list[str]:
     """``k`` of the names, drawn without replacement; all of them where there are fewer.
 
-    Every name gets a lottery ticket, the SHA-256 of ``"seed/category/name"``, and the ``k`` smallest tickets win, in the
-    order of their tickets. A ticket depends on nothing else, so neither the order of the names nor another category
-    changes the draw; a larger ``k`` keeps what a smaller one drew, and a file more or less moves at most one pick.
+    Every name gets a lottery ticket, the SHA-256 of ``"seed/category/name"``, and the ``k`` smallest tickets win, in
+    their order. A ticket depends on nothing else, so neither the order of the names nor another category changes the
+    draw; a larger ``k`` keeps what a smaller one drew, and a file more or less moves at most one pick.
 
     Args:
         names: in any order; one that stands twice takes part once.
@@ -63,8 +63,8 @@ def sample(
     Args:
         source: where the sketches lie:
 
-            - ``"imagenet-sketch"``: 50,889 sketches of 1,000 categories; Kaggle's input, the copy on Hugging Face or the
-              one on Google Drive. Only the table of contents and the files drawn are fetched where a server allows it.
+            - ``"imagenet-sketch"``: 50,889 sketches of 1,000 categories; Kaggle's input, the copy on Hugging Face or
+              the one on Google Drive. Where a server allows it, only the zip's table and the files drawn are fetched.
             - ``"quickdraw"``: 50 million drawings of 345 categories; a file a category is fetched, some 50 to 200 MB.
             - ``"sketches"``, ``"line-art"``, ``"pairs"``: what ships with the course.
             - a folder or a zip of pictures, a Quick, Draw! file (.ndjson, .bin), or a folder of such.
@@ -184,7 +184,7 @@ class Sample:
         return contact_sheet(rows, columns=max(1, 12 // per_category), side=side)
 
     def datasheet(self) -> str:
-        """What can be counted for a datasheet (Gebru et al. 2018, arXiv 1803.09010), and what only people can answer."""
+        """What can be counted for a datasheet (Gebru et al., arXiv 1803.09010), and what only people can answer."""
         sizes = [entry.bytes for entry in self.files]
         licences = Counter(entry.licence for entry in self.files)
         counts = self.counts

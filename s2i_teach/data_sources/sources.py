@@ -289,8 +289,8 @@ def is_address(source) -> bool:
 def open_source(source, categories=None, *, max_bytes: float = 0, offline: bool = False, quiet: bool = False) -> Source:
     """The source that a name, a path or an address means; see :func:`s2i_teach.sample` for what there is.
 
-    ``categories`` is needed by "quickdraw" alone, which has one file for each. ``max_bytes`` is what may be fetched of a
-    file that has to be fetched whole before one can see what is in it.
+    ``categories`` is needed by "quickdraw" alone, which has one file for each. ``max_bytes`` is the limit for a file that
+    has to be fetched whole before one can see what is in it.
 
     Raises:
         InputError: there is no such source, it cannot be reached or read, or it holds no pictures.
@@ -316,7 +316,7 @@ def _opened(source, categories, max_bytes: float, offline: bool, quiet: bool) ->
         known = next((path for url in IMAGENET_SKETCH if (path := cached(url)) is not None), None)
         if known is None and is_offline(offline):
             raise InputError(
-                '"imagenet-sketch" is not on this computer and offline is set: leave out offline, or give a folder or zip.'
+                '"imagenet-sketch" is not on this computer and offline is set: give a folder or zip, or go online.'
             )
         return Zip(known or IMAGENET_SKETCH, text, LICENCES[text], offline=offline, max_bytes=max_bytes, quiet=quiet)
     if text == "quickdraw":
