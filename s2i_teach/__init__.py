@@ -27,6 +27,8 @@ _HOME = {
     "lesson": "lessons",
     "sample": "data_sources.sample",
     "open_sample": "data_sources.sample",
+    "pack": "data_sources.pack",
+    "class_pack": "data_sources.pack",
 }
 """Public name → the module that defines it."""
 

@@ -57,6 +57,10 @@ def build_parser() -> Parser:
     translate.add_argument("--plan", action="store_true", help="say what would run, and stop")
     translate.set_defaults(run=_translate)
 
+    from s2i_teach.data_sources.commands import add_data_parsers
+
+    add_data_parsers(commands)
+
     demo = commands.add_parser("demo", help="translate every embedded sketch and draw a contact sheet")
     demo.add_argument("--out", default="out", metavar="FOLDER", help="where the pictures go (default: out)")
     demo.set_defaults(run=_demo)

@@ -89,7 +89,7 @@ def sample(
         InputError: what is asked for is not there, cannot be fetched, costs too much, or the folder holds other things.
     """
     per_category, seed = _whole("per_category", per_category, 1), _whole("seed", seed)
-    folder = as_path(to) if to is not None else Path("samples") / _short_name(source)
+    folder = as_path(to) if to is not None else Path("samples") / short_name(source)
     # A number of pictures named "5" is fine; what the manifest keeps has to be plain JSON.
     request = {
         "source": str(source),
@@ -256,7 +256,7 @@ def _bytes(value) -> float:
     return number
 
 
-def _short_name(source) -> str:
+def short_name(source) -> str:
     """A name for the folder, from the source's last part."""
     last = PurePosixPath(str(source).rstrip("/").replace("\\", "/").split("?")[0]).name
     return folder_name(re.sub(r"\.(zip|ndjson|bin)$", "", last, flags=re.IGNORECASE))

@@ -1,0 +1,141 @@
+"""A sample as one zip for a class: made by the teacher, put on Drive, fetched and verified by thirty notebooks."""
+
+import hashlib
+import os
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from s2i_teach.data_sources.archives import open_archive
+from s2i_teach.data_sources.download import check_space, fetch
+from s2i_teach.data_sources.manifest import NAME, parse_manifest, read_manifest
+from s2i_teach.data_sources.sample import Sample, open_sample, short_name
+from s2i_teach.data_sources.sources import UNKNOWN, is_address
+from s2i_teach.data_sources.web import readable
+from s2i_teach.errors import InputError
+from s2i_teach.files import as_path, shown, write_whole
+
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+"""The date of every file in a pack: the same sample gives the same bytes."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A class's zip: its path, its SHA-256, its bytes, and what one should know of its licences."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    licences: tuple[str, ...]
+
+    @property
+    def call(self) -> str:
+        """What the class runs, with the link to be filled in."""
+        return f's2i.class_pack("LINK", sha256="{self.sha256}")'
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.path}, {readable(self.bytes)}, sha256 {self.sha256}",
+            "Put it on Google Drive, choose Share, Anyone with the link, Copy link; the class then runs, for LINK the link:",
+            f"    {self.call}",
+        ]
+        if any(licence == UNKNOWN or licence.startswith("not known") for licence in self.licences):
+            lines.append("The licence of some of these files is not known: share the link with your class alone.")
+        return "\n".join(lines)
+
+
+def pack(sample, to) -> Pack:
+    """One zip of a sample with its manifest, ready to be put on Drive for a class. The same sample gives the same bytes.
+
+    Args:
+        sample: a :class:`~s2i_teach.data_sources.sample.Sample`, or the folder of one.
+        to: the zip to make; it is written whole or not at all.
+
+    Raises:
+        InputError: the folder holds no sample or lacks files, or the zip cannot be written.
+    """
+    made = open_sample(sample.folder if isinstance(sample, Sample) else sample)
+    target = as_path(to)
+    if target.suffix.lower() != ".zip":
+        raise InputError(f"{shown(target)} is no name for a pack: let it end in .zip.")
+    if target.is_dir():
+        raise InputError(f"{shown(target)} is a folder: name a file.")
+
+    def write(file) -> None:
+        # Pictures are packed already: to store them is as small, and a student can fetch single ones.
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name in (NAME, *(entry.path for entry in made.files)):
+                info = zipfile.ZipInfo(name, _LONG_AGO)
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, (made.folder / name).read_bytes())
+
+    write_whole(target, write)
+    with open(target, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    licences = tuple(sorted({entry.licence for entry in made.files}))
+    return Pack(target, digest, target.stat().st_size, licences)
+
+
+def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = False, quiet: bool = False) -> Sample:
+    """The sample that a teacher packed, fetched once, verified and unpacked.
+
+    Args:
+        link: a Google Drive link or another http(s) address of the pack, several that are tried in order, or the path of
+            the zip.
+        sha256: the hash that the teacher was given with the pack; without it only the manifest's own hashes are checked.
+        to: the folder to make; None is ``samples/<name of the source>``. It is made whole or not at all.
+        offline: use only what an earlier call fetched.
+        quiet: no progress bar.
+
+    Raises:
+        InputError: it cannot be fetched, is not the file that was promised, is no pack, or the folder holds other things.
+    """
+    links = [link] if isinstance(link, (str, os.PathLike)) else list(link)
+    if not links:
+        raise InputError("No link is given: ask your teacher for the pack's link.")
+    if is_address(links[0]):
+        path = fetch(links, sha256=sha256, offline=offline, quiet=quiet)
+    else:
+        path = as_path(links[0])
+        if sha256 is not None and path.is_file():
+            with open(path, "rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256.strip().lower():
+                    raise InputError(f"{shown(path)} is not the pack with this sha256: copy it again.")
+    with open_archive(path) as archive:
+        members = {member.name: member for member in archive.members}
+        if NAME not in members:
+            raise InputError(f"{shown(links[0])} is no class pack (it has no {NAME}): make one with s2i sample --pack.")
+        manifest = parse_manifest(archive.read(members[NAME]), f"The manifest of {shown(links[0])}")
+        lacking = next((entry.path for entry in manifest.files if entry.path not in members), None)
+        if lacking is not None:
+            raise InputError(f"{shown(links[0])} lacks {shown(lacking)}: ask your teacher to pack it again.")
+        folder = as_path(to) if to is not None else Path("samples") / short_name(manifest.request.get("source", "pack"))
+        if folder.is_dir() and read_manifest(folder) == manifest and not manifest.is_missing(folder):
+            return Sample(folder, manifest)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"{shown(folder)} is there already and holds other things: name another folder with to=….")
+        _unpack(archive, members, manifest, folder, shown(links[0]))
+    return Sample(folder, manifest)
+
+
+def _unpack(archive, members: dict, manifest, folder: Path, name: str) -> None:
+    """Write the pack's files beside their place and move them there when all are verified."""
+    entries = {entry.path: entry for entry in manifest.files}
+    partial = folder.with_name(f".{folder.name}.partial")
+    try:
+        check_space(folder, sum(entry.bytes for entry in manifest.files))
+        shutil.rmtree(partial, ignore_errors=True)  # of a call that was stopped
+        partial.mkdir(parents=True)
+        for member, data in archive.read_many([members[path] for path in entries]):
+            if hashlib.sha256(data).hexdigest() != entries[member.name].sha256:
+                raise InputError(f"{shown(member.name)} in {name} is not what its manifest says: fetch the pack again.")
+            write_whole(partial / member.name, lambda file, data=data: file.write(data))
+        manifest.write(partial)
+        if folder.is_dir():
+            folder.rmdir()  # empty, as was seen before
+        partial.rename(folder)
+    except OSError as error:
+        raise InputError(f"{shown(folder)} cannot be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
