@@ -1,0 +1,1 @@
+"""Where sketches come from: fetched, drawn by lot, cleaned, and written down."""
