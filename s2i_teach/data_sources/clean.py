@@ -55,8 +55,9 @@ def clean(
             is in it (``cleaned.json``); a former copy that nobody changed is replaced. None: only a report.
         unreadable: damaged, cut off, animated, or no picture.
         tiny: the shorter side has fewer pixels than this (64; 2 to 4096).
-        photographs: many tones and little paper, more than so many bits (1.45; 0 to 5).
-        empty: less than this share of the page is ink (0.004; 0 to 1).
+        photographs: many tones and little paper, more than so many bits (1.45; 0 to 5): photographs, and shaded pictures
+            in colour
+        empty: less than this share of the page is ink (0.001; 0 to 1).
         full: more than this share of the page is ink (0.7; 0 to 1).
         duplicates: the same file, or the same pixels in another file, as a picture before it by path.
         near_duplicates: a copy that was scaled, moved, saved anew, mirrored or turned: at most so many of the hash's

@@ -1,6 +1,5 @@
 """Near duplicates: a perceptual hash of a sketch, and which sketch is a copy of which, mirrored and turned ones too."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import imagehash
@@ -74,69 +73,72 @@ class Match:
     how: str
 
 
-def find_copies(all_codes: list[np.ndarray], limit: float, step: Callable[[int], object] = lambda n: None) -> dict:
+def find_copies(all_codes: list[np.ndarray], limit: float) -> dict[int, Match]:
     """Number → :class:`Match` for every picture that is a near copy of an earlier one that is itself no copy.
 
     Each is compared with all kept ones before it, in all ``VARIANTS``, by matrix products: bits as ±1 have the
-    product ``BITS − 2 · distance``. A pair's distance is the same in both directions. ``step`` is told how many
-    pictures were compared since it was last called.
+    product ``BITS − 2 · distance``. A pair's distance is the same in both directions, so that the order of
+    names does not matter once the copies are gone.
     """
     found: dict[int, Match] = {}
     kept: list[int] = []
     for start in range(0, len(all_codes), _BLOCK):
         numbers = list(range(start, min(start + _BLOCK, len(all_codes))))
         block = np.stack([all_codes[n] for n in numbers])
-        best = [(BITS + 1, -1, 0)] * len(numbers)  # (distance, number of the other, way)
+        best = [(BITS + 1, -1)] * len(numbers)  # (distance, number of the other)
         for first in range(0, len(kept), _BLOCK):
             others = kept[first : first + _BLOCK]
-            distance, way = _distances(block, np.stack([all_codes[n] for n in others]))
-            for row, nearest in enumerate(distance.argmin(1)):
-                candidate = (int(distance[row, nearest]), others[nearest], int(way[row, nearest]))
-                best[row] = min(best[row], candidate)
-        distance, way = _distances(block, block)
+            apart = distances(block, np.stack([all_codes[n] for n in others]))
+            for row, nearest in enumerate(apart.argmin(1)):
+                best[row] = min(best[row], (int(apart[row, nearest]), others[nearest]))
+        apart = distances(block, block)
         fresh: list[int] = []
         for row, number in enumerate(numbers):
             if fresh:
-                nearest = fresh[int(distance[row, fresh].argmin())]
-                best[row] = min(best[row], (int(distance[row, nearest]), numbers[nearest], int(way[row, nearest])))
-            if best[row][0] <= limit:
-                found[number] = Match(best[row][1], best[row][0], _words(best[row][2]))
+                nearest = fresh[int(apart[row, fresh].argmin())]
+                best[row] = min(best[row], (int(apart[row, nearest]), numbers[nearest]))
+            distance, like = best[row]
+            if distance <= limit:
+                found[number] = Match(like, distance, _how(all_codes[number], all_codes[like]))
             else:
                 fresh.append(row)
         kept += [numbers[row] for row in fresh]
-        step(len(numbers))
     return found
 
 
-def _distances(block: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least differing bits between all of a block and all others, and in which way (variants of the others first)."""
+def distances(block: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Least bits that differ between all of ``(N, ways, bytes)`` and ``(M, ways, bytes)``: ``(N, M)``, whole numbers.
+
+    Way 0 of either is held against every way of the other.
+    """
+    bits = 8 * block.shape[2]
     straight, other_straight = _signs(block[:, 0]), _signs(others[:, 0])
-    best = np.full((len(block), len(others)), -BITS - 1, np.float32)
-    way = np.zeros(best.shape, np.int16)
-    for number in range(len(VARIANTS)):
-        for offset, product in (
-            (0, lambda n: straight @ _signs(others[:, n]).T),
-            (len(VARIANTS), lambda n: _signs(block[:, n]) @ other_straight.T),
-        ):
-            likeness = product(number)
-            better = likeness > best
-            best[better] = likeness[better]
-            way[better] = number + offset
-    return ((BITS - best) / 2).astype(np.int32), way
+    likeness = np.full((len(block), len(others)), -bits, np.float32)
+    for way in range(block.shape[1]):
+        np.maximum(likeness, straight @ _signs(others[:, way]).T, out=likeness)
+        if block is not others:
+            np.maximum(likeness, _signs(block[:, way]) @ other_straight.T, out=likeness)
+    if block is others:  # the other direction is the same product the other way round
+        likeness = np.maximum(likeness, likeness.T)
+    return ((bits - likeness) / 2).astype(np.int32)
 
 
-def _signs(packed: np.ndarray) -> np.ndarray:
-    return np.unpackbits(packed, axis=-1).astype(np.float32) * 2 - 1
-
-
-def _words(way: int) -> str:
-    """How the later picture differs from the earlier: "" for not at all, else "mirrored", "turned by 90°" …"""
-    mirrored, quarter, tilt = VARIANTS[way % len(VARIANTS)]
-    degrees = 90 * quarter + tilt
-    if way >= len(VARIANTS) and not mirrored:  # the later one had to be turned to match; a mirroring undoes itself
-        degrees = -degrees
+def _how(later: np.ndarray, earlier: np.ndarray) -> str:
+    """How a copy differs from the earlier picture: "" for not at all, else "mirrored", "turned by 90°" …"""
+    forth = np.unpackbits(later[0] ^ earlier, axis=1).sum(1)
+    back = np.unpackbits(later ^ earlier[0], axis=1).sum(1)
+    if forth.min() <= back.min():
+        mirrored, quarter, tilt = VARIANTS[int(forth.argmin())]
+        degrees = 90 * quarter + tilt
+    else:  # the later one was turned to match the earlier; a mirroring with its turn undoes itself
+        mirrored, quarter, tilt = VARIANTS[int(back.argmin())]
+        degrees = (1 if mirrored else -1) * (90 * quarter + tilt)
     degrees = (degrees + 180) % 360 - 180
     words = ["mirrored"] if mirrored else []
     if degrees:
         words.append(f"turned by {'about ' if degrees % 90 else ''}{abs(degrees)}°")
     return ", ".join(words)
+
+
+def _signs(packed: np.ndarray) -> np.ndarray:
+    return np.unpackbits(packed, axis=-1).astype(np.float32) * 2 - 1

@@ -129,7 +129,7 @@ class Cleaning:
         """What was left out or turned round as one picture, grouped by rule; a copy beside what it is a copy of.
 
         Args:
-            columns: pictures in a line.
+            columns: places for a picture in a line; a copy takes two, and there are at least two.
             most: pictures a rule at most; the rest is counted.
             side: of a picture, in pixels.
 
@@ -175,51 +175,68 @@ def _font(size: int):
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
-def _draw_sheet(cleaning: Cleaning, columns: int, most: int, side: int) -> Image.Image:
-    gap, letters = max(6, side // 12), max(11, side // 12)
-    small, large = _font(letters), _font(round(letters * 1.4))
-    line = round(letters * 1.35)
+@dataclass(frozen=True)
+class _Group:
+    """The pictures of one rule on the sheet: ``across`` pictures or pairs in a line, ``wide`` places for a picture."""
+
+    title: str
+    rows: list[Row]
+    pair: int
+    across: int
+    wide: int
+
+
+def _groups(cleaning: Cleaning, columns: int, most: int) -> list[_Group]:
     groups = []
     for name in RULES:
         rows = [row for row in cleaning.rows if row.rule == name]
-        if rows:
-            more = f" · {most} shown" if len(rows) > most else ""
-            copies = " · each with, on its left, the picture it is a copy of" if any(row.like for row in rows) else ""
-            groups.append((f"{RULES[name].title}: {len(rows)}{more}{copies}", rows[:most]))
-
-    tiles, top = [], gap  # (x, y, row, path)
-    titles = []
-    for title, rows in groups:
-        titles.append((top, title))
-        top += round(line * 1.8)
+        if not rows:
+            continue
+        title = f"{RULES[name].title}: {len(rows)}" + (f", {most} shown" if len(rows) > most else "")
         pair = 2 if any(row.like for row in rows) else 1
-        across = max(1, columns // pair)
-        for number, row in enumerate(rows):
-            y = top + number // across * (side + 3 * line + gap)
-            x = gap + number % across * pair * (side + gap)
-            tiles.append((x, y, row, pair))
-        top += -(-len(rows) // across) * (side + 3 * line + gap) + gap
-    wide = max(columns, 2)
-    width = wide * (side + gap) + gap
-    if not groups:
-        top = gap * 2 + 2 * line
-    if width * top > 64_000_000:
-        raise InputError(
-            f"A sheet of {width} × {top} pixels is too large: show fewer pictures (most=) or smaller ones."
-        )
-    sheet = Image.new("RGB", (width, top), "white")
+        title += " (each beside the one it is a copy of)" if pair == 2 else ""
+        across = max(1, min(columns // pair, len(rows), most))
+        groups.append(_Group(title, rows[:most], pair, across, max(across * pair, 2)))
+    return groups
+
+
+def _draw_sheet(cleaning: Cleaning, columns: int, most: int, side: int) -> Image.Image:
+    gap, letters = max(6, side // 12), max(11, side // 12)
+    small, large = _font(letters), _font(round(letters * 1.3))
+    line = round(letters * 1.35)
+    down = side + 3 * line + gap
+    columns = max(columns, 2)
+    groups = _groups(cleaning, columns, most)
+
+    # Groups stand side by side as long as they fit.
+    places, taken, top, height = [], 0, gap, 0
+    for group in groups:
+        if taken and taken + group.wide > columns:
+            top, taken, height = top + height, 0, 0
+        places.append((gap + taken * (side + gap), top))
+        taken += group.wide
+        height = max(height, 2 * line + -(-len(group.rows) // group.across) * down)
+    width, bottom = columns * (side + gap) + gap, max(top + height, 2 * gap + 2 * line)
+    if width * bottom > 64_000_000:
+        raise InputError(f"A sheet of {width} × {bottom} pixels is too large: show fewer (most=) or smaller pictures.")
+
+    sheet = Image.new("RGB", (width, bottom), "white")
     draw = ImageDraw.Draw(sheet)
     if not groups:
         draw.text((gap, gap), "Nothing was left out.", (40, 40, 40), large)
-    for y, title in titles:
-        draw.text((gap, y), _cut(draw, title, large, width - 2 * gap), (0, 0, 0), large)
-    for x, y, row, pair in tiles:
-        if pair == 2:
-            _tile(sheet, draw, cleaning.folder, row.like, x, y, side)
-            _label(draw, [row.like, "kept"], x, y + side, side, small, line)
-            x += side + gap // 3
-        _tile(sheet, draw, cleaning.folder, row.path, x, y, side)
-        _label(draw, [row.path, *_split(draw, row.reason, small, side)], x, y + side, side, small, line)
+    for group, (left, top) in zip(groups, places, strict=True):
+        draw.text((left, top), _cut(draw, group.title, large, group.wide * (side + gap) - gap), (0, 0, 0), large)
+        for number, row in enumerate(group.rows):
+            x = left + number % group.across * group.pair * (side + gap)
+            y = top + 2 * line + number // group.across * down
+            if row.like:
+                _tile(sheet, draw, cleaning.folder, row.like, x, y, side)
+                _label(draw, [row.like, "kept"], x, y + side, side, small, line)
+                x += side + gap // 3
+            _tile(sheet, draw, cleaning.folder, row.path, x, y, side)
+            # The picture that it is like stands beside it with its name.
+            reason = row.reason.removesuffix(row.like).removesuffix(" from ").removesuffix(" as ")
+            _label(draw, [row.path, *_split(draw, reason, small, side)], x, y + side, side, small, line)
     return sheet
 
 

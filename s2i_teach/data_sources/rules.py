@@ -32,7 +32,7 @@ RULES = {
         Rule("unreadable", "Cannot be read"),
         Rule("tiny", "Tiny", 64, 2, 4096, "pixels of the shorter side, at least"),
         Rule("photographs", "Photographs", 1.45, 0, 5, "bits of tones beside the paper, at most"),
-        Rule("empty", "Nearly empty", 0.004, 0, 1, "of the page inked, at least"),
+        Rule("empty", "Nearly empty", 0.001, 0, 1, "of the page inked, at least"),
         Rule("full", "Nearly full", 0.7, 0, 1, "of the page inked, at most"),
         Rule("duplicates", "Duplicates"),
         Rule("near_duplicates", "Near duplicates", 30, 0, 64, "of 256 bits differ, or fewer"),
