@@ -57,6 +57,10 @@ class SketchZip:
         """What the archive holds under a name."""
         return self._pictures[self.names.index(name) % len(self._pictures)].ljust(self.bytes_each, b"\0")
 
+    def place(self, name: str) -> int:
+        """Where a member begins, in bytes."""
+        return self._offsets[self.names.index(name)]
+
     def _facts(self, i: int) -> tuple:
         # version, flags, stored, time, date (1980-01-01), check sum, packed, unpacked, length of the name
         check = self._checks[i % len(self._checks)]

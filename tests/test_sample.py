@@ -25,8 +25,8 @@ from s2i_teach.data_sources.classes import classes, find_categories, folder_name
 from s2i_teach.data_sources.manifest import FORMAT, Entry, Manifest, parse_manifest, read_manifest, stays_inside
 from s2i_teach.data_sources.sample import JOURNAL, pick
 from s2i_teach.errors import InputError
+from tests.peak import PEAK
 from tests.sketch_zip import SketchZip
-from tests.web import Web
 
 IDS = ("n01440764", "n01443537", "n02099601", "n02012849", "n03126707")
 """tench, goldfish, golden retriever, and the two cranes."""
@@ -36,13 +36,6 @@ IDS = ("n01440764", "n01443537", "n02099601", "n02012849", "n03126707")
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("S2I_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture()
-def web():
-    server = Web()
-    yield server
-    server.close()
 
 
 def draw(path: Path, number: int) -> None:
@@ -98,7 +91,7 @@ def test_the_draw_depends_on_names_alone_and_grows(names, k, seed, category):
 def test_the_draw_is_the_same_on_every_machine():
     names = [f"sketch_{number}.JPEG" for number in range(50)]
     # Written down once: a change of these would change every class's sample.
-    assert pick(names, 3, 0, "n01440764") == ["sketch_46.JPEG", "sketch_9.JPEG", "sketch_23.JPEG"]
+    assert pick(names, 3, 0, "n01440764") == ["sketch_9.JPEG", "sketch_12.JPEG", "sketch_19.JPEG"]
 
 
 def test_every_name_is_drawn_about_as_often():
@@ -180,6 +173,12 @@ def test_a_second_place_is_asked_when_the_first_fails(copy, web, tmp_path, monke
     monkeypatch.setattr(sources, "IMAGENET_SKETCH", (f"{web.url}/gone.zip", f"{web.url}/second.zip"))
     made = s2i.sample("imagenet-sketch", per_category=2, to="made", quiet=True)
     assert len(made) == 10 and second.served > 0
+
+    # Google Drive, when the copy on Hugging Face is out of reach.
+    link, drive = web.drive(data, page="confirm")
+    monkeypatch.setattr(sources, "IMAGENET_SKETCH", (f"{web.url}/gone.zip", link))
+    third = s2i.sample("imagenet-sketch", per_category=2, to="third", quiet=True)
+    assert pictures(third.folder) == pictures(made.folder) and drive.served > 0
 
     # The first gives its table of contents, and then no more.
     monkeypatch.setattr(sources, "IMAGENET_SKETCH", (f"{web.url}/first.zip", f"{web.url}/second.zip"))
@@ -267,17 +266,16 @@ def test_three_hundred_of_a_thousand_categories_cost_two_per_cent_and_little_mem
     assert len(archive.names) == 50_000 and len(archive) > 7e9
     item = web.put("/sketch.zip", archive)
     code = (
-        "import resource, sys, s2i_teach as s2i\n"
+        "import s2i_teach as s2i\n"
         f"made = s2i.sample('{web.url}/sketch.zip', categories=100, per_category=3, to='three', quiet=True)\n"
-        "print(len(made), len(made.counts), made.fetched, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(len(made), len(made.counts), made.fetched)\n" + PEAK
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    files, categories, fetched, memory = map(int, said.split())
+    files, categories, fetched, kilobytes = map(int, said.split())
     assert (files, categories) == (300, 100)
     assert abs(fetched - item.served) < 1000
     assert item.served <= 0.02 * len(archive), f"{item.served / len(archive):.2%}"
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert memory * unit <= 200e6, f"{memory * unit / 1e6:.0f} MB"
+    assert kilobytes <= 200_000
 
 
 # Sources
@@ -296,7 +294,12 @@ def test_the_embedded_data_are_sources(tmp_path):
 
 def ndjson(path: Path, word: str, count: int) -> Path:
     rows = [
-        {"word": word, "key_id": str(1000 + i), "recognized": True, "drawing": [[[0, 200, i], [5, 100, 50]], [[3], [4]]]}
+        {
+            "word": word,
+            "key_id": str(1000 + i),
+            "recognized": True,
+            "drawing": [[[0, 200, i], [5, 100, 50]], [[3], [4]]],
+        }
         for i in range(count)
     ]
     path.write_text("\n".join(json.dumps(row) for row in rows) + "\n")
@@ -335,7 +338,10 @@ def test_quick_draw_in_both_forms(tmp_path, web, monkeypatch):
         ("page.ndjson", b"<html>404</html>\n"),
         ("empty.ndjson", b""),
         ("none.ndjson", b'{"word": "cat", "key_id": "1", "drawing": []}\n'),
-        ("mixed.ndjson", b'{"word":"a","key_id":"1","drawing":[[[1],[1]]]}\n{"word":"b","key_id":"2","drawing":[[[1],[1]]]}'),
+        (
+            "mixed.ndjson",
+            b'{"word":"a","key_id":"1","drawing":[[[1],[1]]]}\n{"word":"b","key_id":"2","drawing":[[[1],[1]]]}',
+        ),
     ],
 )
 def test_a_damaged_drawing_file_is_refused(name, data, tmp_path):
@@ -384,7 +390,7 @@ def test_odd_folders(tmp_path, copy):
         ({"source": "sketches", "seed": "x"}, "seed"),
         ({"source": "sketches", "categories": ["aple"]}, "apple"),
         ({"source": "sketches", "categories": []}, "No category"),
-        ({"source": "sketches", "categories": [3]}, "no category '3'"),
+        ({"source": "sketches", "categories": [3]}, "is no name"),
         ({"source": "sketches", "categories": 0}, "categories"),
         ({"source": "sketches", "categories": 1.5}, "categories"),
         ({"source": "sketches", "max_bytes": "x"}, "max_bytes"),
@@ -441,7 +447,9 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path_factory, manifest):
     assert read_manifest(folder) == manifest
 
 
-@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | texts, st.lists, max_leaves=5).map(json.dumps))
+@given(
+    st.binary(max_size=200) | st.recursive(st.none() | st.integers() | texts, st.lists, max_leaves=5).map(json.dumps)
+)
 def test_what_is_no_manifest_is_one_sentence(data):
     refusal(parse_manifest, data if isinstance(data, bytes) else data.encode(), "manifest.json")
 
@@ -468,6 +476,8 @@ def test_a_class_pack_there_and_back(copy, web, tmp_path):
     served = plain.served
     s2i.class_pack(f"{web.url}/class.zip", sha256=pack.sha256, to="got2", quiet=True, offline=True)
     assert plain.served == served
+    drive = s2i.class_pack(link, sha256=pack.sha256, to="drive", quiet=True)
+    assert contents(drive.folder) == contents(made.folder) and item.served >= pack.bytes
     local = s2i.class_pack(pack.path, sha256=pack.sha256)
     assert local.folder == Path("samples/copy") and s2i.class_pack(pack.path).files == made.files
     second = s2i.class_pack([f"{web.url}/gone.zip", f"{web.url}/class.zip"], to="second", quiet=True)
@@ -519,7 +529,9 @@ def test_the_commands(copy, capsys, tmp_path):
     assert pictures(Path("theirs")) == pictures(Path("made"))
     assert main(["sample", str(copy), "--categories", "2", "--plan"]) == 0
     assert main(["sample", "nowhere"]) == 2
-    assert main(["sample", str(copy), "--max-bytes", "much"]) == 2
+    with pytest.raises(SystemExit) as left:  # argparse's way
+        main(["sample", str(copy), "--max-bytes", "much"])
+    assert left.value.code == 2
     assert main(["sample", str(copy), "--plan", "--pack", "x.zip"]) == 2
     assert main(["sample", str(copy), "--to", "made"]) == 2
     assert "Traceback" not in capsys.readouterr().err

@@ -100,6 +100,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def handle(self):
+        with contextlib.suppress(ConnectionError):  # a client that was killed
+            super().handle()
+
     def do_GET(self):
         host = self.headers["Host"].partition(":")[0]
         try:
