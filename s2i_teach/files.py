@@ -32,6 +32,10 @@ def as_path(name) -> Path:
         raise InputError(f"{shown(text)} names a user that is not known here: write the folder out.") from error
 
 
+PARTIAL = ".s2i-*.partial"
+"""Files that :func:`write_whole` was writing when its process was killed."""
+
+
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     """Make a file by ``write(file)`` beside its place and move it there, so that no half-written one is ever seen.
 
@@ -43,7 +47,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".s2i-", suffix=".partial", dir=path.parent)
+        prefix, _, suffix = PARTIAL.partition("*")
+        handle, partial = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             write(file)
         umask = os.umask(0)

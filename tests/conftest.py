@@ -79,3 +79,14 @@ def sketch():
     picture = Image.new("RGB", (100, 80), "white")
     ImageDraw.Draw(picture).ellipse([20, 10, 80, 70], outline="black", width=4)
     return picture
+
+
+@pytest.fixture()
+def web(tmp_path, monkeypatch):
+    """A file host and Google Drive on this machine (tests/web.py), and an empty cache."""
+    from tests.web import serving
+
+    monkeypatch.setenv("S2I_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("S2I_OFFLINE", raising=False)
+    with serving() as server:
+        yield server

@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import s2i_teach.data_sources.web as web
-from s2i_teach.data_sources.download import cached, is_offline
+from s2i_teach.data_sources.download import cached
+from s2i_teach.data_sources.offline import is_offline
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown
 
@@ -94,8 +96,8 @@ class Archive:
             _check_names(infos, name)
             _check_contents(infos, name)
             self._stops = _check_places(infos, self._zip.start_dir, name)
-            files = [(info, _name_of(info)) for info in infos if not info.is_dir()]
-            files = [(info, member) for info, member in files if not _is_junk(member)]
+            files = [(info, _name_of(info)) for info in infos]
+            files = [(info, member) for info, member in files if not member.endswith("/") and not _is_junk(member)]
             self.members = [Member(member, info.file_size, info.compress_size) for info, member in files]
             self._infos = {member: info for info, member in files}
         except BaseException:
@@ -185,7 +187,7 @@ class Archive:
             raise
         except web.Refused as refusal:
             raise InputError(web.in_words(self.name, [(self._source.host, refusal)])) from refusal
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error) as error:
             if member is None:
                 raise InputError(
                     f"{self.name} is not a whole zip archive ({shown(error)}): fetch or copy it again."
@@ -242,6 +244,7 @@ class _Web:
                     f"{self.host} does not serve parts of {shown(url)}: fetch it as a whole.", web.whole_size(answer)
                 )
             self.size, self._validator = part[1], web.validator_of(answer)
+            self.fetched = sum(len(piece) for piece in web.chunks(answer))
 
     def get(self, start: int, stop: int) -> bytes:
         data = bytearray()
@@ -288,7 +291,7 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size}[whence]
         if base + offset < 0:
-            raise OSError(22, "a position before the file's start")  # as a file does: zipfile relies on it
+            raise io.UnsupportedOperation("a position before the file's start")  # an OSError: zipfile relies on it
         self._at = base + offset
         return self._at
 
@@ -328,13 +331,13 @@ def _check_names(infos: list[zipfile.ZipInfo], archive: str) -> None:
     seen: dict[str, bool] = {}  # name as a careless file system takes it → whether it is a folder
     for info in infos:
         name = _name_of(info)
-        parts = name.rstrip("/").split("/")
-        if "\0" in name or name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in parts or not any(parts):
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if "\0" in name or name.startswith("/") or name[1:2] == ":" or ".." in parts or not name:
             raise InputError(
                 f"{archive} holds a file named {shown(name)!r}, which would leave the folder: do not use this archive."
             )
         # Windows and macOS take letters of either case for the same, macOS also the two ways to write an accent.
-        key = name.rstrip("/").casefold()
+        key = "/".join(parts).casefold()
         key = key if key.isascii() else unicodedata.normalize("NFC", key)
         is_folder = name.endswith("/")
         if key in seen and not (is_folder and seen[key]):

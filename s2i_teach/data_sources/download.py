@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from s2i_teach.data_sources.drive import drive_id
+from s2i_teach.data_sources.offline import is_offline
 from s2i_teach.data_sources.web import (
     CHUNK,
     Address,
@@ -65,9 +66,10 @@ def fetch(
         raise InputError("No address to fetch from: give an http(s) address, or a list of them.")
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise InputError(f"The hash {shown(sha256)} is no sha256: give its 64 hexadecimal digits.")
+    called = _last_part(urls[0]) if name is None else name  # in messages
     name = _cache_name(urls[0]) if name is None else name
     wanted = _Wanted(
-        name=name,
+        name=called,
         target=cached_path(name) if to is None else _target(to),
         ours=to is None,
         sha256=sha256 and sha256.lower(),
@@ -77,7 +79,8 @@ def fetch(
         return wanted.target
     if is_offline(offline):
         raise InputError(
-            f"{shown(name)} is not in the cache ({shown(cache_dir())}) and offline is set: fetch it once with a network."
+            f"{shown(called)} is not in the cache ({shown(cached_path(name).parent)}) and offline is set: fetch it once "
+            "with a network."
         )
     addresses = [Address(url) for url in urls]
     with _alone(wanted, quiet):
@@ -94,7 +97,7 @@ def fetch(
         finally:
             for address in addresses:
                 address.close()
-    raise InputError(in_words(name, refusals)) from refusals[-1][1]
+    raise InputError(in_words(called, refusals)) from refusals[-1][1]
 
 
 def cached(location: str, name: str | None = None) -> Path | None:
@@ -111,12 +114,7 @@ def cached_path(name: str) -> Path:
     """
     if not name or name in (".", "..") or name.startswith(".") or re.search(r'[\\/:*?"<>|\0-\x1f]', name):
         raise InputError(f"{shown(name)} is no plain file name: give one without / and without a leading dot.")
-    return cache_dir() / "downloads" / name
-
-
-def is_offline(offline: bool = False) -> bool:
-    """Whether nobody may be asked: by the argument, or by ``S2I_OFFLINE`` (anything but empty and 0)."""
-    return offline or os.environ.get("S2I_OFFLINE", "0").strip() not in ("", "0")
+    return _downloads() / name
 
 
 def check_space(folder: str | Path, bytes_needed: int) -> None:
@@ -142,7 +140,7 @@ class _Wanted:
         self.name, self.target, self.ours, self.sha256, self.size = name, target, ours, sha256, size
         # Everything unfinished lies in the cache, wherever the file goes: no one else's folder sees it.
         stem = hashlib.sha256(os.fsencode(os.path.abspath(target))).hexdigest()[:16]
-        self.state = cache_dir() / "downloads" / ".state" / f"{stem}.json"
+        self.state = _downloads() / ".state" / f"{stem}.json"
         self.part = self.state.with_suffix(".part")
         self.lock = self.state.with_suffix(".lock")
 
@@ -258,7 +256,7 @@ class _Transfer:
         with contextlib.closing(answer):
             if answer.status_code == 416:  # nothing there behind our bytes: another, shorter file
                 self._start_over()
-                raise Refused("cut", "has a shorter file than it said", passing=True)
+                raise Refused("busy", "changed the file during the transfer", passing=True)
             total = self._agree(answer)
             if self.wanted.size is not None and total is not None and total != self.wanted.size:
                 raise Refused("contents", f"has another file there ({total} bytes, not {self.wanted.size})")
@@ -279,7 +277,7 @@ class _Transfer:
             other_state = self.validator is not None and validator_of(answer) not in (None, self.validator)
             if part is None or part[0] != self.have or other_size or other_state:
                 self._start_over()
-                raise Refused("cut", "changed the file during the transfer", passing=True)
+                raise Refused("busy", "changed the file during the transfer", passing=True)
             self.continued = True
             return part[1] if part[1] is not None else self.total
         if self.have:  # it knows no ranges, or the file has changed: this answer is the whole of it
@@ -372,9 +370,23 @@ def _cache_name(url: str) -> str:
     found = drive_id(url)
     if found:
         return f"drive-{found[0]}"
-    last = unquote(urlsplit(url.strip()).path.rstrip("/").rpartition("/")[2])
-    plain = re.sub(r"[^\w.-]", "_", last).strip("._")[-80:] or "file"
+    plain = re.sub(r"[^\w.-]", "_", _last_part(url)).strip("._")[-80:] or "file"
     return f"{hashlib.sha256(url.strip().encode()).hexdigest()[:8]}-{plain}"
+
+
+def _last_part(url: str) -> str:
+    """An address's last part, as one reads it; all of it for a Drive link, which ends in nothing of use."""
+    last = unquote(urlsplit(url.strip()).path.rstrip("/").rpartition("/")[2])
+    return url.strip() if drive_id(url) or not last else last
+
+
+def _downloads() -> Path:
+    try:
+        return cache_dir() / "downloads"
+    except OSError as error:
+        raise InputError(
+            f"The cache cannot be made ({error.strerror or error}): set S2I_CACHE to a folder that can be written."
+        ) from error
 
 
 def _target(to: str | Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
+from s2i_teach.data_sources.offline import is_offline
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 
@@ -62,16 +63,20 @@ def drive_id(link: str) -> tuple[str, Literal["file", "folder"]] | None:
     )
 
 
-def list_folder(link: str) -> list[DriveFile]:
+def list_folder(link: str, *, offline: bool = False) -> list[DriveFile]:
     """The files of a shared Drive folder, its sub-folders included, in the order of their paths; nothing is fetched.
 
     Raises:
-        InputError: no folder's link, not shared with everybody, no network, a name that leads out of the folder, or
+        InputError: no folder's link, not shared with everybody, no network or offline, a name that leads out of the folder, or
             more files than the installed gdown can list (50 a folder before gdown 6).
     """
     found = drive_id(link)
     if found is None or found[1] != "folder":
         raise InputError(f"{shown(link)} is not the link of a Drive folder: copy the folder's own link in Drive.")
+    if is_offline(offline):
+        raise InputError(
+            "A Drive folder cannot be listed offline: list it once with a network, or give a local folder."
+        )
 
     import gdown
     import requests

@@ -15,7 +15,7 @@ from s2i_teach.data_sources.manifest import NAME, Entry, Manifest, is_same, read
 from s2i_teach.data_sources.sources import Item, Source, open_source
 from s2i_teach.data_sources.web import readable
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.files import PARTIAL, as_path, shown, write_whole
 
 JOURNAL = ".manifest.part.jsonl"
 """What is written already, a line a file, while a sample is made: a stopped one goes on from it."""
@@ -469,6 +469,8 @@ def _write(source: Source, drawn: Draw, folder: Path, request: dict, max_bytes: 
             )
             _note(journal, entry.row())
     manifest = Manifest(request, tuple(entries[path] for path in sorted(entries)))
+    for left in folder.rglob(PARTIAL):
+        left.unlink(missing_ok=True)  # of a process that was killed while it wrote
     manifest.write(folder)
     (folder / JOURNAL).unlink()
     return Sample(folder, manifest, drawn.notes, getattr(source, "fetched", 0))

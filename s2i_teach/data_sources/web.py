@@ -21,7 +21,8 @@ TRIES = 5
 PAUSE = 1.0
 """Seconds before the first new try; each further one waits twice as long."""
 LONGEST_PAUSE = 30.0
-CHUNK = 1 << 18
+CHUNK = 1 << 16
+"""Bytes taken at a time; a cut loses fewer than these."""
 
 ADVICE = {
     "cut": "run it again, what has come is kept",
@@ -219,13 +220,11 @@ def in_words(what: str, refusals: list[tuple[str, Refused]]) -> str:
 
 def readable(size: float) -> str:
     """A number of bytes as one reads it: 7.8 GB."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            break
-        size /= 1000
-    else:
-        unit = "TB"
-    return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+    if size < 1000:
+        return f"{size:.0f} bytes"
+    power = next((power for power in (1, 2, 3) if size < 999.5 * 1000**power), 4)
+    size /= 1000**power
+    return f"{size:.{0 if size >= 99.95 else 1}f} {' kMGT'[power]}B"
 
 
 def _is_page(answer: requests.Response) -> bool:
