@@ -63,7 +63,9 @@ def write_archive(path) -> list[tuple[str, str]]:
     planted.append((_name(car, 1), "white on black"))
     plant("n07614500", _speck(), "a page with a speck on it")
     plant("n07734744", files[_name("n07734744", 1)][:900], "a file that was cut off")
-    plant("n07742313", pictures["n07742313"][0].resize((40, 40), Image.Resampling.LANCZOS), "an apple of 40 × 40 pixels")
+    plant(
+        "n07742313", pictures["n07742313"][0].resize((40, 40), Image.Resampling.LANCZOS), "an apple of 40 × 40 pixels"
+    )
 
     def write(file) -> None:
         with zipfile.ZipFile(file, "w") as archive:

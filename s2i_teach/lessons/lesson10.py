@@ -49,8 +49,8 @@ def _pages(generator):
 
     return [
         page(24, 32, 255, 0, 0, 3),
-        page(30, 20, 225, 6, 20, 5),
-        page(20, 20, 240, 8, 130, 9),
+        page(30, 20, 225, 6, 150, 5),
+        page(20, 20, 240, 8, 20, 9),
         page(16, 16, 250, 4, 0, 0),
     ]
 
@@ -172,14 +172,10 @@ LESSON = Lesson(
                     lambda names, k, seed, category: sorted(pick(names, k, seed, category)),
                     "the right files; leave them in the order of their tickets, so that the first few stay the first.",
                 ),
-                "a set": Mistake(
-                    lambda names, k, seed, category: set(pick(names, k, seed, category)),
-                    "the right files, as a set, which has no order: give the list.",
-                ),
                 "k fails": Mistake(
-                    lambda names, k, seed, category: pick(names, k, seed, category)
-                    if k <= len(names)
-                    else random.sample(names, k),
+                    lambda names, k, seed, category: (
+                        pick(names, k, seed, category) if k <= len(names) else random.sample(names, k)
+                    ),
                     "where there are fewer than k, take all.",
                 ),
             },
@@ -225,7 +221,8 @@ LESSON = Lesson(
                     "you divide by 255: on darker paper even black all over would not be 1. Divide by the paper's tone.",
                 ),
                 "not divided": Mistake(
-                    _ink(whole=1), "this is the mean darkness in tones: divide by the paper's tone, so that 1 is black all over."
+                    _ink(whole=1),
+                    "this is the mean darkness in tones: divide by the paper's tone, so that 1 is black all over.",
                 ),
                 "a sum": Mistake(
                     lambda grey: ink(grey) * grey.size,
@@ -235,9 +232,12 @@ LESSON = Lesson(
                     lambda grey: 1 - ink(grey), "this is the share of the paper: ink is the rest of it."
                 ),
                 "brightness": Mistake(
-                    lambda grey: float(grey.mean() / 255), "this is how light the page is: ink is what is darker than paper."
+                    lambda grey: float(grey.mean() / 255),
+                    "this is how light the page is: ink is what is darker than paper.",
                 ),
-                "a percentage": Mistake(lambda grey: 100 * ink(grey), "this is in per cent: a share from 0 to 1 is asked."),
+                "a percentage": Mistake(
+                    lambda grey: 100 * ink(grey), "this is in per cent: a share from 0 to 1 is asked."
+                ),
             },
             minutes=6,
             difficulty=2,
