@@ -8,7 +8,7 @@ CLAIMS = {
     "c": "The sketches of ImageNet-Sketch were drawn by annotators in the game Quick, Draw!, in 20 seconds each.",
     "d": "ImageNet-Sketch holds over 50,000 pairs of a sketch and a photograph.",
     "e": "ImageNet-Sketch covers all 1,000 classes of ImageNet.",
-    "f": "No drawing stands twice in ImageNet-Sketch.",
+    "f": "No picture in ImageNet-Sketch is a copy of another.",
     "g": "The repository of ImageNet-Sketch has an MIT licence, so the sketches may be put on a website.",
     "h": "Drawings from Quick, Draw! may be passed on, as long as one says where they come from.",
     "i": "Stable Diffusion 1 was trained to the end on pictures that were chosen for their beauty.",
@@ -63,7 +63,7 @@ FACTS = {
         "Unknown. The MIT licence in the repository is that of its scripts, which ask and sort.",
     ),
     "game": Fact(
-        "Quick, Draw! Dataset, README: what it is",
+        "Quick, Draw! Dataset, README; the game's own page",
         "50 million drawings of 345 things by players of a game, who had 20 seconds for each.",
     ),
     "by": Fact(

@@ -38,7 +38,7 @@ def _pick(key=lambda seed, category, name: f"{seed}/{category}/{name}", hashed=_
 
 
 def _pages(generator):
-    """Grey pages ``(H, W)``, uint8: lines on white, on paper that is yellowed and grainy, soft ones, none at all."""
+    """Grey pages ``(H, W)``, uint8: soft lines on yellowed, grainy paper, lines on white, many, none."""
 
     def page(height, width, paper, grain, line, lines):
         noise = torch.randint(-grain, grain + 1, (height, width), generator=generator).numpy()
@@ -48,8 +48,8 @@ def _pages(generator):
         return grey
 
     return [
-        page(24, 32, 255, 0, 0, 3),
         page(30, 20, 225, 6, 150, 5),
+        page(24, 32, 255, 0, 0, 3),
         page(20, 20, 240, 8, 20, 9),
         page(16, 16, 250, 4, 0, 0),
     ]
