@@ -3,9 +3,10 @@
 #
 # {{badge}}
 #
-# Nothing that you trained or ran in this course knew more than its pictures. So where do pictures come from, who made them, may one use
-# them, and what is missing among them? In this lesson you draw a sample that anybody can draw again, clean it and find out what cleaning
-# breaks, check what is said of famous data sets, and filter a training set "by beauty" to see what that does to a model.
+# Nothing that you trained or ran in this course knew more than its pictures. So where do pictures come from, who made them, may
+# one use them, and what is missing among them? In this lesson you draw a sample that anybody can draw again, clean it and find
+# out what cleaning breaks, check what is said of famous data sets, and filter a training set "by beauty" to see what that does to
+# a model.
 #
 # | | |
 # |---|---|
@@ -50,22 +51,30 @@ lesson = s2i.lesson(10)
 # %% [markdown]
 # ## 1. A sample that can be drawn again
 #
-# **ImageNet-Sketch** is a zip of 7.8 GB: a folder for each of ImageNet's 1,000 classes, named after its id, with some 50 drawings each.
-# To work with it one draws a few hundred. The cell makes a zip of the same layout from the drawings that ship with the course, small
-# enough to look through. (The second line is the real thing. `plan=True` in section 4 tells what it would cost before anything is fetched.)
+# **ImageNet-Sketch** is a zip of 7.8 GB: a folder for each of ImageNet's 1,000 classes, named after its id, with some 50 drawings
+# each. To work with it one draws a few hundred. The cell makes a zip of the same layout from the drawings that ship with the
+# course, small enough to look through. (The second line is the real thing. `plan=True` in section 4 tells what it would cost
+# before anything is fetched.)
 
 # %%
 source = "ImageNet-Sketch-in-miniature.zip"
 # source = "imagenet-sketch"
 
-planted = write_archive("ImageNet-Sketch-in-miniature.zip")  # what this gives back, we open later
+planted = write_archive(
+    "ImageNet-Sketch-in-miniature.zip"
+)  # what this gives back, we open later
 with zipfile.ZipFile("ImageNet-Sketch-in-miniature.zip") as archive:
     names = archive.namelist()
-print(f"{len(names)} files, {len({name.split('/')[1] for name in names})} classes, such as", *names[:3], sep="\n  ")
+print(
+    f"{len(names)} files, {len({name.split('/')[1] for name in names})} classes, such as",
+    *names[:3],
+    sep="\n  ",
+)
 
 # %% [markdown]
 # "We drew a few hundred sketches at random" stands in many reports, and nobody can draw the same ones. The usual cure is
-# `random.seed(0)`. **Predict first:** you have the files as a folder, a friend has them as a zip. Both draw two with seed 0. The same two?
+# `random.seed(0)`. **Predict first:** you have the files as a folder, a friend has them as a zip. Both draw two with seed 0. The
+# same two?
 
 # %%
 folder = ["sketch_0.JPEG", "sketch_1.JPEG", "sketch_2.JPEG", "sketch_3.JPEG", "sketch_4.JPEG"]
@@ -74,22 +83,25 @@ for names in (folder, zipped, sorted(zipped), sorted(zipped)[1:]):
     print(random.Random(0).sample(names, 2), "from", *names)
 
 # %% [markdown]
-# No: `sample` draws *places* in the list, and no two systems list files in the same order. Sorting helps, until one file more or less shifts
-# the places (the last line). And a second category drawn with the same generator depends on how many were drawn from the first.
+# No: `sample` draws *places* in the list, and no two systems list files in the same order. Sorting helps, until one file more or
+# less shifts the places (the last line). And a second category drawn with the same generator depends on how many were drawn from
+# the first.
 #
-# A **lottery** has none of these troubles. Every file gets a ticket that depends on nothing but the seed, its category and its own name, and
-# the $k$ smallest tickets win. The ticket is the SHA-256 of the text `seed/category/name`, which looks random and is the same everywhere:
+# A **lottery** has none of these troubles. Every file gets a ticket that depends on nothing but the seed, its category and its
+# own name, and the $k$ smallest tickets win. The ticket is the SHA-256 of the text `seed/category/name`, which looks random and
+# is the same everywhere:
 #
 # ```python
 # hashlib.sha256("0/tench/sketch_7.JPEG".encode()).digest()
 # ```
 #
-# (Python's own `hash` would not do: it gives other numbers each time Python starts.) If there are fewer than $k$ names, take all; a name that is
-# listed twice takes part once; leave the winners in the order of their tickets.
+# (Python's own `hash` would not do: it gives other numbers each time Python starts.) If there are fewer than $k$ names, take all;
+# a name that is listed twice takes part once; leave the winners in the order of their tickets.
 
 
 # %% tags=["teacher"]
 from collections.abc import Iterable  # the library's signature names it
+
 
 # %% tags=["exercise-pick"]
 def pick(names, k, seed, category):
@@ -107,31 +119,41 @@ for names in (folder, zipped, folder[1:]):
 print(pick(folder, 4, 0, "tench"), "are four, the first two as before")
 
 # %% [markdown]
-# This is how `s2i.sample` draws, from whatever source. It puts the files into folders named after their categories (class ids get their English
-# names) and writes a **manifest**: for each file where it came from, its size, its hash, its licence.
+# This is how `s2i.sample` draws, from whatever source. It puts the files into folders named after their categories (class ids get
+# their English names) and writes a **manifest**: for each file where it came from, its size, its hash, its licence.
 
 # %%
-sample = s2i.sample(source, categories=["snail", "umbrella", "tabby"], per_category=3, seed=0, to="first_sample")
+sample = s2i.sample(
+    source, categories=["snail", "umbrella", "tabby"], per_category=3, seed=0, to="first_sample"
+)
 print(sample.counts)
 print(sample.files[0])
-s2i.show(sample.sheet(3), alt="Three drawings each of snails, umbrellas and cats, drawn by lot.")
+s2i.show(
+    sample.sheet(3), alt="Three drawings each of snails, umbrellas and cats, drawn by lot."
+)
 
 # %%
 with zipfile.ZipFile("ImageNet-Sketch-in-miniature.zip") as archive:
     umbrellas = [name.split("/")[-1] for name in archive.namelist() if "n04507155" in name]
 print("your draw:", sorted(pick(umbrellas, 3, 0, "n04507155")))
-print("its draw: ", [entry.name.split("/")[-1] for entry in sample.files if entry.category == "umbrella"])
+print(
+    "its draw: ",
+    [entry.name.split("/")[-1] for entry in sample.files if entry.category == "umbrella"],
+)
 
 # %% [markdown]
 # ## 2. Look
 #
-# Before any program looks at the data, you do. Here is the whole small archive. **Look first:** how many of these pictures would you not want in
-# a set of different sketches? Write your number down.
+# Before any program looks at the data, you do. Here is the whole small archive. **Look first:** how many of these pictures would
+# you not want in a set of different sketches? Write your number down.
 
 # %%
 everything = s2i.sample(source, per_category=12, seed=0, to="everything", quiet=True)
 print(everything.counts)
-s2i.show(everything.sheet(12, 76), alt="All drawings of the small archive, a line a category; some are not what they should be.")
+s2i.show(
+    everything.sheet(12, 76),
+    alt="All drawings of the small archive, a line a category; some are not what they should be.",
+)
 
 # %%
 my_number = None
@@ -139,10 +161,11 @@ my_number = None
 # %% [markdown]
 # ## 3. Clean
 #
-# Rules are numbers with a limit. *Nearly empty* and *nearly full* rest on one number: the share of the page that ink covers, from 0 to 1. That is
-# less simple than it sounds. Paper is not always white: its tone is the commonest light one, and `paper_tone(grey)` finds it. Paper has grain: what is
-# darker than it by 16 tones (`GRAIN`) or fewer is no ink. And the edge of a line is grey: **count how dark a pixel is**, compared with the paper's tone,
-# not whether it is dark. Black all over, on any paper, is 1.
+# Rules are numbers with a limit. *Nearly empty* and *nearly full* rest on one number: the share of the page that ink covers, from
+# 0 to 1. That is less simple than it sounds. Paper is not always white: its tone is the commonest light one, and
+# `paper_tone(grey)` finds it. Paper has grain: what is darker than it by 16 tones (`GRAIN`) or fewer is no ink. And the edge of a
+# line is grey: **count how dark a pixel is**, compared with the paper's tone, not whether it is dark. Black all over, on any
+# paper, is 1.
 #
 # `grey` is a numpy array of *bytes*. **Spot the bug** before you make it: what is 250 − 255 in bytes, which go from 0 to 255?
 
@@ -174,9 +197,10 @@ for path in sorted(shares, key=shares.get)[:2] + sorted(shares, key=shares.get)[
 # A line drawing covers some per cent of its page. The emptiest page is hardly a drawing, and the two fullest are not drawn in
 # lines at all. (The white car is on black paper; `clean` turns such a page round before it measures.)
 #
-# **Near duplicates** are harder: the same drawing, but smaller, saved anew, mirrored or turned, so that no byte is the same. A *perceptual
-# hash* helps: the picture is framed by its ink, shrunk to 17 × 16 and each pixel compared with its neighbour: lighter or darker? That gives 256 bits, and
-# copies differ in few of them. `clean` compares all pictures with all, also mirrored and turned.
+# **Near duplicates** are harder: the same drawing, but smaller, saved anew, mirrored or turned, so that no byte is the same. A
+# *perceptual hash* helps: the picture is framed by its ink, shrunk to 17 × 16 and each pixel compared with its neighbour: lighter
+# or darker? That gives 256 bits, and copies differ in few of them. `clean` compares all pictures with all, also mirrored and
+# turned.
 #
 # Nothing is deleted: you get a report and a cleaned copy.
 
@@ -185,7 +209,10 @@ cleaning = s2i.clean(everything, to="cleaned")
 cleaning
 
 # %%
-s2i.show(cleaning.sheet(side=96), alt="What cleaning left out or turned round, by rule; copies stand beside what they are copies of.")
+s2i.show(
+    cleaning.sheet(side=96),
+    alt="What cleaning left out or turned round, by rule; copies stand beside what they are copies of.",
+)
 
 # %% [markdown]
 # Now open what was planted, and compare. **Was everything found? And what was found that nobody planted?**
@@ -196,14 +223,21 @@ paths = {entry.name: entry.path for entry in everything.files}
 for name, what in planted:
     row = found.pop(paths[name], None)
     print(f"{'found' if row else 'MISSED':>6}: {what} → {row.rule if row else 'kept'}")
-print("and beyond that", len(found), "more:", dict(Counter(row.category for row in found.values())))
-print(f"you said {my_number}, eight were planted, {len(cleaning.left_out)} pictures were left out")
+print(
+    "and beyond that",
+    len(found),
+    "more:",
+    dict(Counter(row.category for row in found.values())),
+)
+print(
+    f"you said {my_number}, eight were planted, {len(cleaning.left_out)} pictures were left out"
+)
 
 # %% [markdown]
-# All eight, and eleven more. Red and green apple are one drawing, since line art has no colour: fair enough. But the **clocks!** Twelve clocks show
-# twelve different times, and most of them were thrown out as copies: four o'clock is nearly eight o'clock mirrored, and a clock hand is a few bits
-# of 256. For a set of *sketches* one may not mind. For a model that should learn to tell the time it is a disaster, and the total in the table does not
-# show it; the line of the category does.
+# All eight, and eleven more. Red and green apple are one drawing, since line art has no colour: fair enough. But the **clocks!**
+# Twelve clocks show twelve different times, and most of them were thrown out as copies: four o'clock is nearly eight o'clock
+# mirrored, and a clock hand is a few bits of 256. For a set of *sketches* one may not mind. For a model that should learn to tell
+# the time it is a disaster, and the total in the table does not show it; the line of the category does.
 #
 # **Predict first:** which limit throws out all real copies and keeps the clocks?
 
@@ -212,17 +246,20 @@ for limit in (0, 2, 5, 10, 20, 30):
     tried = s2i.clean(everything, near_duplicates=limit)
     gone = Counter(row.category for row in tried.rows if row.rule == "near_duplicates")
     copies = gone["drake"] + gone["snail"]
-    print(f"limit {limit:>2}: {copies} of 2 planted copies, {gone['analog clock']} of 12 clocks left out")
+    print(
+        f"limit {limit:>2}: {copies} of 2 planted copies, {gone['analog clock']} of 12 clocks left out"
+    )
 
 # %% [markdown]
-# None does. At 2 both planted copies are found, but so are two clocks, and copies that were scaled or scanned differ in more bits than
-# these. A limit that forgives such things does not see a clock's hand. So a rule is a guess, its limit is a
-# decision, and who decides should look at the sheet. ImageNet-Sketch itself needs this rule: its authors filled up small classes with flipped and rotated
-# copies, as you will read in section 5.
+# None does. At 2 both planted copies are found, but so are two clocks, and copies that were scaled or scanned differ in more bits
+# than these. A limit that forgives such things does not see a clock's hand. So a rule is a guess, its limit is a decision, and
+# who decides should look at the sheet. ImageNet-Sketch itself needs this rule: its authors filled up small classes with flipped
+# and rotated copies, as you will read in section 5.
 #
 # ## 4. Count, and write it down
 #
-# A **datasheet** (Gebru et al. 2018) answers for a data set what a leaflet answers for a medicine. Some of it can be counted from the manifest:
+# A **datasheet** (Gebru et al. 2018) answers for a data set what a leaflet answers for a medicine. Some of it can be counted from
+# the manifest:
 
 # %%
 cleaned = s2i.open_sample("cleaned")
@@ -245,12 +282,12 @@ for category, number in everything.counts.items():
 # | What is missing? | Whatever was not ranked high, and not called *sketch* in English. The classes are ImageNet's: 118 are breeds of dogs. |
 #
 # What follows for you? You may study it, and your course may show that you did. **Do not pass the pictures on**: not on your
-# website, not in your repository, not in a pack for the public. `s2i.sample` writes the sentence into each manifest, and a sample of the course's own data says
-# *CC BY-SA 4.0, OpenMoji* or *CC BY 4.0* instead, which allow it with attribution. That is also why this course ships emoji and Quick, Draw!, and
-# no ImageNet-Sketch.
+# website, not in your repository, not in a pack for the public. `s2i.sample` writes the sentence into each manifest, and a sample
+# of the course's own data says *CC BY-SA 4.0, OpenMoji* or *CC BY 4.0* instead, which allow it with attribution. That is also why
+# this course ships emoji and Quick, Draw!, and no ImageNet-Sketch.
 #
-# A licence is not consent: it says what you may do, and not whether those who drew were asked. Ask both questions of every data set, and of LAION's
-# links, too, where neither has one answer.
+# A licence is not consent: it says what you may do, and not whether those who drew were asked. Ask both questions of every data
+# set, and of LAION's links, too, where neither has one answer.
 #
 # On Colab, with a network, this draws 300 of the real ones. A server that gives parts of a file is asked for these parts alone:
 #
@@ -263,7 +300,8 @@ for category, number in everything.counts.items():
 #
 # ## 5. True or false, and how do you know?
 #
-# Ten claims. Three of them stand, nearly in these words, in a thesis. An opinion is not enough: for each find the **fact** that shows it.
+# Ten claims. Three of them stand, nearly in these words, in a thesis. An opinion is not enough: for each find the **fact** that
+# shows it.
 
 # %%
 Markdown(as_markdown(CLAIMS))
@@ -273,7 +311,9 @@ pairs = {split: load_pairs(split) for split in ("train", "test")}
 rows = [row for some in pairs.values() for row in some.rows]
 files = {row["file_name"] for row in rows}
 coloured = [row for row in rows if row["style"] != "line"]
-print(f"{len(coloured)} coloured pictures, {sum(row['sketch'] in files for row in coloured)} of them with their sketch")
+print(
+    f"{len(coloured)} coloured pictures, {sum(row['sketch'] in files for row in coloured)} of them with their sketch"
+)
 
 # %%
 Markdown(as_markdown(FACTS))
@@ -292,22 +332,24 @@ def verdict(claim):
 lesson.verdict.check(verdict)
 
 # %% [markdown]
-# These facts are in our words, and stored with the course. A fact that matters to you is one to look up at its source: the arXiv numbers and pages stand
-# beside them.
+# These facts are in our words, and stored with the course. A fact that matters to you is one to look up at its source: the arXiv
+# numbers and pages stand beside them.
 #
 # ## 6. What "beautiful" does
 #
-# Stable Diffusion was trained to the end on **LAION-Aesthetics**: pictures whose *aesthetics score* is above 5. The score comes from a small
-# network on CLIP's image vectors, fitted to ratings that people gave. It chose some 600 million
-# pictures; nobody can have looked at them all. What does such a filter do to a model? Try it in small, with a score that you can see through: **colourfulness** (Hasler and Süsstrunk 2003),
-# the spread of the opponent colours red–green and yellow–blue, fitted to what people call colourful. (It is *not* LAION's score. What they share
-# is the mechanism: one number, one threshold, one taste.)
+# Stable Diffusion was trained to the end on **LAION-Aesthetics**: pictures whose *aesthetics score* is above 5. The score comes
+# from a small network on CLIP's image vectors, fitted to ratings that people gave. It chose some 600 million pictures; nobody can
+# have looked at them all. What does such a filter do to a model? Try it in small, with a score that you can see through:
+# **colourfulness** (Hasler and Süsstrunk 2003), the spread of the opponent colours red–green and yellow–blue, fitted to what
+# people call colourful. (It is *not* LAION's score. What they share is the mechanism: one number, one threshold, one taste.)
 #
 # **Predict first:** the more colourful half of all 4,638 training pictures. Which kinds of pictures will be missing?
 
 # %%
 train = pairs["train"]
-score = torch.cat([colourfulness(train.batch(part)) for part in torch.arange(len(train)).split(500)])
+score = torch.cat(
+    [colourfulness(train.batch(part)) for part in torch.arange(len(train)).split(500)]
+)
 kept = score > score.median()
 
 
@@ -324,12 +366,13 @@ for key in ("style", "subgroup"):
     print(f"{key}:", *(f"\n  {share:4.0%} of {n:>3}  {value}" for share, value, n in shown))
 
 # %% [markdown]
-# **Every single sketch is gone.** A filter for colour has no use for line art, and nobody had to decide that. Clocks go too, and grey animals. The filter knows nothing of
-# clocks: what is rarely colourful *as a kind* vanishes as a kind.
+# **Every single sketch is gone.** A filter for colour has no use for line art, and nobody had to decide that. Clocks go too, and
+# grey animals. The filter knows nothing of clocks: what is rarely colourful *as a kind* vanishes as a kind.
 #
-# Now the model. It is small: 32 × 32 pixels, one style; it sees a filled sketch and paints it (the sketch is two more channels beside the noisy picture). To be fair, both
-# halves have the same number of pictures and both trainings the same steps. The control is a **random half**: without it you would not know whether a fault comes from
-# the filter or from having half of the pictures. And each is done with two seeds.
+# Now the model. It is small: 32 × 32 pixels, one style; it sees a filled sketch and paints it (the sketch is two more channels
+# beside the noisy picture). To be fair, both halves have the same number of pictures and both trainings the same steps. The
+# control is a **random half**: without it you would not know whether a fault comes from the filter or from having half of the
+# pictures. And each is done with two seeds.
 
 # %%
 SIDE = 32
@@ -385,18 +428,20 @@ half = len(pictures) // 2
 models = {}
 with one_thread():  # for layers this small two threads lose more by waiting than they gain
     for seed in (0, 1):
-        by_lot = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[:half]
+        by_lot = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[
+            :half
+        ]
         by_colour = colour.argsort(descending=True)[:half]
         for name, some in (("random half", by_lot), ("colourful half", by_colour)):
             models[name, seed] = learn(pictures[some], sketches[some], seed)
 print(f"{len(models)} models, each on {half} of {len(pictures)} pictures")
 
 # %% [markdown]
-# **Predict first:** on things that no training saw, which half's model is better at grey things (clapper board, poodle)? At colourful ones? And what will it
-# do to a grey thing?
+# **Predict first:** on things that no training saw, which half's model is better at grey things (clapper board, poodle)? At
+# colourful ones? And what will it do to a grey thing?
 #
-# The error is that of the guessed picture, at three noise levels, with the same noise for all. The held-out things are sorted by the colourfulness of their
-# *true* pictures: the greyest third, the most colourful third.
+# The error is that of the guessed picture, at three noise levels, with the same noise for all. The held-out things are sorted by
+# the colourfulness of their *true* pictures: the greyest third, the most colourful third.
 
 # %%
 new, new_sketches, true_colour, new_rows = painted_and_sketched(pairs["test"])
@@ -406,15 +451,17 @@ thirds = {"grey": order[:third], "colourful": order[-third:]}
 
 
 @torch.no_grad()
-def error(model, some, timesteps=(400, 700, 900)):
-    """Mean squared error of the guessed pictures."""
+def guesses(model, some, timesteps=(400, 700, 900)):
+    """Mean squared error of the guessed pictures, and their mean colourfulness."""
     generator = torch.Generator().manual_seed(0)
-    losses = []
+    losses, vivid = [], []
     for t in timesteps:
-        noisy = add_noise(new, torch.randn(new.shape, generator=generator), alpha_bar, torch.full((len(new),), t))
-        guess = model(noisy, new_sketches, torch.full((len(new),), t)).clamp(-1, 1)
-        losses.append(F.mse_loss(guess[some], new[some]))
-    return torch.stack(losses).mean().item()
+        times = torch.full((len(new),), t)
+        noisy = add_noise(new, torch.randn(new.shape, generator=generator), alpha_bar, times)
+        guess = model(noisy[some], new_sketches[some], times[some]).clamp(-1, 1)
+        losses.append(F.mse_loss(guess, new[some]))
+        vivid.append(colourfulness(guess).mean())
+    return torch.stack(losses).mean().item(), torch.stack(vivid).mean().item()
 
 
 @torch.no_grad()
@@ -430,28 +477,41 @@ def paint(model, sketch, seed=0, steps=12):
 
 
 with one_thread():
-    errors = {key: {kind: error(model, some) for kind, some in thirds.items()} for key, model in models.items()}
+    found = {
+        key: {kind: guesses(model, some) for kind, some in thirds.items()}
+        for key, model in models.items()
+    }
     paintings = {key: paint(model, new_sketches, seed=key[1]) for key, model in models.items()}
-print(f"{'error on':>32} grey  colourful things; what it paints has a colourfulness of")
-for (name, seed), row in errors.items():
-    vivid = colourfulness(paintings[name, seed]).mean()
-    print(f"{name:>22}, seed {seed} {row['grey']:.3f}  {row['colourful']:.3f} {vivid:24.0f}")
-print(f"{'the true pictures':>22} {true_colour.mean():47.0f}")
+print(f"{'':24} error on   grey  colourful    colourfulness of   grey  colourful")
+for (name, seed), row in found.items():
+    (grey, grey_vivid), (bright, bright_vivid) = row["grey"], row["colourful"]
+    print(
+        f"{name:>24}, seed {seed} {grey:7.3f} {bright:10.3f} {grey_vivid:26.0f} {bright_vivid:10.0f}"
+    )
+true = {kind: true_colour[some].mean().item() for kind, some in thirds.items()}
+print(f"{'the true pictures':>24} {true['grey']:53.0f} {true['colourful']:10.0f}")
 
 # %%
 chosen = [*order[:5].tolist(), *order[-4:].tolist()]
-rows = {"true": list(new[chosen]), "sketch": list(new_sketches[chosen, 1:].expand(-1, 3, -1, -1))}
+rows = {
+    "true": list(new[chosen]),
+    "sketch": list(new_sketches[chosen, 1:].expand(-1, 3, -1, -1)),
+}
 rows |= {f"{name}, seed {seed}": list(x[chosen]) for (name, seed), x in paintings.items()}
 captions = [textwrap.shorten(new_rows[i]["thing"], 14, placeholder=" …") for i in chosen]
 sheet, _ = filmstrip(rows, captions, side=96)
-s2i.show(sheet, alt=f"Nine things that no training saw, their sketches, and what each of four models paints: {', '.join(captions)}.")
+s2i.show(
+    sheet,
+    alt=f"Nine things that no training saw, their sketches, and what each of four models paints: {', '.join(captions)}.",
+)
 
 # %% [markdown]
 # RESULT
 #
 # ## Think about it
 #
-# You want to make a fair data set of sketches for your country's schools. Whose drawings do you take, whom do you ask, what do you leave out, and who can later see that you did?
+# You want to make a fair data set of sketches for your country's schools. Whose drawings do you take, whom do you ask, what do
+# you leave out, and who can later see that you did?
 #
 # ## Sources
 #
@@ -468,5 +528,5 @@ s2i.show(sheet, alt=f"Nine things that no training saw, their sketches, and what
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 12 minutes for section 1, 3 for looking (let them count aloud; nobody says eight), 12 for cleaning, 5 for the datasheet, 10 for the claims, 8 for
-# section 6 (start the trainings, discuss the predictions while they run).
+# **Pacing.** 12 minutes for section 1, 3 for looking (let them count aloud; nobody says eight), 12 for cleaning, 5 for the
+# datasheet, 10 for the claims, 8 for section 6 (start the trainings, discuss the predictions while they run).
