@@ -15,6 +15,7 @@ _HOME = {
     "Plan": "translation.settings",
     "Result": "translation.result",
     "read_record": "translation.result",
+    "clean": "data_sources.clean",
     "InputError": "errors",
     "sketches": "gallery",
     "contact_sheet": "gallery",
