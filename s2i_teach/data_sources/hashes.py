@@ -111,16 +111,20 @@ def distances(block: np.ndarray, others: np.ndarray) -> np.ndarray:
 
     Way 0 of either is held against every way of the other.
     """
-    bits = 8 * block.shape[2]
-    straight, other_straight = _signs(block[:, 0]), _signs(others[:, 0])
-    likeness = np.full((len(block), len(others)), -bits, np.float32)
-    for way in range(block.shape[1]):
-        np.maximum(likeness, straight @ _signs(others[:, way]).T, out=likeness)
-        if block is not others:
-            np.maximum(likeness, _signs(block[:, way]) @ other_straight.T, out=likeness)
-    if block is others:  # the other direction is the same product the other way round
-        likeness = np.maximum(likeness, likeness.T)
-    return ((bits - likeness) / 2).astype(np.int32)
+    forth = _likeness(block, others)
+    back = forth if block is others else _likeness(others, block)
+    return ((8 * block.shape[2] - np.maximum(forth, back.T)) / 2).astype(np.int32)
+
+
+def _likeness(straight: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The largest product of way 0 of the first and any way of the others, ``(N, M)``."""
+    signs = _signs(straight[:, 0])
+    best = np.full((len(straight), len(others)), -np.inf, np.float32)
+    # Several ways a product: with small ones, BLAS's threads wait for each other longer than they work.
+    for start in range(0, others.shape[1], 8):
+        ways = _signs(others[:, start : start + 8].transpose(1, 0, 2).reshape(-1, others.shape[2]))
+        np.maximum(best, (signs @ ways.T).reshape(len(signs), -1, len(others)).max(1), out=best)
+    return best
 
 
 def _how(later: np.ndarray, earlier: np.ndarray) -> str:
