@@ -83,9 +83,9 @@ for names in (folder, zipped, sorted(zipped), sorted(zipped)[1:]):
     print(random.Random(0).sample(names, 2), "from", *names)
 
 # %% [markdown]
-# No: `sample` draws *places* in the list, and no two systems list files in the same order. Sorting helps, until one file more or
-# less shifts the places (the last line). And a second category drawn with the same generator depends on how many were drawn from
-# the first.
+# No: `sample` draws *places* in the list, and folders and zips list their files in orders of their own. Sorting helps, until one
+# file more or less shifts the places (the last line). And a second category drawn with the same generator depends on how many
+# were drawn from the first.
 #
 # A **lottery** has none of these troubles. Every file gets a ticket that depends on nothing but the seed, its category and its
 # own name, and the $k$ smallest tickets win. The ticket is the SHA-256 of the text `seed/category/name`, which looks random and
@@ -229,10 +229,10 @@ left_out = len(cleaning.left_out)
 print(f"you said {my_number}, eight were planted, {left_out} pictures were left out")
 
 # %% [markdown]
-# All eight, and eleven more. Red and green apple are one drawing, since line art has no colour: fair enough. But the **clocks!**
-# Twelve clocks show twelve different times, and most of them were thrown out as copies: four o'clock is eight o'clock mirrored,
-# and a clock hand is a few bits of 256. For a set of *sketches* one may not mind. For a model that should learn to tell the time
-# it is a disaster, and the total in the table does not show it; the line of the category does.
+# All eight, and eleven more. Red and green apple are one drawing, cat and black cat are one, since line art has no colour: fair
+# enough. But the **clocks!** Twelve clocks show twelve different times, and most of them were thrown out as copies: four o'clock
+# is eight o'clock mirrored, and a clock hand is a few bits of 256. For a set of *sketches* one may not mind. For a model that
+# should learn to tell the time it is a disaster, and the total in the table does not show it; the line of the category does.
 #
 # **Predict first:** which limit throws out all real copies and keeps the clocks?
 
@@ -265,8 +265,8 @@ for category, number in everything.counts.items():
 
 # %% [markdown]
 # *Licence: not known.* And yet we know it: these drawings are OpenMoji's and Quick, Draw!'s. It got lost when the zip was made,
-# for a zip of pictures carries no licence, and that is how licences are lost everywhere. The same drawings sampled where it is
-# written down:
+# for a zip of pictures carries no licence, and that is how licences are lost everywhere. The course's own sketches, sampled where
+# it is written down:
 
 # %%
 own = s2i.sample("sketches", per_category=1, seed=0, to="own", quiet=True)
@@ -352,7 +352,7 @@ lesson.verdict.check(verdict)
 # %%
 train = pairs["train"]
 score = torch.cat(
-    [colourfulness(train.batch(part)) for part in torch.arange(len(train)).split(500)]
+    [colourfulness(train.batch(part)) for part in torch.arange(len(train)).split(100)]
 )
 kept = score > score.median()
 

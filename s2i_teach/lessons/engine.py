@@ -60,8 +60,8 @@ class Exercise:
         minutes, difficulty: for the learner; difficulty from 1 to 5.
         tolerance: bound on max |a − b|, see :func:`compare.difference`.
         seconds: time limit of one call.
-        explain: ``explain(arguments, answer)`` gives a sentence for a wrong answer that is no typical mistake, or None for
-            the plain difference.
+        explain: ``explain(arguments, answer)`` gives a sentence for a wrong answer that is no typical mistake, or None
+            for the plain difference.
     """
 
     name: str

@@ -108,8 +108,10 @@ LESSON = Lesson(
             pick,
             _pick_cases,
             hints=(
-                'The ticket of a name: hashlib.sha256(f"{seed}/{category}/{name}".encode()).digest(). Bytes can be sorted.',
-                "sorted(names, key=ticket) puts the names in the order of their tickets, whatever their order was before.",
+                'The ticket of a name: hashlib.sha256(f"{seed}/{category}/{name}".encode()).digest(). Bytes can be '
+                "sorted.",
+                "sorted(names, key=ticket) puts the names in the order of their tickets, whatever their order was "
+                "before.",
                 "A name may be listed twice and takes part once: set(names). Then the first k: [:k].",
             ),
             mistakes={
@@ -123,11 +125,13 @@ LESSON = Lesson(
                 ),
                 "not sorted before random": Mistake(
                     lambda names, k, seed, category: random.Random(seed).sample(names, min(k, len(names))),
-                    "random.sample draws *places* of the list, so another order of the names gives other files: draw by tickets.",
+                    "random.sample draws *places* of the list, so another order of the names gives other files: draw "
+                    "by tickets.",
                 ),
                 "sorted before random": Mistake(
                     lambda names, k, seed, category: random.Random(seed).sample(sorted(names), min(k, len(names))),
-                    "this does not mind the order any more, but draws the same places in every category, and one file more changes "
+                    "this does not mind the order any more, but draws the same places in every category, and one file "
+                    "more changes "
                     "all of them: draw by tickets.",
                 ),
                 "with replacement": Mistake(
@@ -138,7 +142,8 @@ LESSON = Lesson(
                     lambda names, k, seed, category: random.Random(f"{seed}/{category}").sample(
                         sorted(set(names)), min(k, len(set(names)))
                     ),
-                    "a good draw, and no category disturbs another; but a file more or less changes all picks, and Python promises "
+                    "a good draw, and no category disturbs another; but a file more or less changes all picks, and "
+                    "Python promises "
                     "no `sample` that stays the same for ever. Tickets do better.",
                 ),
                 "no seed": Mistake(
@@ -147,7 +152,8 @@ LESSON = Lesson(
                 ),
                 "no category": Mistake(
                     _pick(lambda seed, category, name: f"{seed}/{name}"),
-                    "the category is not in the ticket: where files have the same names, every category draws the same ones.",
+                    "the category is not in the ticket: where files have the same names, every category draws the "
+                    "same ones.",
                 ),
                 "no name": Mistake(
                     _pick(lambda seed, category, name: f"{seed}/{category}"),
@@ -155,7 +161,8 @@ LESSON = Lesson(
                 ),
                 "no strokes between": Mistake(
                     _pick(lambda seed, category, name: f"{seed}{category}{name}"),
-                    'write strokes between seed, category and name, f"{seed}/{category}/{name}", or 1 and "2.png" give the same '
+                    'write strokes between seed, category and name, f"{seed}/{category}/{name}", or 1 and "2.png" '
+                    "give the same "
                     'ticket as 12 and ".png".',
                 ),
                 "another order": Mistake(
@@ -194,12 +201,14 @@ LESSON = Lesson(
             mistakes={
                 "a byte overflows": Mistake(
                     _ink(of=lambda grey: grey),
-                    "bytes (uint8) have no numbers below 0: paper that is a little lighter than its tone becomes 255 − darkness, nearly "
+                    "bytes (uint8) have no numbers below 0: paper that is a little lighter than its tone becomes 255 "
+                    "− darkness, nearly "
                     "black. Use grey.astype(float).",
                 ),
                 "dark pixels counted": Mistake(
                     lambda grey: float((grey < 128).mean()),
-                    "you count pixels below 128: a soft or pale line then counts as nothing. Add up *how dark* they are.",
+                    "you count pixels below 128: a soft or pale line then counts as nothing. Add up *how dark* they "
+                    "are.",
                 ),
                 "all dark ones counted": Mistake(
                     lambda grey: float((paper_tone(grey) - grey.astype(float) > GRAIN).mean()),
@@ -207,18 +216,21 @@ LESSON = Lesson(
                 ),
                 "paper is white": Mistake(
                     _ink(paper=lambda grey: 255),
-                    "you hold the page against 255: yellowed paper then counts as ink. Its own tone is paper_tone(grey).",
+                    "you hold the page against 255: yellowed paper then counts as ink. Its own tone is "
+                    "paper_tone(grey).",
                 ),
                 "grain is ink": Mistake(
                     _ink(grain=0), "the paper's own grain counts as ink: leave out what is darker by 16 tones or fewer."
                 ),
                 "signed grain": Mistake(
                     _ink(grain=-1000),
-                    "everything is added up, lighter spots with a minus: leave out what is darker by 16 tones or fewer.",
+                    "everything is added up, lighter spots with a minus: leave out what is darker by 16 tones or "
+                    "fewer.",
                 ),
                 "divided by 255": Mistake(
                     _ink(whole=255),
-                    "you divide by 255: on darker paper even black all over would not be 1. Divide by the paper's tone.",
+                    "you divide by 255: on darker paper even black all over would not be 1. Divide by the paper's "
+                    "tone.",
                 ),
                 "not divided": Mistake(
                     _ink(whole=1),

@@ -24,9 +24,9 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def colourfulness(x: torch.Tensor) -> torch.Tensor:
     """How colourful pictures ``(B, 3, H, W)`` in [−1, 1] look, ``(B,)``: 0 for greys, about 100 for very colourful ones.
 
-    σ + 0.3 · μ of the opponent colours R − G and (R + G)/2 − B, R, G and B from 0 to 255: σ is the root of the sum of both
-    variances, μ the distance of both means from grey (Hasler & Süsstrunk 2003, *Measuring colourfulness in natural
-    images*, section 7).
+    σ + 0.3 · μ of the opponent colours R − G and (R + G)/2 − B, with R, G and B from 0 to 255: σ is the root of the sum
+    of both variances, μ the distance of both means from grey (Hasler & Süsstrunk 2003, *Measuring colourfulness in
+    natural images*, section 7).
     """
     red, green, blue = ((x + 1) * 127.5).flatten(2).unbind(1)  # each (B, H · W)
     opponent = torch.stack([red - green, (red + green) / 2 - blue])  # (2, B, H · W)
