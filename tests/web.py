@@ -38,13 +38,14 @@ class Item:
     statuses: list[int] = field(default_factory=list)  # answer with these first
     retry_after: str | None = None  # sent with a status
     announce: int | None = None  # a wrong Content-Length
+    most: int | None = None  # give no more bytes than these for one asked range
     chunked: bool = False  # no Content-Length at all
     pause: float = 0.0  # seconds before each 64 kB
     once_served: object = None  # called after each body, for a file that changes meanwhile
     page: str | None = None  # Drive only: "confirm", "quota", "private", "share", "document"
     # counted:
     requests: int = 0
-    served: int = 0  # bytes of bodies
+    served: int = 0  # bytes of bodies, of those broken off the piece on its way too
     starts: list[int] = field(default_factory=list)  # first byte of each body
 
     def read(self, start: int, stop: int) -> bytes:
@@ -215,6 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         if asked and item.ranges and (validator in (None, item.etag) or not item.honours_if_range):
             first, _, last = asked.removeprefix("bytes=").partition("-")
             start, stop, partial = int(first), min(size, int(last) + 1) if last else size, True
+            stop = stop if item.most is None else min(stop, start + item.most)
             if start >= size:
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{size}")
@@ -242,8 +244,8 @@ class _Handler(BaseHTTPRequestHandler):
         for at in range(start, end, 65_536):
             time.sleep(item.pause)
             piece = item.read(at, min(at + 65_536, end))
+            item.served += len(piece)  # before the client has it: who waits for the client finds it counted
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if item.chunked else piece)
-            item.served += len(piece)
         if item.chunked and cut is None:
             self.wfile.write(b"0\r\n\r\n")
         if item.once_served is not None:
