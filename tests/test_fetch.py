@@ -282,7 +282,7 @@ def test_files_of_unknown_length_and_empty_ones(web):
 def test_no_network(monkeypatch, tmp_path):
     monkeypatch.setenv("S2I_CACHE", str(tmp_path))
     pauses = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(net, "time", types.SimpleNamespace(sleep=pauses.append))
     words = refused(["http://127.0.0.1:9/a.bin", "http://nowhere.invalid/a.bin"])
     assert words.count("cannot be reached") == 2 and words.endswith("check your network connection.")
     assert pauses == []  # nobody waits for a network that is not there
