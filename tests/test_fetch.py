@@ -28,6 +28,7 @@ from s2i_teach.data_sources.archives import Member, NoRanges, open_archive
 from s2i_teach.data_sources.download import cached, check_space, fetch
 from s2i_teach.data_sources.drive import drive_id, list_folder, mounted
 from s2i_teach.errors import InputError
+from tests.peak import PEAK
 from tests.sketch_zip import SketchZip
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -897,11 +898,6 @@ with open_archive({url!r}) as archive:
     total = sum(len(data) for _, data in archive.read_many(chosen))
     print(len(archive.members), len(chosen), total, cost, archive.fetched)
 assert "torch" not in sys.modules
-try:  # of this process alone: getrusage also counts what its parent had when it was forked
-    print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
-except OSError:
-    import resource
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1))
 """
 
 
@@ -909,7 +905,7 @@ def test_a_sample_of_a_large_archive_costs_little(web):
     """1,000 categories × 50 pictures, 7.5 GB: 300 pictures take ≤ 2 % of the bytes and ≤ 200 MB of memory."""
     whole = SketchZip(1000, 50, 150_000)
     item = web.put("/ImageNet-Sketch.zip", whole)
-    code = SAMPLE.format(root=str(ROOT), url=web.url + "/ImageNet-Sketch.zip")
+    code = SAMPLE.format(root=str(ROOT), url=web.url + "/ImageNet-Sketch.zip") + PEAK
     began = time.monotonic()
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
