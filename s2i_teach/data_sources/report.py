@@ -7,11 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from s2i_teach.data_sources.rules import RULES
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.gallery import font
 
 KEPT, TURNED, LEFT_OUT = "kept", "turned round", "left out"
 
@@ -168,13 +169,6 @@ class Cleaning:
         return [table, write_whole(folder / "cleaning.png", lambda file: sheet.save(file, "PNG"))]
 
 
-def _font(size: int):
-    """The font that comes with matplotlib: one that every machine of the course has."""
-    import matplotlib
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
-
-
 @dataclass(frozen=True)
 class _Group:
     """The pictures of one rule on the sheet: ``across`` pictures or pairs in a line, ``wide`` places for a picture."""
@@ -202,7 +196,7 @@ def _groups(cleaning: Cleaning, columns: int, most: int) -> list[_Group]:
 
 def _draw_sheet(cleaning: Cleaning, columns: int, most: int, side: int) -> Image.Image:
     gap, letters = max(6, side // 12), max(11, side // 12)
-    small, large = _font(letters), _font(round(letters * 1.3))
+    small, large = font(letters), font(round(letters * 1.3))
     line = round(letters * 1.35)
     down = side + 3 * line + gap
     columns = max(columns, 2)
