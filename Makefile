@@ -51,6 +51,7 @@ clean:  ## remove the environment and what was made
 
 .venv/.test: .venv/.base
 	$(PIP) -e ".[test,train]"
+	$(PIP) --no-deps --upgrade --target .venv/gdown5 gdown==5.2.2
 	@touch $@
 
 # A second environment with Colab's versions of what notebooks run on; all else it takes from the first.

@@ -17,6 +17,7 @@ _HOME = {
     "Plan": "translation.settings",
     "Result": "translation.result",
     "read_record": "translation.result",
+    "clean": "data_sources.clean",
     "InputError": "errors",
     "sketches": "gallery",
     "contact_sheet": "gallery",

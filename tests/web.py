@@ -9,6 +9,7 @@ for Google's hosts to the server; gdown and requests stay as they are.
 import contextlib
 import html
 import json
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -37,13 +38,14 @@ class Item:
     statuses: list[int] = field(default_factory=list)  # answer with these first
     retry_after: str | None = None  # sent with a status
     announce: int | None = None  # a wrong Content-Length
+    most: int | None = None  # give no more bytes than these for one asked range
     chunked: bool = False  # no Content-Length at all
     pause: float = 0.0  # seconds before each 64 kB
     once_served: object = None  # called after each body, for a file that changes meanwhile
     page: str | None = None  # Drive only: "confirm", "quota", "private", "share", "document"
     # counted:
     requests: int = 0
-    served: int = 0  # bytes of bodies
+    served: int = 0  # bytes of bodies, of those broken off the piece on its way too
     starts: list[int] = field(default_factory=list)  # first byte of each body
 
     def read(self, start: int, stop: int) -> bytes:
@@ -57,8 +59,7 @@ class Web:
         self.items: dict[str, Item] = {}
         self.files: dict[str, Item] = {}  # Drive's, by id
         self.folders: dict[str, tuple[str, list]] = {}  # id → its name, [(id, name, is a folder)]
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"web": self}))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"web": self}))
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -90,6 +91,16 @@ class Web:
             rows.append((parts[3], child, parts[1] == "drive"))
         self.folders[id] = (name, rows)
         return f"https://drive.google.com/drive/folders/{id}?usp=sharing"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        """A client that hangs up is what these tests are about; anything else is an error of the server's own."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -209,6 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         if asked and item.ranges and (validator in (None, item.etag) or not item.honours_if_range):
             first, _, last = asked.removeprefix("bytes=").partition("-")
             start, stop, partial = int(first), min(size, int(last) + 1) if last else size, True
+            stop = stop if item.most is None else min(stop, start + item.most)
             if start >= size:
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{size}")
@@ -236,8 +248,8 @@ class _Handler(BaseHTTPRequestHandler):
         for at in range(start, end, 65_536):
             time.sleep(item.pause)
             piece = item.read(at, min(at + 65_536, end))
+            item.served += len(piece)  # before the client has it: who waits for the client finds it counted
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if item.chunked else piece)
-            item.served += len(piece)
         if item.chunked and cut is None:
             self.wfile.write(b"0\r\n\r\n")
         if item.once_served is not None:

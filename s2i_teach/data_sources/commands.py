@@ -14,8 +14,8 @@ def add_data_parsers(commands) -> None:
     sample = commands.add_parser(
         "sample",
         help="draw sketches of several categories by lot, into folders named after them",
-        description="A source is imagenet-sketch, quickdraw, sketches, line-art, pairs, my-drive/FOLDER, a folder, a zip, "
-        "a Quick, Draw! file, the http(s) address of a zip, or a Google Drive link.",
+        description="A source is imagenet-sketch, quickdraw, sketches, line-art, pairs, my-drive/FOLDER, a folder, a "
+        "zip, a Quick, Draw! file, the http(s) address of a zip, or a Google Drive link.",
     )
     sample.add_argument("source", metavar="SOURCE", help="a name, a path or an address")
     sample.add_argument(

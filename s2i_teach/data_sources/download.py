@@ -79,8 +79,8 @@ def fetch(
         return wanted.target
     if is_offline(offline):
         raise InputError(
-            f"{shown(called)} is not in the cache ({shown(cached_path(name).parent)}) and offline is set: fetch it once "
-            "with a network."
+            f"{shown(called)} is not in the cache ({shown(cached_path(name).parent)}) and offline is set: "
+            "fetch it once with a network."
         )
     addresses = [Address(url) for url in urls]
     with _alone(wanted, quiet):

@@ -67,8 +67,8 @@ def list_folder(link: str, *, offline: bool = False) -> list[DriveFile]:
     """The files of a shared Drive folder, its sub-folders included, in the order of their paths; nothing is fetched.
 
     Raises:
-        InputError: no folder's link, not shared with everybody, no network or offline, a name that leads out of the folder, or
-            more files than the installed gdown can list (50 a folder before gdown 6).
+        InputError: no folder's link, not shared with everybody, no network or offline, a name that leads out of the
+            folder, or more files than the installed gdown can list (50 a folder before gdown 6).
     """
     found = drive_id(link)
     if found is None or found[1] != "folder":

@@ -37,7 +37,7 @@ class Pack:
     def __str__(self) -> str:
         lines = [
             f"{self.path}, {readable(self.bytes)}, sha256 {self.sha256}",
-            "Put it on Google Drive, choose Share, Anyone with the link, Copy link; the class then runs, for LINK the link:",
+            "Put it on Google Drive and choose Share, Anyone with the link, Copy link; the class runs, with that link:",
             f"    {self.call}",
         ]
         if any(licence == UNKNOWN or licence.startswith("not known") for licence in self.licences):
@@ -46,7 +46,7 @@ class Pack:
 
 
 def pack(sample, to) -> Pack:
-    """One zip of a sample with its manifest, ready to be put on Drive for a class. The same sample gives the same bytes.
+    """One zip of a sample with its manifest, ready to be put on Drive for a class; the same bytes every time.
 
     Args:
         sample: a :class:`~s2i_teach.data_sources.sample.Sample`, or the folder of one.
@@ -81,15 +81,15 @@ def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = Fals
     """The sample that a teacher packed, fetched once, verified and unpacked.
 
     Args:
-        link: a Google Drive link or another http(s) address of the pack, several that are tried in order, or the path of
-            the zip.
+        link: a Google Drive link or another http(s) address of the pack, several that are tried in order, or the path
+            of the zip.
         sha256: the hash that the teacher was given with the pack; without it only the manifest's own hashes are checked.
-        to: the folder to make; None is ``samples/<name of the source>``. It is made whole or not at all.
+        to: the folder to make, whole or not at all; None is ``samples/<name of the source>``.
         offline: use only what an earlier call fetched.
         quiet: no progress bar.
 
     Raises:
-        InputError: it cannot be fetched, is not the file that was promised, is no pack, or the folder holds other things.
+        InputError: it cannot be fetched, is not the file promised, is no pack, or the folder holds other things.
     """
     links = [link] if isinstance(link, (str, os.PathLike)) else list(link)
     if not links:

@@ -289,8 +289,8 @@ def is_address(source) -> bool:
 def open_source(source, categories=None, *, max_bytes: float = 0, offline: bool = False, quiet: bool = False) -> Source:
     """The source that a name, a path or an address means; see :func:`s2i_teach.sample` for what there is.
 
-    ``categories`` is needed by "quickdraw" alone, which has one file for each. ``max_bytes`` is the limit for a file that
-    has to be fetched whole before one can see what is in it.
+    ``categories`` is needed by "quickdraw" alone, which has one file for each. ``max_bytes`` is the limit for a file
+    that has to be fetched whole before one can see what is in it.
 
     Raises:
         InputError: there is no such source, it cannot be reached or read, or it holds no pictures.

@@ -110,6 +110,8 @@ class Address:
             return self._session.get(self._at, headers=headers, stream=True, timeout=TIMEOUT)
         except requests.exceptions.SSLError as error:
             raise Refused("network", "cannot prove who it is (certificate)") from error
+        except requests.exceptions.ConnectTimeout as error:
+            raise Refused("network", "cannot be reached", passing=True) from error
         except requests.exceptions.Timeout as error:
             raise Refused("cut", f"does not answer within {TIMEOUT[1]:.0f} s", passing=True) from error
         except requests.exceptions.ConnectionError as error:
