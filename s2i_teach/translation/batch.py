@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import torch
 
+from s2i_teach.errors import InputError
 from s2i_teach.images import open_sketch
 from s2i_teach.models.devices import fitting_threads
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.prepare import prepare_sketch
-from s2i_teach.translation.run import finite, in_use, out_of_memory
+from s2i_teach.translation.run import finite, in_use, out_of_memory, short_of_memory
 from s2i_teach.translation.settings import Settings, start_index
 
 CPU_BATCH = 16
@@ -72,9 +73,13 @@ def run_batch(
 ) -> Iterator[tuple[int, torch.Tensor, tuple[str, ...]]]:
     """The pictures of one sketch with many settings, each equal to :func:`s2i_teach.translate`'s alone.
 
-    A sketch is encoded once and each prompt once. Up to ``max_batch`` samples go through the U-Net together, whatever their timesteps; those that are equal (the same latents at the same timestep with the same text, as before the first
-    step that guidance tells apart) go once. Where guidance does nothing (a scale of at most 1) only the prompt's half is
-    computed. Pictures that are finished leave and the next ones take their place.
+    A sketch is encoded once and each prompt once. Up to ``max_batch`` samples go through the U-Net together, whatever
+    their timesteps. Samples that are equal (the same latents, timestep and text, as before guidance has told two cells
+    apart) go once, and where guidance does nothing (a scale of at most 1) only the prompt's half goes.
+
+    Equal means: up to the last bits of fp32, which depend on how many samples go together, and which guidance
+    multiplies: one evaluation of the miniature is 1.7e-6 from the exact one in either way, its pictures differ by up to
+    3e-5 of the brightness, less than a hundredth of the smallest step of an 8-bit picture (``tests/test_sweep.py``).
 
     Args:
         sketch: anything that :func:`s2i_teach.open_sketch` opens.
@@ -89,8 +94,14 @@ def run_batch(
     Raises:
         InputError: as :func:`s2i_teach.translate`.
     """
-    with in_use(pipe):
-        yield from _Batch(sketch, cells, pipe, max_batch, on_step, counts or Counts()).run()
+    try:
+        with in_use(pipe):
+            yield from _Batch(sketch, cells, pipe, max_batch, on_step, counts or Counts()).run()
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        largest = max((cell.size for cell in cells), key=lambda size: size[0] * size[1])
+        raise InputError(short_of_memory(pipe, largest)) from error
 
 
 class _Batch:

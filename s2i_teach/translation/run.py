@@ -31,6 +31,14 @@ def out_of_memory(error: RuntimeError) -> bool:
     return any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
+def short_of_memory(pipe, size: tuple[int, int]) -> str:
+    """What to tell, and to do, where memory was not enough for a picture of this size."""
+    return (
+        f"The memory of {pipe.device} is not enough for {size[0]} × {size[1]} pixels: use a "
+        "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
+    )
+
+
 _in_use: WeakKeyDictionary = WeakKeyDictionary()
 _in_use_lock = threading.Lock()
 
@@ -141,10 +149,7 @@ def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
-        raise InputError(
-            f"The memory of {pipe.device} is not enough for {settings.size[0]} × {settings.size[1]} pixels: use a "
-            "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
-        ) from error
+        raise InputError(short_of_memory(pipe, settings.size)) from error
     finally:
         pipe.scheduler = current
     if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 
-
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown
 from s2i_teach.images import open_sketch
@@ -36,7 +35,7 @@ def sweep(
 ) -> "Sweep":
     """Pictures of one sketch over one, two or three settings: a setting given as a list is an axis of the grid.
 
-    Each cell equals :func:`s2i_teach.translate` with the same settings (fp32: up to 1e-5 of the brightness), since each
+    Each cell equals :func:`s2i_teach.translate` with the same settings (fp32: up to its last bits), since each
     has its own scheduler and its own generator. It is faster because what cells have in common is computed once; see
     :func:`s2i_teach.translation.batch.run_batch`.
 
