@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.images import open_sketch
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
@@ -197,6 +197,17 @@ class Sweep:
         picture = base64.b64encode(file.getvalue()).decode("ascii")
         alt = html.escape(self.describe(), quote=True)
         return f'<img alt="{alt}" src="data:image/png;base64,{picture}"><p>{html.escape(str(self))}</p>'
+
+
+def save_sweep(made: Sweep, folder: Path) -> list[Path]:
+    """Write ``grid.png`` and ``table.csv`` into a folder; returns the two paths.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    grid = write_whole(folder / "grid.png", lambda file: made.figure().savefig(file, format="png", dpi=110))
+    text = made.table.to_csv(index=False).encode("utf-8")
+    return [grid, write_whole(folder / "table.csv", lambda file: file.write(text))]
 
 
 def _word(value) -> str:
