@@ -1,11 +1,14 @@
 """Every exercise is proven: its solution passes, its stub is not attempted, its mistakes get their messages."""
 
 import ast
+import hashlib
+import heapq
 import inspect
 import random
 import textwrap
 import time
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,7 +19,7 @@ from s2i_teach.lessons.compare import difference
 from s2i_teach.lessons.engine import Exercise, is_stub
 from s2i_teach.lessons.progress import Progress
 
-NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9)
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 EXERCISES = [(number, exercise) for number in NUMBERS for exercise in s2i.lesson(number)]
 IDS = [f"{number}-{exercise.name}" for number, exercise in EXERCISES]
 every_exercise = pytest.mark.parametrize(("number", "exercise"), EXERCISES, ids=IDS)
@@ -219,20 +222,18 @@ def test_leaving_python_does_not_leave_the_notebook():
 
 
 def test_the_session_s_random_state_is_kept():
-    import numpy
-
     def double(x):
         torch.manual_seed(1)
         random.seed(1)
-        numpy.random.seed(1)
+        np.random.seed(1)
         torch.set_grad_enabled(False)
         return 2 * x
 
-    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
-    expected = torch.rand(1), random.random(), numpy.random.rand()
-    torch.manual_seed(5), random.seed(5), numpy.random.seed(5)
+    torch.manual_seed(5), random.seed(5), np.random.seed(5)
+    expected = torch.rand(1), random.random(), np.random.rand()
+    torch.manual_seed(5), random.seed(5), np.random.seed(5)
     assert make_exercise().judge(double).passed
-    assert (torch.rand(1), random.random(), numpy.random.rand()) == expected and torch.is_grad_enabled()
+    assert (torch.rand(1), random.random(), np.random.rand()) == expected and torch.is_grad_enabled()
 
 
 def test_changing_the_inputs_does_no_harm():
@@ -313,6 +314,7 @@ def test_lessons_that_are_not_there():
 
 def test_right_answers_written_another_way_pass():
     """What a careful learner may write instead of the library's lines."""
+    from s2i_teach.data_sources.rules import paper_tone
     from s2i_teach.theory.forward import add_noise
     from s2i_teach.theory.sdedit import start_step
 
@@ -350,9 +352,76 @@ def test_right_answers_written_another_way_pass():
             gone = strength
         return gone
 
+    def pick(names, k, seed, category):
+        tickets = {name: hashlib.sha256(bytes(f"{seed}/{category}/{name}", "utf-8")).hexdigest() for name in names}
+        return heapq.nsmallest(k, tickets, key=tickets.get)
+
+    def ink(grey):
+        paper = paper_tone(grey)
+        darker = np.clip(paper - grey.astype(np.float32), 0, None)
+        darker[darker <= 16] = 0
+        return darker.mean() / paper
+
+    def verdict(claim):
+        falsehoods = dict(a="laion", b="relaion", c="query", d="columns", f="fill", g="licence")
+        truths = dict(e="size", h="by", i="card", j="count")
+        return [claim in truths, {**falsehoods, **truths}[claim]]
+
     for seed in range(5):
+        for answer in (pick, ink, verdict):
+            assert getattr(s2i.lesson(10), answer.__name__).judge(answer, seed).passed
         for answer in (differences, spread, vanishing_strength):
             assert getattr(s2i.lesson(9), answer.__name__).judge(answer, seed).passed
         assert s2i.lesson(8).sdedit.judge(sdedit, seed).passed
         assert s2i.lesson(7).posterior.judge(posterior, seed).passed
         assert s2i.lesson(7).attention_flops.judge(attention_flops, seed).passed
+
+
+# Lesson 10: claims, and an archive to clean
+
+
+def test_claims_have_each_a_fact_of_its_own_and_a_reason():
+    from s2i_teach.lessons.claims import CLAIMS, FACTS, WHY, verdict
+
+    keys = [verdict(claim)[1] for claim in CLAIMS]
+    assert set(keys) <= set(FACTS) and len(set(keys)) == len(CLAIMS) == len(WHY)
+    with pytest.raises(KeyError):
+        verdict("z")
+
+
+def test_a_wrong_verdict_hears_why_and_a_wrong_fact_that_it_does_not_show_it():
+    from s2i_teach.lessons.claims import FACTS, WHY, verdict
+
+    exercise = s2i.lesson(10).verdict
+
+    def answer(**other):
+        return exercise.judge(lambda claim: other.get(claim, verdict(claim)))
+
+    for wrong in ((True, "laion"), (True, "sketchy"), (True, "nothing")):
+        assert WHY["c"] in answer(c=wrong).message
+    for key in set(FACTS) - {"query"}:
+        message = answer(c=(False, key)).message
+        assert f"claim c: the verdict is right, but `{key}` does not show it" in message and "query" not in message
+    assert "'nothing' is no key" in answer(c=(False, "nothing")).message
+    for odd in (None, False, "query", (False,), ("false", "query"), (False, "query", 1)):
+        assert answer(d=odd).status == "incorrect"
+    assert "claim d: return a pair" in answer(d=(1, "columns")).message
+    assert answer().passed
+
+
+def test_the_small_archive_is_the_same_each_time_and_its_dirt_is_found(tmp_path):
+    from s2i_teach.lessons.archive import write_archive
+
+    planted = write_archive(tmp_path / "one.zip")
+    assert planted == write_archive(tmp_path / "two.zip")
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    sample = s2i.sample(tmp_path / "one.zip", per_category=12, to=tmp_path / "all", quiet=True)
+    assert len(sample) == 49 and sample.counts["analog clock"] == 12
+    assert sample.sheet(12, 40).size[0] > 0  # with the damaged file crossed out
+    rules = {row.path: row.rule for row in s2i.clean(sample).rows}
+    found = {what: rules[entry.path] for name, what in planted for entry in sample.files if entry.name == name}
+    assert sorted(found.values()) == sorted(
+        "near_duplicates near_duplicates photographs duplicates inverted empty unreadable tiny".split()
+    )
+    clocks = [rule for path, rule in rules.items() if path.startswith("analog_clock")]
+    assert clocks.count("near_duplicates") >= 6, "lesson 10 shows what this rule breaks"

@@ -441,6 +441,21 @@ def test_a_preview_is_the_decoder_s_picture_or_a_linear_map_fitted_to_it(tiny_pi
     assert previews.preview(tiny_pipe, latents * float("nan")).size == (16, 16)
 
 
+def test_the_miniature_s_previews_come_from_its_small_decoder(mini, capfd, monkeypatch):
+    from s2i_teach import sketches
+    from s2i_teach.images import open_sketch, to_tensor
+    from s2i_teach.theory.measure import psnr
+
+    monkeypatch.setattr(previews, "_decoders", type(previews._decoders)())
+    monkeypatch.setattr(mini.vae, "decode", lambda *_, **__: pytest.fail("the VAE decoded"))
+    picture = to_tensor(open_sketch(sketches()[2], (128, 128)))
+    with torch.no_grad():
+        latents = mini.vae.encode(picture[None]).latent_dist.mode() * mini.vae.config.scaling_factor
+    shown = to_tensor(previews.preview(mini, latents))
+    assert psnr(shown, picture).min() > 25  # the VAE itself has 29 dB
+    assert capfd.readouterr().err == ""
+
+
 def test_the_linear_map_finds_a_decoder_that_is_linear(tiny_pipe):
     class Linear:
         """A VAE whose latents are a known mixture of the colours."""

@@ -5,7 +5,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from s2i_teach.theory import forward, ideal, prediction, schedule
-from s2i_teach.theory.measure import max_difference, psnr
+from s2i_teach.theory.measure import colourfulness, max_difference, psnr
 from s2i_teach.theory.noise import noise_for
 from s2i_teach.theory.training import denoising_loss, loss_by_timestep, train
 from s2i_teach.theory.unet import hourglass
@@ -273,6 +273,22 @@ def test_noise_is_the_same_alone_and_in_a_batch_and_equals_diffusers():
     assert torch.equal(noise, randn_tensor((4, 2, 5), generator=generators))
     assert torch.equal(noise[0], noise[3]) and not torch.equal(noise[0], noise[1])
     assert all(torch.equal(noise_for([seed], (2, 5))[0], one) for seed, one in zip(seeds, noise, strict=True))
+
+
+def test_colourfulness_by_hand():
+    """Hasler and Süsstrunk's metric, written out with numpy for each picture alone."""
+    import numpy as np
+
+    x = torch.rand(3, 3, 5, 7, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for ours, picture in zip(colourfulness(x), x, strict=True):
+        red, green, blue = (picture.double().numpy() + 1) * 127.5
+        rg, yb = red - green, 0.5 * (red + green) - blue
+        expected = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
+        assert abs(ours.item() - expected) < 1e-3
+    grey = torch.linspace(-1, 1, 16).view(1, 1, 4, 4).expand(1, 3, 4, 4)
+    assert colourfulness(grey).max() < 1e-4
+    red_page = torch.tensor([1.0, -1, -1]).view(1, 3, 1, 1).expand(1, 3, 4, 4)  # R − G = 255, (R + G)/2 − B = 127.5
+    assert abs(colourfulness(red_page).item() - 0.3 * 255 * 1.25**0.5) < 1e-2
 
 
 def test_psnr_equals_scikit_image_s():

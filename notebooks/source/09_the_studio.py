@@ -486,7 +486,7 @@ s2i.show(figure, alt=alt)
 # - Song, Meng and Ermon, *Denoising Diffusion Implicit Models*, 2021, arXiv 2010.02502.
 # - The sketches of house, strawberry and turtle: OpenMoji, CC BY-SA 4.0.
 #
-# **Next:** data, tuning and judging; these lessons are being written.
+# **Next:** lesson 10, *Data: where sketches come from*.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher

@@ -172,14 +172,20 @@ class Sample:
         return self.folder / entry.path
 
     def sheet(self, per_category: int = 5, side: int = 96):
-        """A picture of the first sketches of each category, with its name: a PIL image."""
+        """A picture of the first sketches of each category, with its name: a PIL image. A damaged one is crossed out."""
         from s2i_teach.gallery import contact_sheet
         from s2i_teach.images import read_picture
+
+        def shown_as(path: Path):
+            try:
+                return read_picture(path)
+            except InputError:  # a data set may hold damaged files; to see that is what a sheet is for
+                return _crossed_out(side)
 
         rows = []
         for category in self.counts:
             entries = [entry for entry in self.files if entry.category == category]
-            pictures = [read_picture(self.path(entry)) for entry in entries[:per_category]]
+            pictures = [shown_as(self.path(entry)) for entry in entries[:per_category]]
             rows.append((pictures, f"{category}, {len(entries)}"))
         return contact_sheet(rows, columns=max(1, 12 // per_category), side=side)
 
@@ -216,6 +222,16 @@ class Sample:
         file = io.BytesIO()
         self.sheet().save(file, "PNG")
         return file.getvalue()
+
+
+def _crossed_out(side: int):
+    from PIL import Image, ImageDraw
+
+    square = Image.new("RGB", (side, side), "white")
+    draw = ImageDraw.Draw(square)
+    draw.line([0, 0, side, side], (150, 150, 150), 2)
+    draw.line([0, side, side, 0], (150, 150, 150), 2)
+    return square
 
 
 def open_sample(folder) -> Sample:

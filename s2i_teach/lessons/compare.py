@@ -1,5 +1,7 @@
 """Says in words how an answer differs from the right one: wrong type, wrong shape and wrong values are three things."""
 
+from numbers import Real
+
 import torch
 from PIL import Image
 
@@ -16,7 +18,7 @@ def difference(answer, expected, tolerance: float) -> str | None:
     if isinstance(expected, (int, float)):
         if isinstance(answer, torch.Tensor) and answer.numel() == 1:
             answer = answer.item()
-        if not isinstance(answer, (int, float)) or isinstance(answer, bool):
+        if not isinstance(answer, Real) or isinstance(answer, bool):
             return f"a number is expected, this is a {_kind(answer)}."
         near = abs(answer - expected) <= tolerance * max(1.0, abs(expected))
         return None if near else f"{answer:.6g} instead of {expected:.6g}."

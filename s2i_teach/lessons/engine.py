@@ -60,6 +60,8 @@ class Exercise:
         minutes, difficulty: for the learner; difficulty from 1 to 5.
         tolerance: bound on max |a − b|, see :func:`compare.difference`.
         seconds: time limit of one call.
+        explain: ``explain(arguments, answer)`` gives a sentence for a wrong answer that is no typical mistake, or None
+            for the plain difference.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Exercise:
     tolerance: float = 1e-5
     seconds: float = 10.0
     praise: str = "It agrees with the library's own function."
+    explain: Callable[[tuple, object], str | None] | None = None
     progress: Progress | None = field(default=None, repr=False)
 
     def check(self, answer: Callable, seed: int = 0) -> Outcome:
@@ -128,7 +131,7 @@ class Exercise:
         if ran.error:
             place = f" ({ran.line})" if ran.line else ""
             return Outcome("raised", f"your code raised {type(ran.error).__name__}: {ran.error}{place}")
-        return Outcome("incorrect", words)
+        return Outcome("incorrect", self.explain and self.explain(arguments, ran.value) or words)
 
     def _some_arguments(self) -> tuple:
         return next(iter(self.cases(torch.Generator().manual_seed(0))))

@@ -10,7 +10,7 @@ import torch
 
 from s2i_teach.images import to_picture
 from s2i_teach.models.devices import wait_for
-from s2i_teach.models.shims import dtype_keyword
+from s2i_teach.models.shims import dtype_keyword, quiet_loading
 
 FAST = 0.15
 """Seconds; a decoder that takes longer is stood in for by the linear map."""
@@ -45,7 +45,8 @@ def _pick_decoder(pipe, latents: torch.Tensor) -> Callable:
     if (folder / "config.json").is_file():
         from diffusers import AutoencoderTiny
 
-        small = AutoencoderTiny.from_pretrained(str(folder), **{dtype_keyword(): vae.dtype}).to(pipe.device)
+        with quiet_loading():  # diffusers warns of what it wrote into the configuration itself
+            small = AutoencoderTiny.from_pretrained(str(folder), **{dtype_keyword(): vae.dtype}).to(pipe.device)
         return lambda z: to_picture(small.decode(z.to(small.dtype)).sample.float())
     if _decoding_seconds(pipe, latents) < FAST:
         return lambda z: to_picture(vae.decode((z / scale).to(vae.dtype)).sample.float())

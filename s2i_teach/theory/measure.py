@@ -1,4 +1,4 @@
-"""How far apart two tensors are: the bound that a proof needs, and the number that a picture's quality is told by."""
+"""Numbers that tell of pictures: how far apart two are, and how colourful one is."""
 
 import torch
 
@@ -19,3 +19,16 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """
     error = (a.clamp(-1, 1) - b.clamp(-1, 1)) ** 2
     return 10 * torch.log10(4 / error.flatten(1).mean(1).clamp(min=1e-10))
+
+
+def colourfulness(x: torch.Tensor) -> torch.Tensor:
+    """How colourful pictures ``(B, 3, H, W)`` in [−1, 1] look, ``(B,)``: 0 for greys, about 100 for very colourful ones.
+
+    σ + 0.3 · μ of the opponent colours R − G and (R + G)/2 − B, with R, G and B from 0 to 255: σ is the root of the sum
+    of both variances, μ the distance of both means from grey (Hasler & Süsstrunk 2003, *Measuring colourfulness in
+    natural images*, section 7).
+    """
+    red, green, blue = ((x + 1) * 127.5).flatten(2).unbind(1)  # each (B, H · W)
+    opponent = torch.stack([red - green, (red + green) / 2 - blue])  # (2, B, H · W)
+    spread = opponent.var(2, correction=0).sum(0).sqrt()
+    return spread + 0.3 * opponent.mean(2).norm(dim=0)

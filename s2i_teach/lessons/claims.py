@@ -1,0 +1,127 @@
+"""True or false, and how do you know: what is said of data sets, and where one can look it up."""
+
+from dataclasses import dataclass
+
+CLAIMS = {
+    "a": "LAION-5B is a data set of over 5 million sketches, drawn by a diverse group of artists.",
+    "b": "LAION lets you download the pictures of its data set.",
+    "c": "The sketches of ImageNet-Sketch were drawn by annotators in the game Quick, Draw!, in 20 seconds each.",
+    "d": "ImageNet-Sketch holds over 50,000 pairs of a sketch and a photograph.",
+    "e": "ImageNet-Sketch covers all 1,000 classes of ImageNet.",
+    "f": "No picture in ImageNet-Sketch is a copy of another.",
+    "g": "The repository of ImageNet-Sketch has an MIT licence, so the sketches may be put on a website.",
+    "h": "Drawings from Quick, Draw! may be passed on, as long as one says where they come from.",
+    "i": "Stable Diffusion 1 was trained to the end on pictures that were chosen for their beauty.",
+    "j": "Every coloured picture in this course's data/pairs has its sketch.",
+}
+"""Letter → claim. a, c and d stand, in nearly these words, in a student's thesis."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a source says, in our words."""
+
+    source: str
+    says: str
+
+
+FACTS = {
+    "laion": Fact(
+        "Schuhmann et al. 2022, arXiv 2210.08402, abstract",
+        "5.85 billion pairs of a picture and a text from the web, 2.32 billion in English, kept if CLIP finds that "
+        "picture "
+        "and text match.",
+    ),
+    "relaion": Fact(
+        "LAION, note on Re-LAION-5B, August 2024",
+        "5.5 billion links with their texts; 2,236 links that may lead to abuse were taken out. LAION hands out lists "
+        "of "
+        "links, never pictures.",
+    ),
+    "card": Fact(
+        "Model card of Stable Diffusion 1",
+        "237,000 steps on laion2B-en, 194,000 on large pictures, and from there on only pictures with an estimated "
+        "aesthetics "
+        "score above 5.0.",
+    ),
+    "query": Fact(
+        "ImageNet-Sketch, README: how it was made",
+        'Google Images was asked for "sketch of …", black and white, 100 results a class; what did not fit was '
+        "deleted by "
+        "hand.",
+    ),
+    "size": Fact(
+        "Wang et al. 2019, arXiv 1905.13549",
+        "1,000 classes, those of ImageNet, with 50 pictures each.",
+    ),
+    "fill": Fact(
+        "ImageNet-Sketch, README: what was done where pictures were lacking",
+        "Classes with fewer than 50 pictures after cleaning were filled up by flipping and rotating those they had.",
+    ),
+    "columns": Fact(
+        "ImageNet-Sketch on Hugging Face, data fields",
+        "50,889 rows of two columns: one picture, one class label.",
+    ),
+    "licence": Fact(
+        "ImageNet-Sketch on Hugging Face, licence",
+        "Unknown. The MIT licence in the repository is that of its scripts, which ask and sort.",
+    ),
+    "game": Fact(
+        "Quick, Draw! Dataset, README; the game's own page",
+        "50 million drawings of 345 things by players of a game, who had 20 seconds for each.",
+    ),
+    "by": Fact(
+        "Quick, Draw! Dataset, README: licence",
+        "CC BY 4.0: use, change and pass on, with attribution.",
+    ),
+    "sketchy": Fact(
+        "Sangkloy et al. 2016, The Sketchy Database",
+        "75,471 sketches of 12,500 photographs, each drawn after its photograph.",
+    ),
+    "count": Fact("Counted here, in the cell above", "What you count yourself needs nobody's word."),
+}
+"""Key → what one can look up."""
+
+
+def verdict(claim: str) -> tuple[bool, str]:
+    """Whether the claim of that letter is true, and the key of the fact that shows it."""
+    return {
+        "a": (False, "laion"),
+        "b": (False, "relaion"),
+        "c": (False, "query"),
+        "d": (False, "columns"),
+        "e": (True, "size"),
+        "f": (False, "fill"),
+        "g": (False, "licence"),
+        "h": (True, "by"),
+        "i": (True, "card"),
+        "j": (True, "count"),
+    }[claim]
+
+
+WHY = {
+    "a": "5.85 billion, a thousand times more, and nobody drew them for it: pictures from the web with the text that "
+    "stood "
+    "beside them.",
+    "b": "LAION gives away links and texts. Who wants the pictures fetches them one by one, and some are gone or "
+    "changed.",
+    "c": "nobody drew for it: they are finds of an image search. Quick, Draw! is another data set.",
+    "d": "a row is one picture and one class; photographs of the same class, from ImageNet, are of other things, so "
+    "there are "
+    "no pairs.",
+    "e": "it has a thousand classes, and they are ImageNet's.",
+    "f": "its own authors filled up small classes with flipped and rotated copies.",
+    "g": "a licence covers what its giver owns. The authors wrote the scripts; they did not draw the pictures.",
+    "h": "CC BY 4.0 allows just this.",
+    "i": "the last checkpoints saw only pictures that a small network on CLIP's vectors had scored above 5.",
+    "j": "each coloured picture names its sketch, and each of these files is there. You have just counted it.",
+}
+"""Letter → why the verdict is what it is."""
+
+
+def as_markdown(table: dict) -> str:
+    """Claims, or facts, as a table in Markdown."""
+    if all(isinstance(one, Fact) for one in table.values()):
+        lines = ["| key | source | what it says |", "|---|---|---|"]
+        return "\n".join([*lines, *(f"| `{key}` | {fact.source} | {fact.says} |" for key, fact in table.items())])
+    return "\n".join(["| | claim |", "|---|---|", *(f"| **{key}** | {claim} |" for key, claim in table.items())])

@@ -1,0 +1,282 @@
+"""Exercises of lesson 10, data: where sketches come from."""
+
+import hashlib
+import random
+
+import numpy as np
+import torch
+
+from s2i_teach.data_sources.rules import GRAIN, ink, paper_tone
+from s2i_teach.data_sources.sample import pick
+from s2i_teach.lessons.claims import CLAIMS, FACTS, WHY, verdict
+from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
+
+
+def _pick_cases(generator):
+    names = [f"sketch_{number}.JPEG" for number in range(50)]
+    order = torch.randperm(50, generator=generator).tolist()
+    seed = int(torch.randint(1000, (), generator=generator))
+    yield [names[i] for i in order], 5, seed, "tench"
+    yield [names[i] for i in order[::-1]], 8, seed, "tench"
+    yield names[:9], 5, seed + 1, "goldfish"
+    yield ["b.png", "a.png", "b.png", "c.png", "a.png"], 3, seed, "cat"
+    yield names[:4], 10, seed, "owl"
+
+
+def _ticket(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _pick(key=lambda seed, category, name: f"{seed}/{category}/{name}", hashed=_ticket, reverse=False, once=True):
+    """A variant of the draw, for the mistakes."""
+
+    def variant(names, k, seed, category):
+        some = set(names) if once else names
+        return sorted(some, key=lambda name: hashed(key(seed, category, name)), reverse=reverse)[:k]
+
+    return variant
+
+
+def _pages(generator):
+    """Grey pages ``(H, W)``, uint8: soft lines on yellowed, grainy paper, lines on white, many, none."""
+
+    def page(height, width, paper, grain, line, lines):
+        noise = torch.randint(-grain, grain + 1, (height, width), generator=generator).numpy()
+        grey = np.clip(paper + noise, 0, 255).astype(np.uint8)
+        for row in torch.randperm(height, generator=generator)[:lines].tolist():
+            grey[row, width // 4 :] = line
+        return grey
+
+    return [
+        page(30, 20, 225, 6, 150, 5),
+        page(24, 32, 255, 0, 0, 3),
+        page(20, 20, 240, 8, 20, 9),
+        page(16, 16, 250, 4, 0, 0),
+    ]
+
+
+def _ink_cases(generator):
+    for grey in _pages(generator):
+        yield (grey,)
+
+
+def _ink(paper=paper_tone, whole=None, grain=GRAIN, of=lambda grey: grey.astype(float)):
+    """A variant of the share of ink, for the mistakes."""
+
+    def variant(grey):
+        light = paper(grey)
+        darker = light - of(grey)
+        return float(np.where(darker > grain, darker, 0).mean() / (whole or light))
+
+    return variant
+
+
+def _verdict_cases(generator):
+    yield from ((claim,) for claim in CLAIMS)
+
+
+def _wrong(letter: str) -> Mistake:
+    """The other verdict on one claim."""
+    right, key = verdict(letter)
+    return Mistake(lambda claim: (not right, key) if claim == letter else verdict(claim), _why(letter))
+
+
+def _why(letter: str) -> str:
+    return f"claim {letter} is {str(verdict(letter)[0]).lower()}: {WHY[letter]}"
+
+
+def _explain_verdict(arguments: tuple, answer) -> str | None:
+    """What is wrong with a pair that is no typical mistake, without telling which fact it is."""
+    (claim,) = arguments
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not isinstance(answer[0], bool):
+        return f"claim {claim}: return a pair, True or False and the key of a fact."
+    if answer[0] != verdict(claim)[0]:
+        return _why(claim)
+    if answer[1] not in FACTS:
+        return f"claim {claim}: {answer[1]!r} is no key; the keys are {', '.join(FACTS)}."
+    return f"claim {claim}: the verdict is right, but `{answer[1]}` does not show it. Which fact does?"
+
+
+_IDLE = set(FACTS) - {verdict(claim)[1] for claim in CLAIMS}
+
+LESSON = Lesson(
+    10,
+    "Data: where sketches come from",
+    [
+        Exercise(
+            "pick",
+            pick,
+            _pick_cases,
+            hints=(
+                'The ticket of a name: hashlib.sha256(f"{seed}/{category}/{name}".encode()).digest(). Bytes can be '
+                "sorted.",
+                "sorted(names, key=ticket) puts the names in the order of their tickets, whatever their order was "
+                "before.",
+                "A name may be listed twice and takes part once: set(names). Then the first k: [:k].",
+            ),
+            mistakes={
+                "first of the list": Mistake(
+                    lambda names, k, seed, category: names[:k],
+                    "these are the first of the list: the list comes in another order on every computer.",
+                ),
+                "first by name": Mistake(
+                    lambda names, k, seed, category: sorted(set(names))[:k],
+                    "these are the first by name, with every seed: sort by the tickets.",
+                ),
+                "not sorted before random": Mistake(
+                    lambda names, k, seed, category: random.Random(seed).sample(names, min(k, len(names))),
+                    "random.sample draws *places* of the list, so another order of the names gives other files: draw "
+                    "by tickets.",
+                ),
+                "sorted before random": Mistake(
+                    lambda names, k, seed, category: random.Random(seed).sample(sorted(names), min(k, len(names))),
+                    "this does not mind the order any more, but draws the same places in every category, and one file "
+                    "more changes "
+                    "all of them: draw by tickets.",
+                ),
+                "with replacement": Mistake(
+                    lambda names, k, seed, category: random.Random(seed).choices(names, k=k),
+                    "random.choices puts each name back, so one may come twice: draw by tickets.",
+                ),
+                "own seed a category": Mistake(
+                    lambda names, k, seed, category: random.Random(f"{seed}/{category}").sample(
+                        sorted(set(names)), min(k, len(set(names)))
+                    ),
+                    "a good draw, and no category disturbs another; but a file more or less changes all picks, and "
+                    "Python promises "
+                    "no `sample` that stays the same for ever. Tickets do better.",
+                ),
+                "no seed": Mistake(
+                    _pick(lambda seed, category, name: f"{category}/{name}"),
+                    "the seed is not in the ticket: every seed draws the same.",
+                ),
+                "no category": Mistake(
+                    _pick(lambda seed, category, name: f"{seed}/{name}"),
+                    "the category is not in the ticket: where files have the same names, every category draws the "
+                    "same ones.",
+                ),
+                "no name": Mistake(
+                    _pick(lambda seed, category, name: f"{seed}/{category}"),
+                    "the name is not in the ticket: all have the same one, and the order decides.",
+                ),
+                "no strokes between": Mistake(
+                    _pick(lambda seed, category, name: f"{seed}{category}{name}"),
+                    'write strokes between seed, category and name, f"{seed}/{category}/{name}", or 1 and "2.png" '
+                    "give the same "
+                    'ticket as 12 and ".png".',
+                ),
+                "another order": Mistake(
+                    _pick(lambda seed, category, name: f"{category}/{seed}/{name}"),
+                    "seed and category have changed places in the ticket.",
+                ),
+                "largest": Mistake(_pick(reverse=True), "these are the largest tickets: the smallest win."),
+                "twice": Mistake(_pick(once=False), "a name that is listed twice is drawn twice: set(names)."),
+                "Python's hash": Mistake(
+                    _pick(hashed=lambda text: hash(text)),
+                    "Python's own hash gives other numbers each time Python starts: take hashlib.sha256.",
+                ),
+                "sorted picks": Mistake(
+                    lambda names, k, seed, category: sorted(pick(names, k, seed, category)),
+                    "the right files; leave them in the order of their tickets, so that the first few stay the first.",
+                ),
+                "k fails": Mistake(
+                    lambda names, k, seed, category: (
+                        pick(names, k, seed, category) if k <= len(names) else random.sample(names, k)
+                    ),
+                    "where there are fewer than k, take all.",
+                ),
+            },
+            minutes=8,
+            difficulty=2,
+        ),
+        Exercise(
+            "ink",
+            ink,
+            _ink_cases,
+            hints=(
+                "How dark a pixel is: paper_tone(grey) − grey. Black on white is 255, paper is 0.",
+                "grey has the type uint8, which knows no numbers below 0: make it grey.astype(float) first.",
+                "np.where(darker > 16, darker, 0).mean() / paper_tone(grey).",
+            ),
+            mistakes={
+                "a byte overflows": Mistake(
+                    _ink(of=lambda grey: grey),
+                    "bytes (uint8) have no numbers below 0: paper that is a little lighter than its tone becomes 255 "
+                    "− darkness, nearly "
+                    "black. Use grey.astype(float).",
+                ),
+                "dark pixels counted": Mistake(
+                    lambda grey: float((grey < 128).mean()),
+                    "you count pixels below 128: a soft or pale line then counts as nothing. Add up *how dark* they "
+                    "are.",
+                ),
+                "all dark ones counted": Mistake(
+                    lambda grey: float((paper_tone(grey) - grey.astype(float) > GRAIN).mean()),
+                    "you count every pixel that is darker than paper as black: a half-dark one counts half.",
+                ),
+                "paper is white": Mistake(
+                    _ink(paper=lambda grey: 255),
+                    "you hold the page against 255: yellowed paper then counts as ink. Its own tone is "
+                    "paper_tone(grey).",
+                ),
+                "grain is ink": Mistake(
+                    _ink(grain=0), "the paper's own grain counts as ink: leave out what is darker by 16 tones or fewer."
+                ),
+                "signed grain": Mistake(
+                    _ink(grain=-1000),
+                    "everything is added up, lighter spots with a minus: leave out what is darker by 16 tones or "
+                    "fewer.",
+                ),
+                "divided by 255": Mistake(
+                    _ink(whole=255),
+                    "you divide by 255: on darker paper even black all over would not be 1. Divide by the paper's "
+                    "tone.",
+                ),
+                "not divided": Mistake(
+                    _ink(whole=1),
+                    "this is the mean darkness in tones: divide by the paper's tone, so that 1 is black all over.",
+                ),
+                "a sum": Mistake(
+                    lambda grey: ink(grey) * grey.size,
+                    "you add up where a mean is asked: a large page then has more ink than a small one.",
+                ),
+                "paper left": Mistake(
+                    lambda grey: 1 - ink(grey), "this is the share of the paper: ink is the rest of it."
+                ),
+                "brightness": Mistake(
+                    lambda grey: float(grey.mean() / 255),
+                    "this is how light the page is: ink is what is darker than paper.",
+                ),
+                "a percentage": Mistake(
+                    lambda grey: 100 * ink(grey), "this is in per cent: a share from 0 to 1 is asked."
+                ),
+            },
+            minutes=6,
+            difficulty=2,
+        ),
+        Exercise(
+            "verdict",
+            verdict,
+            _verdict_cases,
+            hints=(
+                'Write a table and look the claim up in it: return {"a": (False, "laion"), …}[claim].',
+                "For each claim find the fact that would be false if the claim were true, or the one that says it.",
+                f"Each claim has a fact of its own. These decide none: {', '.join(sorted(_IDLE))}.",
+            ),
+            mistakes={f"claim {letter}": _wrong(letter) for letter in CLAIMS}
+            | {
+                "a line is missing": Mistake(
+                    lambda claim: {}[claim], "a claim is not in your table: give each letter from a to j its line."
+                ),
+                "the verdict alone": Mistake(
+                    lambda claim: verdict(claim)[0], "a verdict alone is an opinion: return the pair, (verdict, key)."
+                ),
+                "the key alone": Mistake(lambda claim: verdict(claim)[1], "return the pair, (verdict, key)."),
+            },
+            explain=_explain_verdict,
+            minutes=8,
+            difficulty=2,
+            praise="All ten, each with what shows it.",
+        ),
+    ],
+)
