@@ -14,6 +14,7 @@ from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.translation import batch
 from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.prepare import prepare_sketch
+from s2i_teach.translation.run import run
 from s2i_teach.translation.settings import Settings
 
 
@@ -79,6 +80,63 @@ def test_mixed_cells_of_other_sizes_steps_and_schedulers(tiny_pipe, sketch):
     ]
     cells = [cell.resolved(tiny_pipe) for cell in cells]
     assert furthest(tiny_pipe, sketch, cells, max_batch=3) <= 1e-5
+
+
+@pytest.mark.parametrize("scheduler", ["ddpm", "dpm++", "euler"])
+def test_given_timesteps_run_alone_and_together(tiny_pipe, sketch, scheduler):
+    """The stock pipeline with ``timesteps=…``, ``translate``'s run and the batch are one."""
+    cells = [
+        Settings(
+            "a turtle",
+            strength=0.8,
+            guidance_scale=g,
+            scheduler=scheduler,
+            timesteps=[3, 700, 30, 500, 951],
+            size=(48, 48),
+        )
+        for g in (1.0, 4.0)
+    ]
+    cells = [cell.resolved(tiny_pipe) for cell in cells]
+    assert cells[0].timesteps == (951, 700, 500, 30, 3) and cells[0].num_inference_steps == 5
+    assert cells[0].plan(tiny_pipe).timesteps == (700, 500, 30, 3)
+    made = {i: pixels for i, pixels, _ in run_batch(sketch, cells, tiny_pipe)}
+    for i, cell in enumerate(cells):
+        own = tiny_pipe.scheduler
+        tiny_pipe.scheduler = make_scheduler(scheduler, own, 5)
+        stock = tiny_pipe(
+            prompt=cell.prompt,
+            image=open_sketch(sketch, cell.size),
+            strength=0.8,
+            guidance_scale=cell.guidance_scale,
+            timesteps=[951, 700, 500, 30, 3],
+            generator=torch.Generator("cpu").manual_seed(0),
+            output_type="pt",
+        ).images
+        tiny_pipe.scheduler = own
+        assert (stock - made[i]).abs().max() <= 1e-5
+        alone = run(sketch, cell, tiny_pipe)
+        assert np.array_equal(
+            np.asarray(alone.image), (stock[0].permute(1, 2, 0) * 255).round().numpy().astype(np.uint8)
+        )
+        assert Settings.from_dict(cell.to_dict()) == cell
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"timesteps": [1, 1]}, "different"),
+        ({"timesteps": []}, "1 to 999"),
+        ({"timesteps": [-1]}, "from 0 up"),
+        ({"timesteps": [0.5]}, "whole"),
+        ({"timesteps": 7}, "list"),
+        ({"timesteps": [1, 2], "num_inference_steps": 3}, "leave one out"),
+        ({"timesteps": [1, 2], "scheduler": "ddim"}, "chooses its timesteps itself"),
+        ({"timesteps": [1, 2000], "scheduler": "euler"}, "not on this model"),
+    ],
+)
+def test_timesteps_that_cannot_be_used(given, words, tiny_pipe):
+    with pytest.raises(InputError, match=words):
+        Settings("a", **given).resolved(tiny_pipe)
 
 
 def test_what_is_common_is_computed_once(tiny_pipe, sketch):

@@ -11,7 +11,7 @@ from s2i_teach.models.devices import fitting_threads
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import finite, in_use, out_of_memory, short_of_memory
-from s2i_teach.translation.settings import Settings, start_index
+from s2i_teach.translation.settings import Settings, set_timesteps, start_index
 
 CPU_BATCH = 16
 """Samples in one call of the U-Net at 16 × 16 latents on a CPU; more are no faster (``benchmarks.sweep``)."""
@@ -141,7 +141,7 @@ class _Batch:
         distribution = self._image(settings)
         generator = torch.Generator("cpu").manual_seed(settings.seed)
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
-        scheduler.set_timesteps(settings.num_inference_steps, device=pipe.device)
+        set_timesteps(scheduler, settings, pipe.device)
         start, _ = start_index(settings.num_inference_steps, settings.strength)
         start *= scheduler.order
         timesteps = scheduler.timesteps[start:]
@@ -281,6 +281,7 @@ def _beginning(settings: Settings) -> tuple:
         settings.seed,
         settings.scheduler or "",
         settings.num_inference_steps,
+        settings.timesteps or (),
     )
 
 

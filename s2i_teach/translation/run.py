@@ -140,6 +140,7 @@ def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
                 strength=plan.strength_run,
                 guidance_scale=settings.guidance_scale,
                 num_inference_steps=settings.num_inference_steps,
+                timesteps=list(settings.timesteps) if settings.timesteps else None,
                 negative_prompt=settings.negative_prompt,
                 generator=torch.Generator("cpu").manual_seed(settings.seed),
                 output_type="pt",
