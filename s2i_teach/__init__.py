@@ -11,6 +11,8 @@ _HOME = {
     "open_sketch": "images",
     "load_pipeline": "models.load",
     "translate": "translation.run",
+    "sweep": "translation.sweep",
+    "Sweep": "translation.sweep",
     "Settings": "translation.settings",
     "Plan": "translation.settings",
     "Result": "translation.result",

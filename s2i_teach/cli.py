@@ -57,6 +57,33 @@ def build_parser() -> Parser:
     translate.add_argument("--plan", action="store_true", help="say what would run, and stop")
     translate.set_defaults(run=_translate)
 
+    sweep = commands.add_parser(
+        "sweep", help="a grid of pictures over one to three settings: several values make an axis"
+    )
+    sweep.add_argument("sketch", metavar="SKETCH", help="a picture file")
+    sweep.add_argument(
+        "--prompt", nargs="+", required=True, metavar="TEXT", help='for instance "a turtle, openmoji style"'
+    )
+    sweep.add_argument("--model", default="mini", help="mini, sd15, a folder or a Hugging Face id (default: mini)")
+    sweep.add_argument("--strength", type=float, nargs="+", metavar="S", help="above 0, up to 1")
+    sweep.add_argument("--guidance", type=float, nargs="+", metavar="G", help="weight of the prompt, 1 is none")
+    sweep.add_argument("--steps", type=int, nargs="+", metavar="N", help="steps on the whole schedule")
+    sweep.add_argument("--seed", type=int, nargs="+", help="whole numbers (default: 0)")
+    sweep.add_argument("--negative", nargs="+", metavar="TEXT", help="what to steer away from")
+    sweep.add_argument("--scheduler", nargs="+", metavar="NAME", help="ddim, dpm++, euler, lcm, pndm, unipc or ddpm")
+    sweep.add_argument("--size", type=_size, metavar="WxH", help="pixels of the pictures, width first")
+    sweep.add_argument("--prepare", nargs="+", metavar="HOW", help="lines or filled")
+    sweep.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)")
+    sweep.add_argument(
+        "--max-batch", type=int, metavar="N", help="samples in one call of the U-Net: fewer take less memory"
+    )
+    sweep.add_argument(
+        "--to",
+        metavar="FOLDER",
+        help="keeps the pictures, grid.png and table.csv; goes on where it was (default: out/sweep)",
+    )
+    sweep.set_defaults(run=_sweep)
+
     from s2i_teach.data_sources.commands import add_data_parsers
 
     add_data_parsers(commands)
@@ -92,6 +119,8 @@ OPTIONS = {
     "scheduler": "scheduler",
 }
 """The option's name → the setting's."""
+SWEPT = ("prompt", "negative", "strength", "guidance", "steps", "seed", "prepare", "scheduler")
+"""The options of ``s2i sweep`` that may have several values, in the order in which they become axes."""
 
 
 def _translate(args) -> None:
@@ -136,6 +165,28 @@ def _translate(args) -> None:
     for note in result.notes:
         print(note)
     print(f"{saved} ({result.seconds:.1f} s)")
+
+
+def _sweep(args) -> None:
+    from s2i_teach.images import read_picture
+    from s2i_teach.models.load import load_pipeline
+    from s2i_teach.translation.sweep import save_sweep, sweep
+
+    read_picture(args.sketch)
+    named = {"prompt": "prompt", **OPTIONS}
+    given = {}
+    for option in SWEPT:
+        values = getattr(args, option)
+        if values is not None:
+            given[named[option]] = values[0] if len(values) == 1 else values
+    if args.size is not None:
+        given["size"] = args.size
+    folder = Path(args.to or "out/sweep")
+    pipe = load_pipeline(args.model, dtype=args.dtype)
+    made = sweep(args.sketch, pipe=pipe, to=folder, max_batch=args.max_batch, **given)
+    print(made)
+    for path in save_sweep(made, folder):
+        print(path)
 
 
 def _has_gpu() -> bool:

@@ -23,7 +23,7 @@ ALLOWED = {
     "theory": set(),
     "data_sources": {*GROUND, "gallery"},
     "models": GROUND,
-    "translation": {*GROUND, "models", "data_sources"},
+    "translation": {*GROUND, "theory", "models", "data_sources"},
     "evaluate": {*GROUND, "models", "translation"},
     "families": {*GROUND, "theory", "data_sources"},
     "training": {*GROUND, "theory", "models"},

@@ -32,8 +32,8 @@ class Result:
         settings: with every default filled in (``invert`` is False: the sketch has been turned).
         plan: what ran.
         model: the name or folder it was loaded by.
-        seconds: wall time of the run.
-        evaluation_seconds: mean wall time of one evaluation of the U-Net with its scheduler step.
+        seconds: wall time of the run; None where it ran together with others.
+        evaluation_seconds: mean wall time of one evaluation of the U-Net with its scheduler step, or None.
         precision: of the U-Net: "fp32", "fp16" or "bf16".
         notes: sentences on what was done besides, for instance a decoding repeated in fp32.
     """
@@ -43,8 +43,8 @@ class Result:
     settings: Settings
     plan: Plan
     model: str
-    seconds: float
-    evaluation_seconds: float
+    seconds: float | None
+    evaluation_seconds: float | None
     precision: str
     notes: tuple[str, ...] = ()
 

@@ -26,6 +26,19 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """How torch words it on CUDA, MPS and the CPU."""
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch says that memory was not enough."""
+    return any(words in str(error).lower() for words in OUT_OF_MEMORY)
+
+
+def short_of_memory(pipe, size: tuple[int, int]) -> str:
+    """What to tell, and to do, where memory was not enough for a picture of this size."""
+    return (
+        f"The memory of {pipe.device} is not enough for {size[0]} × {size[1]} pixels: use a "
+        "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
+    )
+
+
 _in_use: WeakKeyDictionary = WeakKeyDictionary()
 _in_use_lock = threading.Lock()
 
@@ -127,24 +140,22 @@ def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
                 strength=plan.strength_run,
                 guidance_scale=settings.guidance_scale,
                 num_inference_steps=settings.num_inference_steps,
+                timesteps=list(settings.timesteps) if settings.timesteps else None,
                 negative_prompt=settings.negative_prompt,
                 generator=torch.Generator("cpu").manual_seed(settings.seed),
                 output_type="pt",
                 callback_on_step_end=watch,
             )
-            pixels, notes = _finite(pipe, output.images, watch.latents)
+            pixels, notes = finite(pipe, output.images, watch.latents)
     except RuntimeError as error:
-        if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
+        if not out_of_memory(error):
             raise
-        raise InputError(
-            f"The memory of {pipe.device} is not enough for {settings.size[0]} × {settings.size[1]} pixels: use a "
-            "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
-        ) from error
+        raise InputError(short_of_memory(pipe, settings.size)) from error
     finally:
         pipe.scheduler = current
     if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
         notes += ("The model's safety checker blacked this picture out: use another prompt or seed.",)
-    notes += _prompt_notes(pipe, settings)
+    notes += prompt_notes(pipe, settings)
     wait_for(pipe.device)
     seconds = time.perf_counter() - started - watch.aside
     image = pipe.image_processor.numpy_to_pil(pipe.image_processor.pt_to_numpy(pixels))[0]
@@ -223,7 +234,7 @@ class _Watch:
         return (self.last - self.first - self.aside_between) / (self.done - 1) if self.done > 1 else 0.0
 
 
-def _prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
+def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
     """A sentence for each prompt that is longer than the text encoder reads."""
     notes = []
     room = pipe.tokenizer.model_max_length
@@ -236,7 +247,7 @@ def _prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
 
 
 @torch.no_grad()
-def _finite(pipe, pixels: torch.Tensor, latents: torch.Tensor) -> tuple[torch.Tensor, tuple[str, ...]]:
+def finite(pipe, pixels: torch.Tensor, latents: torch.Tensor) -> tuple[torch.Tensor, tuple[str, ...]]:
     """The decoded pixels; decoded again in fp32 where half precision overflowed (they would show as black)."""
     if torch.isfinite(pixels).all():
         return pixels, ()

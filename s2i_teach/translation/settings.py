@@ -1,5 +1,6 @@
 """What a run is asked to do (``Settings``) and what that means before anything runs (``Plan``)."""
 
+import inspect
 import math
 import time
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,6 +16,8 @@ from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_na
 
 PREPARE = ("lines", "filled")
 FIT = ("pad", "crop")
+CHOSEN_TIMESTEPS = ("ddpm", "dpm++", "euler")
+"""Schedulers that can be given their timesteps."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Settings:
         fit: ``"pad"`` or ``"crop"``: how the sketch is brought to ``size``.
         invert: turn white lines on black around.
         scheduler: a short name, or None for the model's own.
+        timesteps: the timesteps of the training schedule at which the U-Net is evaluated, of which the last ``strength``
+            part runs; in place of ``num_inference_steps``, and only with "ddpm", "dpm++" or "euler".
     """
 
     prompt: str
@@ -46,6 +51,7 @@ class Settings:
     fit: str = "pad"
     invert: bool = False
     scheduler: str | None = None
+    timesteps: tuple[int, ...] | None = None
 
     def __post_init__(self):
         for name in ("prompt", "negative_prompt"):
@@ -83,6 +89,25 @@ class Settings:
                 words = ", ".join(f'"{word}"' for word in known if word)
                 raise InputError(f"{name}={value!r} is not known: use one of {words}.")
 
+        if self.timesteps is not None:
+            self._check_timesteps()
+
+    def _check_timesteps(self) -> None:
+        try:
+            steps = tuple(int(t) for t in self.timesteps if not isinstance(t, bool))
+            whole = len(steps) == len(self.timesteps) and all(int(t) == t for t in self.timesteps)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"timesteps must be a list of whole numbers, not {self.timesteps!r}.") from error
+        if not whole or not 1 <= len(set(steps)) == len(steps) <= 999 or min(steps) < 0:
+            raise InputError(
+                "timesteps must be 1 to 999 different whole numbers from 0 up, such as [0, 250, 500, 750]."
+            )
+        if self.num_inference_steps not in (None, len(steps)):
+            raise InputError(
+                f"num_inference_steps is {self.num_inference_steps} and {len(steps)} timesteps are given: leave one out."
+            )
+        object.__setattr__(self, "timesteps", tuple(sorted(steps, reverse=True)))
+
     def _encodable(self, name: str) -> None:
         try:
             getattr(self, name).encode("utf-8")
@@ -113,11 +138,22 @@ class Settings:
         size = self.size or (entry.size if entry else tuple(side * factor for side in native))
         own = scheduler_name(pipe.scheduler)
         own = own if own in SCHEDULERS else None  # one without a short name is used, but cannot be written down
+        steps = entry.steps if entry else 50
+        if self.timesteps is not None:
+            steps = len(self.timesteps)
+            if (self.scheduler or own) not in CHOSEN_TIMESTEPS:
+                names = ", ".join(f'"{name}"' for name in CHOSEN_TIMESTEPS)
+                raise InputError(f"{self.scheduler or own} chooses its timesteps itself: to give them, use {names}.")
+            length = pipe.scheduler.config.num_train_timesteps
+            if self.timesteps[0] >= length:
+                raise InputError(
+                    f"The timestep {self.timesteps[0]} is not on this model's schedule: use 0 to {length - 1}."
+                )
         return replace(
             self,
             strength=_default(self.strength, entry.strength if entry else 0.75),
             guidance_scale=_default(self.guidance_scale, entry.guidance_scale if entry else 7.5),
-            num_inference_steps=_default(self.num_inference_steps, entry.steps if entry else 50),
+            num_inference_steps=_default(self.num_inference_steps, steps),
             size=check_size(size, factor),
             scheduler=self.scheduler or own,
         )
@@ -131,7 +167,7 @@ class Settings:
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
         start, strength = start_index(settings.num_inference_steps, settings.strength)
         # The scheduler is set on the device where it will run, as the pipeline does.
-        scheduler.set_timesteps(settings.num_inference_steps, device=pipe.device)
+        set_timesteps(scheduler, settings, pipe.device)
         timesteps = scheduler.timesteps[start * scheduler.order :]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(start * scheduler.order)
@@ -156,7 +192,37 @@ class Settings:
         """As plain values for JSON."""
         table = asdict(self)
         table["size"] = list(self.size) if self.size else None
-        return table
+        table["timesteps"] = list(self.timesteps) if self.timesteps else None
+        return table if self.timesteps else {name: value for name, value in table.items() if name != "timesteps"}
+
+    @staticmethod
+    def from_thesis(**parameters):
+        """The eight parameters of older scripts, each doing what it honestly can; ``.explain()`` tells what that is.
+
+        Args:
+            model_name_or_path: what :func:`s2i_teach.load_pipeline` takes; default ``"mini"``.
+            image_size: ``(width, height)`` or one number; default ``(768, 512)``.
+            diffusion_steps: length of the training's schedule, checked against the model; default 1000.
+            timestep_respacing: guided-diffusion's forms: ``100``, ``"ddim50"``, ``"10,15,20"``; default 100.
+            start_scale: only 0 means something here.
+            num_resolutions: of the VAE, checked against the model; default 4.
+            rescale_timesteps: True or False; no effect at a schedule of 1000.
+            use_fp16: half precision where the device has it; False is fp32.
+            prompt, strength, …: any other setting.
+
+        Returns:
+            :class:`s2i_teach.translation.thesis.ThesisSettings`: its ``settings`` and ``pipe`` go into ``run``.
+
+        Raises:
+            InputError: what the weights fix is asked to be otherwise, or a value that cannot be used.
+        """
+        from s2i_teach.translation.thesis import from_thesis
+
+        known = {*inspect.signature(from_thesis).parameters, *(field.name for field in fields(Settings))} - {"settings"}
+        unknown = sorted(set(parameters) - known)
+        if unknown:
+            raise InputError(f"{unknown[0]} is not known: use {', '.join(sorted(known))}.")
+        return from_thesis(**parameters)
 
     @classmethod
     def from_dict(cls, table: dict) -> "Settings":
@@ -221,6 +287,14 @@ def _default(value, otherwise):
 def vae_factor(pipe) -> int:
     """Pixels a latent's side: 2^(resolutions − 1)."""
     return 2 ** (len(pipe.vae.config.block_out_channels) - 1)
+
+
+def set_timesteps(scheduler, settings: "Settings", device) -> None:
+    """Set a run's timesteps as diffusers' pipelines do: chosen by the scheduler, or given."""
+    if settings.timesteps is None:
+        scheduler.set_timesteps(settings.num_inference_steps, device=device)
+    else:
+        scheduler.set_timesteps(timesteps=list(settings.timesteps), device=device)
 
 
 def start_index(num_inference_steps: int, strength: float) -> tuple[int, float]:

@@ -1,0 +1,293 @@
+"""Many pictures at once, each as if it were made alone: what they have in common is computed once."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from s2i_teach.errors import InputError
+from s2i_teach.images import open_sketch
+from s2i_teach.models.devices import fitting_threads
+from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.translation.prepare import prepare_sketch
+from s2i_teach.translation.run import finite, in_use, out_of_memory, short_of_memory
+from s2i_teach.translation.settings import Settings, set_timesteps, start_index
+
+CPU_BATCH = 16
+"""Samples in one call of the U-Net at 16 × 16 latents on a CPU; more are no faster (``benchmarks.sweep``)."""
+
+POOL = 64
+"""Pictures that are on their way at a time: more would take memory for their schedulers and latents, and win nothing."""
+
+
+@dataclass
+class Counts:
+    """What was computed, and what was spared.
+
+    Attributes:
+        evaluations: samples that went through the U-Net.
+        shared: samples that were taken from an equal one instead.
+        calls: how often the U-Net was called.
+        encoded: sketches that went through the VAE's encoder.
+        prompts: texts that were encoded, each with the negative one beside it.
+        decoded: pictures that came out of the VAE's decoder.
+    """
+
+    evaluations: int = 0
+    shared: int = 0
+    calls: int = 0
+    encoded: int = 0
+    prompts: int = 0
+    decoded: int = 0
+
+
+@dataclass
+class _Cell:
+    """One picture on its way. ``past`` names everything that made its latents: equal pasts are equal latents."""
+
+    index: int
+    settings: Settings
+    scheduler: object
+    timesteps: torch.Tensor
+    latents: torch.Tensor
+    extra: dict
+    guided: bool
+    text: tuple
+    past: tuple
+    done: int = 0
+    requests: list = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        return len(self.timesteps) - self.done
+
+
+def run_batch(
+    sketch,
+    cells: Sequence[Settings],
+    pipe,
+    *,
+    max_batch: int | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+    counts: Counts | None = None,
+) -> Iterator[tuple[int, torch.Tensor, tuple[str, ...]]]:
+    """The pictures of one sketch with many settings, each equal to :func:`s2i_teach.translate`'s alone.
+
+    A sketch is encoded once and each prompt once. Up to ``max_batch`` samples go through the U-Net together, whatever
+    their timesteps. Samples that are equal (the same latents, timestep and text, as before guidance has told two cells
+    apart) go once, and where guidance does nothing (a scale of at most 1) only the prompt's half goes.
+
+    Equal means: up to the last bits of fp32, which depend on how many samples go together, and which guidance
+    multiplies: one evaluation of the miniature is 1.7e-6 from the exact one in either way, its pictures differ by up to
+    3e-5 of the brightness, less than a hundredth of the smallest step of an 8-bit picture (``tests/test_sweep.py``).
+
+    Args:
+        sketch: anything that :func:`s2i_teach.open_sketch` opens.
+        cells: settings, with every default filled in (``Settings.resolved``).
+        max_batch: samples in one call of the U-Net; None chooses by size and device. Halved where memory is short.
+        on_step: called as ``on_step(done, total)`` with the evaluations finished and all of them.
+        counts: is filled with what was computed.
+
+    Yields:
+        index of the settings, pixels ``(1, 3, H, W)`` in [0, 1], notes; in the order in which they are finished.
+
+    Raises:
+        InputError: as :func:`s2i_teach.translate`.
+    """
+    try:
+        with in_use(pipe):
+            yield from _Batch(sketch, cells, pipe, max_batch, on_step, counts or Counts()).run()
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        largest = max((cell.size for cell in cells), key=lambda size: size[0] * size[1])
+        raise InputError(short_of_memory(pipe, largest)) from error
+
+
+class _Batch:
+    """One run of many cells: what is shared between them."""
+
+    def __init__(self, sketch, cells, pipe, max_batch, on_step, counts):
+        self.sketch, self.cells, self.pipe = sketch, list(cells), pipe
+        self.on_step, self.counts = on_step, counts
+        self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
+        self._images, self._texts = {}, {}
+        self._distilled = pipe.unet.config.time_cond_proj_dim is not None
+        self._steps_done = 0
+        steps = [
+            settings.num_inference_steps - start_index(settings.num_inference_steps, settings.strength)[0]
+            for settings in self.cells
+        ]
+        # Cells with an equal beginning stand side by side, so that they go through the U-Net together; long ones begin.
+        self._waiting = sorted(range(len(cells)), key=lambda i: (-steps[i], _beginning(cells[i]), i))
+        self._total = sum(steps)
+
+    @torch.no_grad()
+    def run(self):
+        active: list[_Cell] = []
+        while active or self._waiting:
+            while self._waiting and len(active) < POOL:
+                active.append(self._begin(self._waiting.pop(0)))
+            self._advance(active)
+            finished = [cell for cell in active if not cell.left]
+            active = [cell for cell in active if cell.left]
+            yield from self._decode(finished)
+
+    def _begin(self, index: int) -> _Cell:
+        """What diffusers' pipeline does before its loop, with what is shared taken from where it was."""
+        settings, pipe = self.cells[index], self.pipe
+        guided = settings.guidance_scale > 1 and not self._distilled
+        text = self._text(settings, guided)
+        distribution = self._image(settings)
+        generator = torch.Generator("cpu").manual_seed(settings.seed)
+        scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
+        set_timesteps(scheduler, settings, pipe.device)
+        start, _ = start_index(settings.num_inference_steps, settings.strength)
+        start *= scheduler.order
+        timesteps = scheduler.timesteps[start:]
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(start)
+        # In the pipeline's order: the generator first draws the latents of the picture, then the noise.
+        clean = distribution.sample(generator=generator) * pipe.vae.config.scaling_factor
+        noise = torch.randn(clean.shape, generator=generator, dtype=self._dtype).to(pipe.device)
+        latents = scheduler.add_noise(clean, noise, timesteps[:1])
+        held, pipe.scheduler = pipe.scheduler, scheduler  # it asks the scheduler what its step takes
+        try:
+            extra = pipe.prepare_extra_step_kwargs(generator, 0.0)
+        finally:
+            pipe.scheduler = held
+        past = (*_beginning(settings), start)
+        return _Cell(index, settings, scheduler, timesteps, latents, extra, guided, text, past)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.pipe.text_encoder.dtype
+
+    def _text(self, settings: Settings, guided: bool) -> tuple:
+        """``((key, embedding), …)``: of the negative prompt and the prompt, or of the prompt alone."""
+        key = (settings.prompt, settings.negative_prompt if guided else None)
+        if key not in self._texts:
+            prompt, negative = self.pipe.encode_prompt(
+                settings.prompt, self.pipe.device, 1, guided, settings.negative_prompt if guided else None
+            )
+            self.counts.prompts += 1
+            asked = (("prompt", settings.prompt), prompt)
+            self._texts[key] = ((("negative", settings.negative_prompt), negative), asked) if guided else (asked,)
+        return self._texts[key]
+
+    def _image(self, settings: Settings):
+        """The distribution of the sketch's latents, encoded once for each way of preparing it."""
+        key = (settings.size, settings.fit, settings.invert, settings.prepare)
+        if key not in self._images:
+            picture = open_sketch(self.sketch, settings.size, fit=settings.fit, invert=settings.invert)
+            pixels = self.pipe.image_processor.preprocess(prepare_sketch(picture, settings.prepare))
+            with fitting_threads(self.pipe):
+                encoded = self.pipe.vae.encode(pixels.to(self.pipe.device, self._dtype))
+            self._images[key] = encoded.latent_dist
+            self.counts.encoded += 1
+        return self._images[key]
+
+    def _key(self, cell: _Cell, text: tuple) -> tuple:
+        weight = cell.settings.guidance_scale if self._distilled else None
+        return (*cell.past, cell.timesteps[cell.done].item(), text[0], weight)
+
+    def _advance(self, active: list[_Cell]) -> None:
+        """One step of every active cell."""
+        wanted: dict[tuple, tuple[_Cell, torch.Tensor]] = {}
+        for cell in active:
+            cell.requests = [self._key(cell, text) for text in cell.text]
+            for key, (_, embedding) in zip(cell.requests, cell.text, strict=True):
+                wanted.setdefault(key, (cell, embedding))
+        self.counts.evaluations += len(wanted)
+        self.counts.shared += sum(len(cell.requests) for cell in active) - len(wanted)
+        predicted = self._evaluate(wanted)
+        for cell in active:
+            parts = [predicted[key] for key in cell.requests]
+            guess = parts[0] + cell.settings.guidance_scale * (parts[1] - parts[0]) if cell.guided else parts[0]
+            t = cell.timesteps[cell.done]
+            cell.latents = cell.scheduler.step(guess, t, cell.latents, **cell.extra, return_dict=False)[0]
+            cell.done += 1
+            # From here on the latents depend on all that has been asked of the U-Net, and on how it was weighed.
+            if cell.done == 1:
+                weight = cell.settings.guidance_scale if cell.guided or self._distilled else None
+                cell.past += (tuple(text[0] for text in cell.text), weight)
+            self._steps_done += 1
+        if self.on_step:
+            self.on_step(self._steps_done, self._total)
+
+    def _evaluate(self, wanted: dict) -> dict:
+        """The U-Net's predictions, ``(1, C, h, w)`` each, in calls of at most ``max_batch``; sizes never mix."""
+        predicted, keys = {}, list(wanted)
+        while keys:
+            shape = wanted[keys[0]][0].latents.shape
+            alike = [key for key in keys if wanted[key][0].latents.shape == shape]
+            calls = -(-len(alike) // self.max_batch)
+            chunk = alike[: -(-len(alike) // calls)]  # calls of about the same size: a small rest would cost as much
+            try:
+                predicted |= self._call(chunk, wanted)
+            except RuntimeError as error:
+                if not out_of_memory(error) or len(chunk) == 1:
+                    raise
+                self.max_batch = len(chunk) // 2
+            keys = [key for key in keys if key not in predicted]
+        return predicted
+
+    def _call(self, chunk: list, wanted: dict) -> dict:
+        cells = [wanted[key][0] for key in chunk]
+        inputs = torch.cat(
+            [cell.scheduler.scale_model_input(cell.latents, cell.timesteps[cell.done]) for cell in cells]
+        )
+        t = torch.stack([cell.timesteps[cell.done] for cell in cells])
+        embeddings = torch.cat([wanted[key][1] for key in chunk])
+        condition = None
+        if self._distilled:
+            weights = torch.tensor([cell.settings.guidance_scale - 1 for cell in cells])
+            size = self.pipe.unet.config.time_cond_proj_dim
+            condition = self.pipe.get_guidance_scale_embedding(weights, embedding_dim=size).to(inputs)
+        output = self.pipe.unet(inputs, t, encoder_hidden_states=embeddings, timestep_cond=condition, return_dict=False)
+        self.counts.calls += 1
+        return dict(zip(chunk, output[0].split(1), strict=True))
+
+    def _decode(self, cells: list[_Cell]):
+        """The finished cells' pictures, decoded together; equal latents once."""
+        pipe = self.pipe
+        by_shape: dict = {}
+        for cell in cells:
+            by_shape.setdefault(cell.latents.shape, []).append(cell)
+        for group in by_shape.values():
+            for first in range(0, len(group), max(1, self.max_batch // 4)):
+                part = group[first : first + max(1, self.max_batch // 4)]
+                latents = torch.cat([cell.latents for cell in part])
+                pixels = pipe.vae.decode(latents / pipe.vae.config.scaling_factor, return_dict=False)[0]
+                pixels, flagged = pipe.run_safety_checker(pixels, pipe.device, self._dtype)
+                pixels = pipe.image_processor.postprocess(
+                    pixels, output_type="pt", do_denormalize=[not flag for flag in flagged or [False] * len(part)]
+                )
+                self.counts.decoded += len(part)
+                for position, cell in enumerate(part):
+                    one, notes = finite(pipe, pixels[position : position + 1], cell.latents)
+                    if flagged and flagged[position]:
+                        notes += ("The model's safety checker blacked this picture out: use another prompt or seed.",)
+                    yield cell.index, one, notes
+
+
+def _beginning(settings: Settings) -> tuple:
+    """What the first noisy latents depend on besides the sketch and the step where they start."""
+    return (
+        settings.size,
+        settings.fit,
+        settings.invert,
+        settings.prepare,
+        settings.seed,
+        settings.scheduler or "",
+        settings.num_inference_steps,
+        settings.timesteps or (),
+    )
+
+
+def fitting_batch(pipe, sizes) -> int:
+    """Samples in one call of the U-Net: as many as are still faster together, fewer for large pictures."""
+    pixels = max((width * height for width, height in sizes), default=128 * 128)
+    if pipe.device.type == "cpu":
+        return max(2, min(CPU_BATCH, CPU_BATCH * 128 * 128 * 4 // pixels))
+    return max(2, min(64, 16 * 512 * 512 // pixels))
