@@ -1,0 +1,1 @@
+"""How good a picture is: to the sketch, to the prompt, to the eye, each with its uncertainty."""
