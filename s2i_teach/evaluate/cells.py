@@ -62,7 +62,12 @@ class Cell:
     @property
     def name(self) -> str:
         """Its settings in words, short."""
-        return ", ".join(f"{words(key)} {shown_value(value)}" for key, value in self.settings.items()) or "all"
+        return name_of(self.settings)
+
+
+def name_of(settings: dict) -> str:
+    """Settings in words, short: "strength 0.5, guidance 5"."""
+    return ", ".join(f"{words(key)} {shown_value(value)}" for key, value in settings.items()) or "all"
 
 
 def words(name: str) -> str:
@@ -107,11 +112,7 @@ def judged(results: list[Result]) -> tuple[list[Row], torch.Tensor]:
     Raises:
         InputError: a sketch is empty, or a prompt.
     """
-    sketches: dict[str, int] = {}
-    places = []
-    for result in results:
-        key = hashlib.sha256(result.sketch.tobytes() + repr(result.sketch.size).encode()).hexdigest()
-        places.append(sketches.setdefault(key, len(sketches)))
+    places = sketch_numbers(results)
     names = _that_make_cells(results, places)
     pictures = [result.image for result in results]
     matches = prompt_matches(pictures, [result.settings.prompt for result in results]).tolist()
@@ -122,6 +123,24 @@ def judged(results: list[Result]) -> tuple[list[Row], torch.Tensor]:
         settings = {name: _setting(result, name) for name in names}
         rows.append(Row(number, result, place, settings, scores))
     return rows, picture_features(pictures)
+
+
+def cell_names(results: list[Result]) -> list[str]:
+    """Of each result the name of its cell: the settings that vary, in words."""
+    places = sketch_numbers(results)
+    names = _that_make_cells(results, places)
+    return [name_of({name: _setting(result, name) for name in names}) for result in results]
+
+
+def sketch_numbers(results: list[Result]) -> list[int]:
+    """Of each result a number for its sketch, from 0 in order of appearance."""
+    sketches: dict[str, int] = {}
+    return [
+        sketches.setdefault(
+            hashlib.sha256(r.sketch.tobytes() + repr(r.sketch.size).encode()).hexdigest(), len(sketches)
+        )
+        for r in results
+    ]
 
 
 def _setting(result: Result, name: str):

@@ -124,8 +124,8 @@ def report(results) -> Report:
     """Judge results and say what follows.
 
     Args:
-        results: a list of :class:`s2i_teach.Result`, or an object that has them as ``.results``, as a sweep does. Cells are
-            made of the settings that vary, apart from seed and sketch.
+        results: a list of :class:`s2i_teach.Result`, or an object that has them as ``.results``, as a sweep does. Cells
+            are made of the settings that vary, apart from seed and sketch.
 
     Raises:
         InputError: no result, or a sketch or prompt that is empty.
@@ -260,9 +260,9 @@ def _table(head: list[str], lines: list[list[str]]) -> str:
 def _notes() -> str:
     missing = [answer for answer in available().values() if answer]
     notes = [
-        "micro-KID is the kernel distance of KID on features of the small CLIP that ships, against 600 real pictures of "
-        "the embedded pairs. It is no KID and no FID. It also sees what is shown and in which style: compare cells that "
-        "show the same.",
+        "micro-KID is the kernel distance of KID on features of the small CLIP that ships, against 600 real pictures "
+        "of the embedded pairs. It is no KID and no FID. It also sees what is shown and in which style: compare cells "
+        "that show the same.",
         "Intervals: 95 %, bootstrap over sketches where a cell has several, else over seeds.",
         *missing,
     ]
