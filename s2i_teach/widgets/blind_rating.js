@@ -31,6 +31,8 @@ export default {
     const pair = h(
       "div",
       {},
+      h("p", { class: "s2i-heading" }, words("which_better")),
+      h("p", { class: "s2i-soft" }, words("rating_keys")),
       h("div", { class: "s2i-panels" }, left.figure, sketch.figure, right.figure),
       h("div", { class: "s2i-tools s2i-votes", role: "group", "aria-label": words("which_better") }, ...votes),
     );
@@ -38,8 +40,6 @@ export default {
     const root = h(
       "section",
       { class: "s2i s2i-rating", "aria-label": words("rating"), lang: words("code"), tabIndex: -1 },
-      h("p", { class: "s2i-heading" }, words("which_better")),
-      h("p", { class: "s2i-soft" }, words("rating_keys")),
       pair,
       ends,
       h("div", { class: "s2i-tools" }, undo, count),
@@ -82,6 +82,11 @@ export default {
       );
     }
 
+    function needed(votes) {
+      if (votes < 0) return words("rating_equal");
+      return votes ? words("rating_needed", { n: votes }) : words("rating_enough");
+    }
+
     function show() {
       const state = model.get("state");
       const { done, total } = state;
@@ -98,6 +103,7 @@ export default {
         ends.replaceChildren(
           h("p", {}, words("rating_over", { path: state.path })),
           table(state.ranking),
+          h("p", {}, needed(state.needed)),
           h("p", { class: "s2i-soft" }, words("rank_meaning")),
         );
         if (held) undo.focus(); // what had the focus is gone

@@ -138,7 +138,8 @@ class BlindRating(LiveWidget):
             [row.cell, f"{row.strength:+.2f}", f"{row.low:+.2f}", f"{row.high:+.2f}", f"{row.wins:g}", str(row.votes)]
             for row in rating.ranking(votes)
         ]
-        return state | {"ranking": rows, "path": str(self.path)}
+        needed = rating.votes_needed(votes)
+        return state | {"ranking": rows, "path": str(self.path), "needed": -1 if needed is None else needed}
 
     def _resumed(self) -> list[Vote]:
         """The votes of the file, which must be the first ones of this rating."""
