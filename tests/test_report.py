@@ -11,10 +11,10 @@ from PIL import Image
 
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
+from s2i_teach.evaluate import report
 from s2i_teach.evaluate.bootstrap import Interval
 from s2i_teach.evaluate.cells import Cell, Row, as_results, cells, judged, pareto_front
 from s2i_teach.evaluate.conclusions import conclusions
-from s2i_teach.evaluate import report
 from s2i_teach.images import fit_to
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings

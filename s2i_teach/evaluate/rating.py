@@ -162,7 +162,7 @@ class Rank:
 
 @dataclass(frozen=True)
 class Fit:
-    """Bradley–Terry strengths ``(n,)`` of ``cells`` in their order, and the covariance ``(n, n)`` of their estimates."""
+    """Bradley–Terry strengths ``(n,)`` of ``cells`` in their order, and the covariance ``(n, n)`` of these."""
 
     cells: tuple[str, ...]
     strengths: np.ndarray

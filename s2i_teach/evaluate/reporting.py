@@ -25,12 +25,13 @@ CSS = """
 .s2i-report th, .s2i-report td { padding: 3px 10px; text-align: right; border-bottom: 1px solid #85878f66; }
 .s2i-report th { font-weight: 600; vertical-align: bottom; }
 .s2i-report .pictures th, .s2i-report .pictures td { text-align: left; padding: 4px; vertical-align: middle; }
-.s2i-report .pictures th { max-width: 190px; font-weight: normal; }
+.s2i-report .pictures th { min-width: 170px; max-width: 190px; font-weight: normal; }
 .s2i-report img { max-width: 100%; height: auto; }
 .s2i-report .pictures img { width: 112px; max-width: none; background: #fff; border: 1px solid #85878f66; }
 .s2i-report .wide { overflow-x: auto; }
 .s2i-report .figures { display: flex; flex-wrap: wrap; gap: 12px; align-items: flex-start; }
 .s2i-report .figures img { max-width: min(100%, 470px); }
+.s2i-report img { border-radius: 4px; }
 .s2i-report h2 { font-size: 1.25em; } .s2i-report h3 { font-size: 1.05em; margin: 20px 0 4px; }
 .s2i-report li { margin: 3px 0; }
 """
