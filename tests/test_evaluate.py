@@ -13,7 +13,7 @@ from skimage.morphology import skeletonize
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate import agreement, faithfulness, known, prompt_match, realism
-from s2i_teach.evaluate.bootstrap import Interval, difference, interval
+from s2i_teach.evaluate.bootstrap import Interval, difference, expanded_tail, interval
 from s2i_teach.evaluate.faithfulness import CHANCE_F1, chamfer, edge_scores, edge_ssim
 from s2i_teach.images import fit_to
 
@@ -353,9 +353,23 @@ def test_kid_by_torchmetrics_is_the_kernel_distance():
 def test_an_interval_is_scipy_s():
     values = np.random.default_rng(0).normal(0.5, 0.2, 40)
     found = interval(values)
-    theirs = stats.bootstrap((values,), np.mean, n_resamples=20000, method="percentile", rng=1).confidence_interval
+    level = 1 - 2 * expanded_tail(40)
+    theirs = stats.bootstrap(
+        (values,), np.mean, confidence_level=level, n_resamples=20000, method="percentile", rng=1
+    ).confidence_interval
     assert found.value == pytest.approx(values.mean()) and found.n == 40
     assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=0.006)
+
+
+def test_the_tail_is_the_plain_one_for_many():
+    assert expanded_tail(10**6) == pytest.approx(0.025, abs=1e-5) and expanded_tail(8) < 0.01
+
+
+@pytest.mark.parametrize("n", [8, 20])
+def test_intervals_hold_the_truth_as_often_as_they_say(n):
+    rng = np.random.default_rng(n)
+    held = [found.low <= 0 <= found.high for found in (interval(rng.normal(0, 1, n), draws=1000) for _ in range(400))]
+    assert 0.91 < np.mean(held) < 0.98
 
 
 def test_an_interval_is_seeded_and_read_easily():

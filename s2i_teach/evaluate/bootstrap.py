@@ -1,9 +1,11 @@
 """A number with how far it would have moved with other pictures: the bootstrap (Efron 1979), seeded."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from s2i_teach.errors import InputError
 
@@ -39,7 +41,7 @@ class Interval:
 
 
 def interval(values: Sequence[float], groups: Sequence | None = None, draws: int = DRAWS, seed: int = 0) -> Interval:
-    """The mean of ``values`` with its 95 % percentile interval.
+    """The mean of ``values`` with its 95 % interval: see :func:`expanded_tail`.
 
     Args:
         values: one a picture, finite.
@@ -75,6 +77,17 @@ def difference(after: Sequence[float], before: Sequence[float], groups=None, see
     return interval(np.subtract(after, before), groups, seed=seed)
 
 
+def expanded_tail(n: int) -> float:
+    """The share of draws to leave out at either end, for ``n`` things.
+
+    With few things draws vary too little: plain percentiles of 8 held the truth 87 times in 100 instead of 95. The
+    expanded percentile interval (Hesterberg 2015, "What Teachers Should Know About the Bootstrap") reaches as far out
+    as Student's t and the missing factor √(n / (n − 1)) ask: then 8 hold it 94 times, 5 about 90, 3 only 76.
+    """
+    reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    return float(stats.norm.cdf(-reach))
+
+
 def bootstrap(
     statistic: Callable[[np.ndarray], np.ndarray], value: float, count: int, groups, draws: int, seed: int
 ) -> Interval:
@@ -96,6 +109,6 @@ def bootstrap(
         return Interval(value, None, None, n)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
     found = statistic(drawn[:, member].astype(float))
-    tail = (1 - LEVEL) / 2
+    tail = expanded_tail(n)
     low, high = np.nanquantile(found, [tail, 1 - tail])
     return Interval(value, float(low), float(high), n)

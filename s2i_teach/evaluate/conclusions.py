@@ -59,7 +59,7 @@ def conclusions(cells: list[Cell], rows: list[Row]) -> Conclusions:
         )
     if smallest == 1:
         not_so.append("Nothing about single cells: some have one picture, and one picture has no interval.")
-    elif min(cell.f1.n for cell in cells) < 5:
+    elif min(cell.f1.n for cell in cells) < 6:
         fewest = min(cell.f1.n for cell in cells)
         not_so.append(f"Intervals from n = {fewest} are too narrow: a bootstrap of so few knows only those few.")
     if len(sketches) == 1:
