@@ -16,15 +16,16 @@ import numpy as np
 import torch
 from scipy.ndimage import binary_fill_holes
 
+from s2i_teach.evaluate.realism import kernel_distance
 from s2i_teach.images import to_picture, to_tensor
 from s2i_teach.models.catalog import find
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.models.small_clip import features, load_clip
 from s2i_teach.paths import data_dir
 from s2i_teach.theory.measure import psnr
 from s2i_teach.training.judge import judge_ranks
 from s2i_teach.training.pictures import load_pairs, random_pose
-from s2i_teach.training.text import clip_pixels
 from s2i_teach.training.vae import reconstruct
 from s2i_teach.training.vocabulary import STYLES, caption
 from s2i_teach.translation.prepare import outline_mask, prepare_sketch
@@ -42,30 +43,6 @@ def load_judge():
     from transformers import ResNetForImageClassification
 
     return ResNetForImageClassification.from_pretrained(data_dir() / "judge").float().eval()
-
-
-def load_clip():
-    """The small CLIP in fp32."""
-    from transformers import CLIPModel
-
-    return CLIPModel.from_pretrained(data_dir() / "clip").float().eval()
-
-
-@torch.no_grad()
-def features(clip, x: torch.Tensor) -> torch.Tensor:
-    """Image features ``(B, 192)`` of pictures in [−1, 1]."""
-    return torch.cat([clip.vision_model(pixel_values=clip_pixels(part)).pooler_output for part in x.split(50)])
-
-
-def kernel_distance(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Unbiased squared MMD with the cubic kernel of KID (Bińkowski et al. 2018), on whatever features are given."""
-
-    def kernel(x, y):
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
-    aa, bb, ab = kernel(a, a), kernel(b, b), kernel(a, b)
-    m, n = len(a), len(b)
-    return ((aa.sum() - aa.trace()) / (m * (m - 1)) + (bb.sum() - bb.trace()) / (n * (n - 1)) - 2 * ab.mean()).item()
 
 
 def vae_figures(pipe) -> list[str]:

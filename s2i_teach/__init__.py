@@ -26,6 +26,7 @@ _HOME = {
     "SketchPad": "widgets.sketch_pad",
     "Studio": "widgets.studio",
     "Playground": "widgets.playground",
+    "BlindRating": "widgets.blind_rating",
     "language": "widgets.strings",
     "lesson": "lessons",
     "sample": "data_sources.sample",

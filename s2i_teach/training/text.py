@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from s2i_teach.models.small_clip import clip_pixels, pooled
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator
 from s2i_teach.training.pictures import Pairs, augment, load_pairs
 from s2i_teach.training.vocabulary import HUES, STYLE_WORDS, STYLES, caption, varied_caption
@@ -119,13 +120,6 @@ def tokenize(tokenizer, captions: list[str], padding: str = "max_length") -> tor
     return tokenizer(captions, padding=padding, max_length=MAX_TOKENS, truncation=True, return_tensors="pt").input_ids
 
 
-def clip_pixels(x: torch.Tensor) -> torch.Tensor:
-    """Pictures in [−1, 1] as the image tower takes them: scaled by CLIP's mean and standard deviation."""
-    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1).to(x)
-    std = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1).to(x)
-    return ((x + 1) / 2 - mean) / std
-
-
 def train_text(
     out: str | Path,
     *,
@@ -203,7 +197,7 @@ def name_things(clip, tokenizer, pairs: Pairs, accelerator, pictures: int = 400)
     with accelerator.autocast():
         image = F.normalize(
             torch.cat(
-                [_pooled(clip, pixels=part) for part in clip_pixels(pairs.batch(index, accelerator.device)).split(50)]
+                [pooled(clip, pixels=part) for part in clip_pixels(pairs.batch(index, accelerator.device)).split(50)]
             ),
             dim=-1,
         )
@@ -213,19 +207,12 @@ def name_things(clip, tokenizer, pairs: Pairs, accelerator, pictures: int = 400)
             if not chosen:
                 continue
             ids = tokenize(tokenizer, [caption(name, style) for name in names]).to(accelerator.device)
-            text = F.normalize(torch.cat([_pooled(clip, ids=part) for part in ids.split(100)]), dim=-1)
+            text = F.normalize(torch.cat([pooled(clip, ids=part) for part in ids.split(100)]), dim=-1)
             order = (image[chosen] @ text.T).argsort(1, descending=True)
             for row, k in zip(order.tolist(), chosen, strict=True):
                 ranks.append([names[j] for j in row].index(rows[k]["thing"]))
     ranks = torch.tensor(ranks)
     return (ranks == 0).float().mean().item(), (ranks < 5).float().mean().item()
-
-
-def _pooled(clip, ids=None, pixels=None) -> torch.Tensor:
-    """Projected embeddings ``(B, 128)``; written out because ``get_*_features`` changed its type in transformers 5."""
-    if ids is not None:
-        return clip.text_projection(clip.text_model(input_ids=ids).pooler_output).float()
-    return clip.visual_projection(clip.vision_model(pixel_values=pixels).pooler_output).float()
 
 
 def save_clip(clip, tokenizer, out: str | Path) -> None:

@@ -1,0 +1,114 @@
+"""A number with how far it would have moved with other pictures: the bootstrap (Efron 1979), seeded."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from s2i_teach.errors import InputError
+
+DRAWS = 2000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and its 95 % bootstrap interval.
+
+    Attributes:
+        value: the figure.
+        low, high: the interval's ends; None where nothing can be drawn anew, since there is but one picture or sketch.
+        n: how many things it rests on: pictures, or groups of them where groups were given.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+    def __str__(self) -> str:
+        if self.low is None:
+            return f"{self.value:.2f} [no interval: n = {self.n}]"
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+    def overlaps(self, other: "Interval") -> bool:
+        """Whether the two may be equal for all that is known: their intervals share a point, or one has none."""
+        if self.low is None or other.low is None:
+            return True
+        return self.low <= other.high and other.low <= self.high
+
+
+def interval(values: Sequence[float], groups: Sequence | None = None, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """The mean of ``values`` with its 95 % interval: see :func:`expanded_tail`.
+
+    Args:
+        values: one a picture, finite.
+        groups: of each value what it belongs to, for instance its sketch. Ten seeds of one sketch are not ten
+            independent trials: whole groups are drawn, and ``n`` counts them. None: each value for itself.
+        draws: how often the set is drawn anew, with replacement.
+        seed: of the draws; the same seed gives the same interval.
+
+    Raises:
+        InputError: no value, one that is not finite, or groups of another number.
+    """
+    numbers = np.asarray(list(values), dtype=float)
+    if numbers.ndim != 1 or not numbers.size or not np.isfinite(numbers).all():
+        raise InputError(f"{numbers.size} values of which not all are finite numbers have no mean: give at least one.")
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        return weights @ numbers / weights.sum(1)
+
+    return bootstrap(mean, float(numbers.mean()), len(numbers), groups, draws, seed)
+
+
+def difference(after: Sequence[float], before: Sequence[float], groups=None, seed: int = 0) -> Interval:
+    """The mean of ``after − before``, pair by pair, with its interval.
+
+    Pairs share sketch and seed, and what is hard about a sketch is hard in both: this tells apart what two intervals
+    that overlap do not.
+
+    Raises:
+        InputError: numbers of values that differ, or none.
+    """
+    if len(after) != len(before):
+        raise InputError(f"{len(after)} values cannot be paired with {len(before)}: give as many of both.")
+    return interval(np.subtract(after, before), groups, seed=seed)
+
+
+def expanded_tail(n: int) -> float:
+    """The share of draws to leave out at either end, for ``n`` things.
+
+    With few things draws vary too little: plain percentiles of 8 held the truth 87 times in 100 instead of 95. The
+    expanded percentile interval (Hesterberg 2015, "What Teachers Should Know About the Bootstrap") reaches as far out
+    as Student's t and the missing factor √(n / (n − 1)) ask: then 8 hold it 94 times, 5 about 90, 3 only 76.
+    """
+    reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    return float(stats.norm.cdf(-reach))
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], np.ndarray], value: float, count: int, groups, draws: int, seed: int
+) -> Interval:
+    """The interval of a statistic that is written with weights: ``statistic((draws, count)) → (draws,)``.
+
+    A weight says how often an element was drawn. Weights, and not lists with copies as scipy's bootstrap makes them,
+    since a distance between sets must know which elements are copies. Draws for which it is not defined
+    (nan) are left out.
+    """
+    if groups is None:
+        groups = range(count)
+    names = list(dict.fromkeys(groups))
+    if len(list(groups)) != count:
+        raise InputError(f"{len(list(groups))} groups were given for {count} values: give one for each.")
+    place = {name: i for i, name in enumerate(names)}
+    member = np.asarray([place[name] for name in groups])
+    n = len(names)
+    if n < 2:
+        return Interval(value, None, None, n)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    found = statistic(drawn[:, member].astype(float))
+    tail = expanded_tail(n)
+    low, high = np.nanquantile(found, [tail, 1 - tail])
+    return Interval(value, float(low), float(high), n)

@@ -1,0 +1,207 @@
+"""Results in a table, and gathered into cells: what was made with the same settings but for sketch, prompt and seed."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import torch
+
+from s2i_teach.errors import InputError
+from s2i_teach.evaluate.bootstrap import Interval, interval
+from s2i_teach.evaluate.faithfulness import faithfulness
+from s2i_teach.evaluate.prompt_match import prompt_matches
+from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features, real_features
+from s2i_teach.translation.result import Result
+from s2i_teach.translation.settings import Settings
+
+SCORES = ("precision", "recall", "f1", "chamfer", "edge_ssim", "prompt_match")
+NEVER = ("seed", "invert", "prompt")
+"""Settings that make no cell of their own; a prompt does if one sketch has several."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result with its scores.
+
+    Attributes:
+        number: its place among the results, from 0.
+        sketch: a number for its sketch, from 0 in order of appearance.
+        settings: name → value of the settings that make its cell.
+        scores: name → value, of ``SCORES``.
+    """
+
+    number: int
+    result: Result
+    sketch: int
+    settings: dict
+    scores: dict
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All results with the same settings.
+
+    Attributes:
+        settings: name → value of those that vary between cells.
+        rows: its results.
+        f1, prompt_match: means with their intervals.
+        micro_kid: with its interval; None of fewer than 2 pictures, which have no distance.
+    """
+
+    settings: dict
+    rows: tuple[Row, ...]
+    f1: Interval
+    prompt_match: Interval
+    micro_kid: Interval | None
+
+    @property
+    def n(self) -> int:
+        """How many pictures."""
+        return len(self.rows)
+
+    @property
+    def name(self) -> str:
+        """Its settings in words, short."""
+        return name_of(self.settings)
+
+
+def name_of(settings: dict) -> str:
+    """Settings in words, short: "strength 0.5, guidance 5"."""
+    return ", ".join(f"{words(key)} {shown_value(value)}" for key, value in settings.items()) or "all"
+
+
+def words(name: str) -> str:
+    """A setting's name as one reads it."""
+    return {"guidance_scale": "guidance", "num_inference_steps": "steps"}.get(name, name.replace("_", " "))
+
+
+def shown_value(value) -> str:
+    """A setting's value as one reads it."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return " × ".join(map(str, value))
+    return "the model's own" if value is None else str(value) or "none"
+
+
+def as_results(results) -> list[Result]:
+    """A list of ``Result``, of an iterable or of an object that has them as ``.results``, as a sweep does.
+
+    Raises:
+        InputError: none, or something else.
+    """
+    if isinstance(results, Result):
+        results = [results]
+    results = getattr(results, "results", results)
+    if not isinstance(results, Iterable) or isinstance(results, (str, bytes, dict)):
+        raise InputError(f"A {type(results).__name__} holds no results: give a list of what s2i.translate returned.")
+    results = list(results)
+    if not results:
+        raise InputError("There is no result to judge: give a list of what s2i.translate returned.")
+    for number, result in enumerate(results):
+        if not isinstance(result, Result):
+            raise InputError(
+                f"Number {number} of the results is a {type(result).__name__}: give what s2i.translate returned."
+            )
+    return results
+
+
+def judged(results: list[Result]) -> tuple[list[Row], torch.Tensor]:
+    """Each result with its scores, and features ``(N, 192)`` of the pictures for micro-KID.
+
+    Raises:
+        InputError: a sketch is empty, or a prompt.
+    """
+    places = sketch_numbers(results)
+    names = _that_make_cells(results, places)
+    pictures = [result.image for result in results]
+    matches = prompt_matches(pictures, [result.settings.prompt for result in results]).tolist()
+    rows = []
+    for number, (result, place, match) in enumerate(zip(results, places, matches, strict=True)):
+        found = faithfulness(result.sketch, result.image)
+        scores = {name: getattr(found, name) for name in SCORES[:-1]} | {"prompt_match": match}
+        settings = {name: _setting(result, name) for name in names}
+        rows.append(Row(number, result, place, settings, scores))
+    return rows, picture_features(pictures)
+
+
+def cell_names(results: list[Result]) -> list[str]:
+    """Of each result the name of its cell: the settings that vary, in words."""
+    places = sketch_numbers(results)
+    names = _that_make_cells(results, places)
+    return [name_of({name: _setting(result, name) for name in names}) for result in results]
+
+
+def sketch_numbers(results: list[Result]) -> list[int]:
+    """Of each result a number for its sketch, from 0 in order of appearance."""
+    sketches: dict[str, int] = {}
+    return [
+        sketches.setdefault(
+            hashlib.sha256(r.sketch.tobytes() + repr(r.sketch.size).encode()).hexdigest(), len(sketches)
+        )
+        for r in results
+    ]
+
+
+def _setting(result: Result, name: str):
+    return result.model if name == "model" else getattr(result.settings, name)
+
+
+def _that_make_cells(results: list[Result], places: list[int]) -> list[str]:
+    """Names of the settings that vary, model first; the prompt only where one sketch has several."""
+    names = ["model", *(field.name for field in fields(Settings) if field.name not in NEVER)]
+    found = [name for name in names if len({_setting(result, name) for result in results}) > 1]
+    prompts = {(place, result.settings.prompt) for place, result in zip(places, results, strict=True)}
+    return found + (["prompt"] if len(prompts) > len(set(places)) else [])
+
+
+def cells(rows: list[Row], features: torch.Tensor, names: list[str] | None = None) -> list[Cell]:
+    """Rows gathered by their settings, or by those of ``names`` alone, in the order of the values.
+
+    Intervals draw what :func:`independent` says.
+    """
+    names = list(rows[0].settings) if names is None else names
+    gathered: dict[tuple, list[Row]] = {}
+    for row in rows:
+        gathered.setdefault(tuple(row.settings[name] for name in names), []).append(row)
+    real = real_features()
+    made = []
+    for key in sorted(gathered, key=lambda key: [_order(value) for value in key]):
+        part = gathered[key]
+        groups = independent(part)
+        own = features[[row.number for row in part]]
+        made.append(
+            Cell(
+                dict(zip(names, key, strict=True)),
+                tuple(part),
+                interval([row.scores["f1"] for row in part], groups),
+                interval([row.scores["prompt_match"] for row in part], groups),
+                kernel_distance_interval(own, real, groups) if len(part) > 1 else None,
+            )
+        )
+    return made
+
+
+def independent(rows: list[Row]) -> list[int]:
+    """Of each row what makes it a trial of its own: its sketch where there are several, else its seed.
+
+    Seeds of one sketch are no independent trials of a setting, and neither are settings of one seed.
+    """
+    if len({row.sketch for row in rows}) > 1:
+        return [row.sketch for row in rows]
+    return [row.result.settings.seed for row in rows]
+
+
+def _order(value) -> tuple:
+    """Numbers by size, everything else by its words; the model's own, None, first."""
+    if value is None:
+        return (0, 0, "")
+    return (1, value, "") if isinstance(value, (int, float)) else (2, 0, str(value))
+
+
+def pareto_front(points: list[tuple[float, float]]) -> list[int]:
+    """Places of the points that no other beats: as good in both and better in one. More is better in both.
+
+    Equal points are all on it.
+    """
+    return [i for i, (x, y) in enumerate(points) if not any(a >= x and b >= y and (a > x or b > y) for a, b in points)]

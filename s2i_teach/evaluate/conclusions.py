@@ -1,0 +1,146 @@
+"""What a set of scores allows to say, and what it does not, in sentences made from the numbers."""
+
+from dataclasses import dataclass
+
+from s2i_teach.evaluate.bootstrap import Interval, difference
+from s2i_teach.evaluate.cells import Cell, Row, independent, shown_value, words
+from s2i_teach.evaluate.faithfulness import CHANCE_F1
+
+FEW = 10
+"""Below so many pictures in a cell micro-KID says little: of 10 real ones it had a standard deviation of 0.2, of 50 one
+of 0.07; copies of sketches have 3.0 where real pictures have 0.1."""
+MEASURES = (("f1", "Faithfulness (edge F1)", True), ("micro_kid", "Realism (micro-KID)", False))
+MEASURES += (("prompt_match", "Prompt match (cosine)", True),)
+"""Attribute of a cell, its name, whether more is better."""
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """Sentences: ``so`` may be concluded, ``not_so`` may not."""
+
+    so: tuple[str, ...]
+    not_so: tuple[str, ...]
+
+
+def of(cell: Cell, measure: str) -> Interval | None:
+    """A cell's figure by the name of the measure."""
+    return getattr(cell, measure)
+
+
+def best(cells: list[Cell], measure: str, more: bool) -> Cell:
+    """The cell with the best figure."""
+    return (max if more else min)(cells, key=lambda cell: of(cell, measure).value)
+
+
+def conclusions(cells: list[Cell], rows: list[Row]) -> Conclusions:
+    """What the figures of these cells say.
+
+    Args:
+        cells, rows: as :func:`s2i_teach.evaluate.cells.cells` and ``judged`` make them.
+    """
+    so, not_so = [], []
+    sketches, seeds = {row.sketch for row in rows}, {row.result.settings.seed for row in rows}
+    smallest = min(cell.n for cell in cells)
+    if len(cells) > 1:
+        for measure, name, more in MEASURES:
+            if all(of(cell, measure) is not None for cell in cells):
+                so.append(_ranking(cells, measure, name, more))
+        for axis in ("strength", "guidance_scale"):
+            so += _trend(rows, axis)
+    so += _chance(cells)
+    if all(cell.micro_kid is None for cell in cells):
+        not_so.append("Nothing about realism: each cell has one picture, and micro-KID is a distance between sets.")
+    elif any(cell.micro_kid is None for cell in cells):
+        not_so.append("Nothing about realism: some cells have one picture, and micro-KID is a distance between sets.")
+    elif smallest < FEW:
+        not_so.append(
+            f"Little about realism: the smallest cell has n = {smallest} pictures, and micro-KID needs {FEW} at least, "
+            "better 50."
+        )
+    if smallest == 1:
+        not_so.append("Nothing about single cells: some have one picture, and one picture has no interval.")
+    elif min(cell.f1.n for cell in cells) < 6:
+        fewest = min(cell.f1.n for cell in cells)
+        not_so.append(f"Intervals from n = {fewest} are too narrow: a bootstrap of so few knows only those few.")
+    if len(sketches) == 1:
+        not_so.append("Nothing about other sketches: all pictures come from one.")
+    if len(seeds) == 1:
+        not_so.append("Nothing about other seeds: one seed is no evidence; run the same again with three or more.")
+    if len(cells) > 2:
+        not_so.append(
+            f"Not that the best of {len(cells)} cells is the best there is: the best of many is so partly by luck. Try "
+            "it on sketches that chose nothing."
+        )
+    not_so.append(
+        "Not that a picture is beautiful: edge F1 sees lines, micro-KID a small network's features, and the cosine the "
+        "taste of the CLIP that steers the miniature. People judge with s2i.BlindRating."
+    )
+    return Conclusions(tuple(so), tuple(not_so))
+
+
+def _ranking(cells: list[Cell], measure: str, name: str, more: bool) -> str:
+    first = best(cells, measure, more)
+    own = of(first, measure)
+    if own.low is None:
+        return f"{name}: the best figure is {own.value:.2f} ({first.name}), which means nothing without intervals."
+    others = [cell for cell in cells if cell is not first and of(cell, measure).overlaps(own)]
+    told = f"{name}: best is {own} ({first.name}, n = {first.n})."
+    if not others:
+        return f"{told} No other cell's interval reaches it."
+    if len(others) == len(cells) - 1:
+        return f"{told} Every other cell's interval overlaps with it, so no difference between cells is shown."
+    return f"{told} {len(others)} of {len(cells) - 1} others overlap with it: they are not told apart from it."
+
+
+def _trend(rows: list[Row], axis: str) -> list[str]:
+    """What the highest value of a setting changes against the lowest, in pairs alike in everything else."""
+    if axis not in rows[0].settings:
+        return []
+    values = sorted({row.settings[axis] for row in rows})
+    low, high = values[0], values[-1]
+    keyed = {value: {_rest(row, axis): row for row in rows if row.settings[axis] == value} for value in (low, high)}
+    both = [key for key in keyed[low] if key in keyed[high]]
+    if not both:
+        return []
+    groups = independent([keyed[low][key] for key in both])
+    sketches = len({keyed[low][key].sketch for key in both})
+    what = f"{words(axis).capitalize()} from {shown_value(low)} to {shown_value(high)}"
+    told = []
+    for score, name in (("f1", "edge F1"), ("prompt_match", "prompt match")):
+        after, before = ([keyed[value][key].scores[score] for key in both] for value in (high, low))
+        change = difference(after, before, groups)
+        if change.low is None:
+            told.append(f"{name} {change.value:+.2f}")
+        elif change.low <= 0 <= change.high:
+            told.append(f"no change of {name} is shown ({_signed(change)})")
+        else:
+            told.append(f"{name} {'rises' if change.value > 0 else 'falls'} by {_size(change)}")
+    if change.low is None:
+        return [f"{what}: {' and '.join(told)}, for one sketch and one seed, which shows nothing of others."]
+    over = f"{sketches} sketches" if sketches > 1 else f"{len(set(groups))} seeds of one sketch"
+    return [f"{what}: {' and '.join(told)}, over {over}, all else equal."]
+
+
+def _signed(change: Interval) -> str:
+    return f"{change.value:+.2f} [{change.low:+.2f}, {change.high:+.2f}]"
+
+
+def _size(change: Interval) -> str:
+    """A change that has one sign, without it."""
+    low, high = sorted((abs(change.low), abs(change.high)))
+    return str(Interval(abs(change.value), low, high, change.n))
+
+
+def _rest(row: Row, axis: str) -> tuple:
+    others = tuple(value for name, value in row.settings.items() if name != axis)
+    return (row.sketch, row.result.settings.seed, row.result.settings.prompt, *others)
+
+
+def _chance(cells: list[Cell]) -> list[str]:
+    near = [cell for cell in cells if cell.f1.low is not None and cell.f1.low <= CHANCE_F1]
+    if not near:
+        return []
+    names = "; ".join(cell.name for cell in near[:3]) + (f"; and {len(near) - 3} more" if len(near) > 3 else "")
+    return [
+        f"Edge F1 of about {CHANCE_F1:.2f} is what a picture of another thing has. Not shown to be above it: {names}."
+    ]

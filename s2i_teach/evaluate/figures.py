@@ -1,0 +1,161 @@
+"""The report's figures: heat maps over strength and guidance, and faithfulness against realism."""
+
+import io
+
+import numpy as np
+
+from s2i_teach.evaluate.cells import Cell, pareto_front, shown_value, words
+from s2i_teach.evaluate.conclusions import MEASURES, of
+
+AXES = ("strength", "guidance_scale")
+LOOK = {
+    "light": {"paper": "#ffffff", "ink": "#1b1b1f", "soft": "#6d7078", "front": "#b34700"},
+    "dark": {"paper": "#1c1d21", "ink": "#ececf1", "soft": "#a5a8b1", "front": "#ff9d5c"},
+}
+DPI = 150
+
+
+def heat_map(cells: list[Cell], measure: str, look: str = "light") -> bytes:
+    """A PNG: one measure over strength (right) and guidance (up), the value and its interval written in each cell.
+
+    ``cells`` are gathered by these two settings; a cell that was not run stays empty.
+    """
+    name, more = _measure(measure)
+    colours = LOOK[look]
+    strengths, guidances = ([*dict.fromkeys(cell.settings[axis] for cell in cells)] for axis in AXES)
+    strengths, guidances = sorted(strengths), sorted(guidances)
+    place = {(cell.settings[AXES[0]], cell.settings[AXES[1]]): of(cell, measure) for cell in cells}
+    values = np.full((len(guidances), len(strengths)), np.nan)
+    for (s, g), found in place.items():
+        values[guidances.index(g), strengths.index(s)] = found.value
+    figure, axes = _axes(look, 1.3 + 1.05 * max(2, len(strengths)), 1.3 + 0.8 * len(guidances))
+    # Dark is better in both maps, so that they read alike.
+    picture = axes.imshow(values, cmap="viridis_r" if more else "viridis", origin="lower", aspect="auto")
+    for y, g in enumerate(guidances):
+        for x, s in enumerate(strengths):
+            found = place.get((s, g))
+            if found is None:
+                axes.text(x, y, "not run", ha="center", va="center", color=colours["soft"], fontsize=8)
+                continue
+            red, green, blue, _ = picture.cmap(picture.norm(found.value))
+            ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
+            axes.text(x, y + 0.13, f"{found.value:.2f}", ha="center", va="center", color=ink, fontsize=14)
+            inner = f"n = {found.n}" if found.low is None else f"{found.low:.2f} to {found.high:.2f}"
+            axes.text(x, y - 0.22, inner, ha="center", va="center", color=ink, fontsize=10)
+    axes.set_xticks(range(len(strengths)), [shown_value(s) for s in strengths])
+    axes.set_yticks(range(len(guidances)), [shown_value(g) for g in guidances])
+    axes.set_xlabel("strength")
+    axes.set_ylabel("guidance")
+    axes.set_title(f"{name}: {'more' if more else 'less'} is better (dark)", fontsize=11, color=colours["ink"])
+    axes.tick_params(length=0)
+    return _png(figure)
+
+
+def front(cells: list[Cell], measure: str) -> list[int]:
+    """The places of the cells on the Pareto front of faithfulness and another measure."""
+    _, more = _measure(measure)
+    return pareto_front([(c.f1.value, of(c, measure).value if more else -of(c, measure).value) for c in cells])
+
+
+def trade_off(cells: list[Cell], measure: str, look: str = "light") -> bytes:
+    """A PNG: faithfulness to the right, another measure up (better is always up), a point a cell, and the front."""
+    name, more = _measure(measure)
+    colours = LOOK[look]
+    figure, axes = _axes(look, 7.2, 4.8)
+    xs, ys = [cell.f1 for cell in cells], [of(cell, measure) for cell in cells]
+    strengths = [cell.settings.get("strength") for cell in cells]
+    varied = len(set(strengths)) > 1
+    for x, y in zip(xs, ys, strict=True):
+        for ends, vertical in ((x, False), (y, True)):
+            if ends.low is not None:
+                line = ([x.value, x.value], [y.low, y.high]) if vertical else ([x.low, x.high], [y.value, y.value])
+                axes.plot(*line, color=colours["soft"], lw=0.7, alpha=0.45, zorder=1)
+    points = axes.scatter(
+        [x.value for x in xs],
+        [y.value for y in ys],
+        c=strengths if varied else colours["soft"],
+        cmap="viridis_r" if varied else None,
+        s=42,
+        zorder=3,
+        edgecolors=colours["ink"],
+        linewidths=0.5,
+    )
+    order = sorted(front(cells, measure), key=lambda i: xs[i].value)
+    axes.plot(
+        [xs[i].value for i in order],
+        [ys[i].value for i in order],
+        color=colours["front"],
+        lw=1.5,
+        marker="o",
+        markersize=9,
+        markerfacecolor="none",
+        zorder=2,
+        label="Pareto front: no cell is better in both",
+    )
+    if varied:
+        bar = figure.colorbar(points, ax=axes, pad=0.02)
+        bar.set_label("strength", color=colours["ink"])
+        bar.ax.tick_params(colors=colours["ink"])
+        bar.outline.set_edgecolor(colours["soft"])
+    if not more:
+        axes.invert_yaxis()
+    axes.set_xlabel("faithfulness (edge F1), more is better →")
+    axes.set_ylabel(f"{name[0].lower()}{name[1:]}, {'more' if more else 'less'} is better →")
+    axes.legend(loc="best", frameon=False, labelcolor=colours["ink"], fontsize=8)
+    axes.set_title(f"Labels: {', '.join(map(words, cells[0].settings))}", fontsize=9, color=colours["ink"], loc="left")
+    # Last, since it depends on where everything lies.
+    _label(axes, [(xs[i].value, ys[i].value, _short(cells[i])) for i in order], colours["ink"])
+    return _png(figure)
+
+
+def _short(cell: Cell) -> str:
+    text = ", ".join(shown_value(value) for value in cell.settings.values())
+    return text if len(text) <= 28 else f"{text[:27]}…"
+
+
+def _label(axes, points: list[tuple[float, float, str]], colour: str) -> None:
+    """Names beside points, but none that would lie on another one."""
+    axes.figure.canvas.draw()
+    page, written = axes.get_window_extent(), []
+    # From both ends inwards: the ends of a front say most.
+    for place in sorted(range(len(points)), key=lambda i: min(i, len(points) - 1 - i)):
+        x, y, text = points[place]
+        for right, up, side in ((8, 8, "left"), (-8, -14, "right"), (8, -14, "left"), (-8, 8, "right")):
+            note = axes.annotate(
+                text, (x, y), (right, up), textcoords="offset points", fontsize=9, color=colour, zorder=4, ha=side
+            )
+            box = note.get_window_extent()
+            inside = page.contains(box.x0, box.y0) and page.contains(box.x1, box.y1)
+            if inside and not any(box.overlaps(other) for other in written):
+                written.append(box)
+                break
+            note.remove()
+
+
+def _measure(measure: str) -> tuple[str, bool]:
+    return next((name, more) for key, name, more in MEASURES if key == measure)
+
+
+def _axes(look: str, width: float, height: float):
+    """A figure that pyplot does not know of, so that a notebook does not show it a second time."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    colours = LOOK[look]
+    figure = Figure(figsize=(width, height), facecolor=colours["paper"], layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.set_facecolor(colours["paper"])
+    for side, spine in axes.spines.items():
+        spine.set_color(colours["soft"])
+        spine.set_visible(side in ("left", "bottom"))
+    axes.tick_params(colors=colours["ink"])
+    axes.xaxis.label.set_color(colours["ink"])
+    axes.yaxis.label.set_color(colours["ink"])
+    return figure, axes
+
+
+def _png(figure) -> bytes:
+    with io.BytesIO() as file:
+        figure.savefig(file, format="png", dpi=DPI, facecolor=figure.get_facecolor())
+        return file.getvalue()

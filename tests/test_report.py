@@ -1,0 +1,247 @@
+"""The report: its cells, its front, what it concludes from scores that are known, and the page it writes."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import s2i_teach as s2i
+from s2i_teach.errors import InputError
+from s2i_teach.evaluate import report
+from s2i_teach.evaluate.bootstrap import Interval
+from s2i_teach.evaluate.cells import Cell, Row, as_results, cells, judged, pareto_front
+from s2i_teach.evaluate.conclusions import conclusions
+from s2i_teach.images import fit_to
+from s2i_teach.translation.result import Result
+from s2i_teach.translation.settings import Settings
+
+NAMES = ("turtle", "sailboat", "mushroom")
+
+
+def made(strength=0.5, guidance=5.0, seed=0, name="turtle", prompt=None, picture=None, **more) -> Result:
+    """A result whose picture is given, or the sketch itself with noise that grows with strength."""
+    found = next(s for s in s2i.sketches() if s.name == name)
+    sketch = fit_to(found.open(), (128, 128))
+    settings = Settings(prompt or found.prompt, "", strength, guidance, 10, seed, (128, 128), scheduler="ddim", **more)
+    if picture is None:
+        rng = np.random.default_rng([int(strength * 100), seed])
+        noise = rng.normal(0, 90 * strength, (128, 128, 3))
+        picture = Image.fromarray((np.asarray(sketch) + noise).clip(0, 255).astype(np.uint8))
+    return Result(picture, sketch, settings, None, "mini", 0.1, 0.01, "fp32")
+
+
+@pytest.fixture(scope="module")
+def grid() -> list[Result]:
+    return [
+        made(strength, guidance, seed, name)
+        for name in NAMES
+        for seed in (0, 1)
+        for strength in (0.2, 0.6, 1.0)
+        for guidance in (1.0, 5.0)
+    ]
+
+
+@pytest.fixture(scope="module")
+def found(grid):
+    return report(grid)
+
+
+def test_cells_gather_seeds_and_sketches(found):
+    assert [tuple(cell.settings.items()) for cell in found.cells] == [
+        (("strength", s), ("guidance_scale", g)) for s in (0.2, 0.6, 1.0) for g in (1.0, 5.0)
+    ]
+    assert all(cell.n == 6 and cell.f1.n == 3 for cell in found.cells), "intervals count sketches, not seeds"
+    for cell in found.cells:
+        scores = [row.scores["f1"] for row in cell.rows]
+        assert cell.f1.value == pytest.approx(np.mean(scores)) and cell.micro_kid.low <= cell.micro_kid.high
+
+
+def test_the_table_has_a_row_a_result(found, grid):
+    table = found.table
+    assert len(table) == len(grid)
+    assert list(table[0])[:6] == ["number", "sketch", "prompt", "seed", "strength", "guidance_scale"]
+    assert [row["strength"] for row in table] == [result.settings.strength for result in grid]
+    assert {row["sketch"] for row in table} == {0, 1, 2}
+
+
+def test_prompts_make_cells_where_a_sketch_has_several():
+    rows, features = judged([made(prompt=prompt, seed=seed) for prompt in ("a turtle", "a stone") for seed in (0, 1)])
+    assert [cell.settings for cell in cells(rows, features)] == [{"prompt": "a stone"}, {"prompt": "a turtle"}]
+    rows, features = judged([made(name=name) for name in NAMES])
+    assert [cell.settings for cell in cells(rows, features)] == [{}]
+
+
+def test_other_settings_make_cells_and_the_maps_take_them_together():
+    results = [made(s, prepare=how, seed=k) for s in (0.3, 0.6) for how in ("lines", "filled") for k in (0, 1)]
+    found = report(results)
+    assert len(found.cells) == 4 and len(found.over_strength_and_guidance) == 2
+    assert [cell.n for cell in found.over_strength_and_guidance] == [4, 4]
+    assert "All other settings are taken together" in found._repr_html_()
+    assert {cell.settings["guidance_scale"] for cell in found.over_strength_and_guidance} == {5.0}
+
+
+def test_the_front_is_what_nothing_beats():
+    points = [(1, 1), (2, 3), (3, 2), (2, 2), (3, 2), (0, 4)]
+    assert pareto_front(points) == [1, 2, 4, 5]
+    assert pareto_front([(1, 1)]) == [0] and pareto_front([]) == []
+    rng = np.random.default_rng(0)
+    points = [tuple(p) for p in rng.integers(0, 6, (40, 2))]
+    front = pareto_front(points)
+    for i, p in enumerate(points):
+        beaten = any((q[0] >= p[0] and q[1] >= p[1]) and tuple(q) != tuple(p) for q in points)
+        assert (i in front) == (not beaten)
+
+
+# Conclusions, from scores made up for it
+
+
+def cell(name, f1, kid=(0.5, 0.4, 0.6), n=12, match=(0.5, 0.4, 0.6)) -> Cell:
+    row = Row(0, made(seed=3), 0, {"strength": name}, {"f1": f1[0], "prompt_match": match[0]})
+    return Cell(
+        {"strength": name},
+        tuple([row] * n),
+        Interval(*f1, n),
+        Interval(*match, n),
+        Interval(*kid, n) if kid else None,
+    )
+
+
+def said(made_cells, rows=None) -> tuple[str, str]:
+    rows = rows or [row for c in made_cells for row in c.rows]
+    found = conclusions(made_cells, rows)
+    return " ".join(found.so), " ".join(found.not_so)
+
+
+def test_intervals_that_overlap_are_no_difference():
+    so, _ = said([cell(0.2, (0.8, 0.7, 0.9)), cell(0.5, (0.75, 0.65, 0.85))])
+    assert "Faithfulness (edge F1): best is 0.80 [0.70, 0.90] (strength 0.2, n = 12)" in so
+    assert "no difference between cells is shown" in so
+
+
+def test_intervals_apart_are_a_difference():
+    so, _ = said([cell(0.2, (0.9, 0.85, 0.95)), cell(0.5, (0.6, 0.5, 0.7))])
+    assert "No other cell's interval reaches it." in so
+    so, _ = said([cell(0.2, (0.9, 0.85, 0.95)), cell(0.5, (0.6, 0.5, 0.7)), cell(0.6, (0.89, 0.8, 0.9))])
+    assert "1 of 2 others overlap with it" in so
+
+
+def test_less_is_better_for_the_distance():
+    so, _ = said([cell(0.2, (0.9, 0.8, 1), (2.0, 1.8, 2.2)), cell(0.5, (0.9, 0.8, 1), (0.1, 0.0, 0.2))])
+    assert "Realism (micro-KID): best is 0.10 [0.00, 0.20] (strength 0.5" in so
+
+
+def test_what_has_no_more_than_chance_is_said():
+    so, _ = said([cell(0.2, (0.9, 0.8, 1)), cell(0.9, (0.42, 0.36, 0.5))])
+    assert "Not shown to be above it: strength 0.9." in so
+
+
+def test_few_pictures_one_seed_and_one_sketch_are_no_evidence():
+    _, not_so = said([cell(0.2, (0.9, 0.8, 1), n=3), cell(0.5, (0.5, 0.4, 0.6), n=3)])
+    for words in ("one seed is no evidence", "all pictures come from one", "n = 3 pictures", "too narrow"):
+        assert words in not_so
+    _, not_so = said([cell(0.2, (0.9, None, None), None, n=1), cell(0.5, (0.5, None, None), None, n=1)])
+    assert "Nothing about realism: each cell has one picture" in not_so and "Nothing about single cells" in not_so
+
+
+def test_trends_are_of_pairs_alike_in_all_else(found):
+    text = " ".join(found.conclusions.so)
+    trend = re.search(r"Strength from 0.2 to 1: edge F1 falls by (0\.\d+) \[(0\.\d+), (0\.\d+)\]", text)
+    by_hand = [
+        np.mean([row.scores["f1"] for row in c.rows]) for c in found.cells if c.settings["strength"] in (0.2, 1.0)
+    ]
+    assert float(trend[1]) == pytest.approx(np.mean(by_hand[:2]) - np.mean(by_hand[2:]), abs=0.006)
+    assert "over 3 sketches, all else equal" in text
+    assert re.search(r"Guidance from 1 to 5: no change of edge F1 is shown \(\+0\.00 \[", text), "nor was there any"
+
+
+def test_settings_of_one_seed_are_no_trials():
+    results = [made(s, g) for s in (0.2, 0.9) for g in (1.0, 3.0, 5.0)]
+    text = " ".join(report(results).conclusions.so)
+    assert re.search(r"Strength from 0.2 to 0.9: edge F1 -0\.\d\d and prompt match .*one sketch and one seed", text)
+    results += [made(s, g, seed=1) for s in (0.2, 0.9) for g in (1.0, 3.0, 5.0)]
+    assert "over 2 seeds of one sketch" in " ".join(report(results).conclusions.so)
+
+
+# The page
+
+
+class Checked(HTMLParser):
+    """Tags that close as they opened, and the pictures' sources and alternative texts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.images, self.outside = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        for name in ("src", "srcset", "href"):
+            if name in attributes and not attributes[name].startswith("data:"):
+                self.outside.append(attributes[name])
+        if tag == "img":
+            self.images.append(attributes)
+        if tag not in ("img", "meta", "source", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_no_other_file(found, tmp_path):
+    path = found.save(tmp_path / "deep" / "report.html")
+    text = path.read_text(encoding="utf-8")
+    page = Checked(text)
+    assert page.open == [] and page.outside == [] and "http" not in re.sub(r'base64,[^"]*', "", text)
+    assert len(page.images) >= 6 and all(len(image["alt"]) > 10 for image in page.images)
+    assert "prefers-color-scheme: dark" in text and text.count("<source") == 3
+    heat = next(image["alt"] for image in page.images if image["alt"].startswith("Heat map of Faithfulness"))
+    for c in found.cells:
+        wanted = f"strength {c.settings['strength']:g}, guidance {c.settings['guidance_scale']:g}: {c.f1.value:.2f}"
+        assert wanted in heat
+    inside = Checked(found._repr_html_())
+    assert inside.open == [] and all(image["alt"] for image in inside.images)
+
+
+def test_what_a_user_wrote_is_never_read_as_html(tmp_path):
+    text = report([made(prompt="<script>alert(1)</script>", seed=k, strength=s) for k in (0, 1) for s in (0.2, 0.9)])
+    assert "<script" not in text._repr_html_() and "&lt;script&gt;" in text._repr_html_()
+
+
+def test_one_picture_and_cells_of_one_are_reported():
+    assert report(made()).cells[0].micro_kid is None
+    found = report([made(s) for s in (0.2, 0.9)])
+    assert found.other == "prompt_match" and "needs 2 pictures" in found._repr_html_()
+    assert "Faithfulness and prompt match" in found._repr_html_()
+
+
+def test_the_same_results_give_the_same_report(grid, found):
+    assert report(iter(grid)).cells == found.cells
+    assert report(SimpleNamespace(results=grid[:4])).table == report(grid[:4]).table
+
+
+@pytest.mark.parametrize(
+    "results, words",
+    [
+        ([], "no result"),
+        (7, "int holds no results"),
+        ("results", "str holds no results"),
+        ([made(), "x"], "Number 1 of the results is a str"),
+        ([replace(made(), sketch=Image.new("RGB", (128, 128), "white"))], "sketch is empty"),
+        ([made(prompt=" ")], "says nothing"),
+    ],
+)
+def test_what_cannot_be_reported(results, words):
+    with pytest.raises(InputError, match=words):
+        report(results)
+    assert as_results([made()])
+
+
+@pytest.mark.parametrize("name, words", [("r.pdf", "does not end in .html"), ("folder.html", "is a folder")])
+def test_where_a_report_cannot_go(found, tmp_path, name, words):
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(InputError, match=words):
+        found.save(tmp_path / name)
