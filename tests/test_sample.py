@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from s2i_teach.data_sources.classes import classes, find_categories, folder_name
 from s2i_teach.data_sources.manifest import FORMAT, Entry, Manifest, parse_manifest, read_manifest, stays_inside
 from s2i_teach.data_sources.sample import JOURNAL, pick
 from s2i_teach.errors import InputError
+from s2i_teach.files import place_key
 from tests.peak import PEAK
 from tests.sketch_zip import SketchZip
 
@@ -380,6 +382,30 @@ def test_odd_folders(tmp_path, copy):
     assert "no pictures" in refusal(s2i.sample, tmp_path / "empty", to="no", quiet=True)
 
 
+def test_a_mac_s_copy_and_every_system_s_places(tmp_path):
+    """Accents in one letter or two, ß and ss, and what Windows reserves."""
+    for form in ("NFC", "NFD"):
+        for number in range(9):
+            draw(tmp_path / form / unicodedata.normalize(form, f"été/é{number}.png"), number)
+    one, two = (
+        s2i.sample(form, categories=["été"], per_category=3, to=f"to{form}", quiet=True) for form in ("NFC", "NFD")
+    )
+    assert pictures(one.folder) == pictures(two.folder) and len(one) == 3
+
+    for name in ("Straße/a.png", "STRASSE/a.png", "cat/con.x.png", "com¹/a.png", "𠀀" * 60 + "/a.png"):
+        draw(tmp_path / "odd" / name, 3)
+    made = s2i.sample("odd", to="made", quiet=True)
+    paths = [entry.path for entry in made.files]
+    assert len({place_key(path) for path in paths}) == len(paths) == 5
+    assert not {part.split(".")[0] for path in paths for part in path.split("/")} & {"con", "com¹"}
+    s2i.pack(made, "odd.zip")  # a pack whose names the class's systems would take for one is refused by class_pack
+    assert s2i.class_pack("odd.zip", to="theirs").files == made.files
+    draw(tmp_path / "case" / "cat" / "a.png", 1)
+    draw(tmp_path / "case" / "CAT" / "b.png", 2)
+    assert s2i.sample("case", categories=["cat"], to="cat", quiet=True).counts == {"cat": 1}
+    assert s2i.sample("case", categories=["CAT"], to="CAT", quiet=True).counts == {"CAT": 1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -397,6 +423,9 @@ def test_odd_folders(tmp_path, copy):
         ({"source": "imagenet-sketch", "offline": True}, "offline"),
         ({"source": "my-drive/sketches"}, "Colab"),
         ({"source": "sketches", "to": ""}, "empty"),
+        ({"source": "sketches", "to": 5}, "int"),
+        ({"source": "sketches", "to": "x" * 300}, "longer"),
+        ({"source": "x" * 300}, "longer"),
         ({"source": "https://"}, "address"),
     ],
 )

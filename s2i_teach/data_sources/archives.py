@@ -5,7 +5,6 @@ import io
 import re
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ import s2i_teach.data_sources.web as web
 from s2i_teach.data_sources.download import cached
 from s2i_teach.data_sources.offline import is_offline
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, place_key, shown
 
 BOMB_RATIO = 100
 """Unpacked bytes per packed byte from which something large is no honest picture."""
@@ -336,9 +335,7 @@ def _check_names(infos: list[zipfile.ZipInfo], archive: str) -> None:
             raise InputError(
                 f"{archive} holds a file named {shown(name)!r}, which would leave the folder: do not use this archive."
             )
-        # Windows and macOS take letters of either case for the same, macOS also the two ways to write an accent.
-        key = "/".join(parts).casefold()
-        key = key if key.isascii() else unicodedata.normalize("NFC", key)
+        key = place_key("/".join(parts))
         is_folder = name.endswith("/")
         if key in seen and not (is_folder and seen[key]):
             raise InputError(

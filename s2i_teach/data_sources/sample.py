@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from s2i_teach.data_sources.manifest import NAME, Entry, Manifest, is_same, read
 from s2i_teach.data_sources.sources import Item, Source, open_source
 from s2i_teach.data_sources.web import readable
 from s2i_teach.errors import InputError
-from s2i_teach.files import PARTIAL, as_path, shown, write_whole
+from s2i_teach.files import PARTIAL, as_path, place_key, shown, write_whole
 
 JOURNAL = ".manifest.part.jsonl"
 """What is written already, a line a file, while a sample is made: a stopped one goes on from it."""
@@ -26,7 +27,8 @@ def pick(names: Iterable[str], k: int, seed: int, category: str) -> list[str]:
 
     Every name gets a lottery ticket, the SHA-256 of ``"seed/category/name"``, and the ``k`` smallest tickets win, in
     their order. A ticket depends on nothing else, so neither the order of the names nor another category changes the
-    draw; a larger ``k`` keeps what a smaller one drew, and a file more or less moves at most one pick.
+    draw; a larger ``k`` keeps what a smaller one drew, and a file more or less moves at most one pick. Accents are
+    taken as one letter (NFC), since a Mac's copy writes them as two.
 
     Args:
         names: in any order; one that stands twice takes part once.
@@ -35,8 +37,9 @@ def pick(names: Iterable[str], k: int, seed: int, category: str) -> list[str]:
         category: the name under which the draw is made.
     """
 
-    def ticket(name: str) -> bytes:
-        return hashlib.sha256(f"{seed}/{category}/{name}".encode("utf-8", "surrogatepass")).digest()
+    def ticket(name: str) -> tuple[bytes, str]:
+        text = unicodedata.normalize("NFC", f"{seed}/{category}/{name}")
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), name
 
     return sorted(set(names), key=ticket)[:k]
 
@@ -359,7 +362,7 @@ def _draw(source: Source, categories, per_category: int, seed: int) -> Draw:
             fewer.append(f"{name} {len(wanted)}")
         for short in sorted(wanted):
             path = _free(f"{folders[name]}/{_file_name(short)}", taken)
-            taken.add(path.lower())
+            taken.add(place_key(path))
             files[path] = (name, there[name], items[short])
     files = dict(sorted(files.items()))
     cost = source.cost(item for _, _, item in files.values())
@@ -374,7 +377,7 @@ def _folders(there: Iterable[str]) -> dict[str, str]:
     folders = {}
     for name in sorted(there):
         folders[name] = _free(folder_name(name), taken)
-        taken.add(folders[name].lower())
+        taken.add(place_key(folders[name]))
     return folders
 
 
@@ -398,10 +401,10 @@ def _file_name(name: str) -> str:
 
 
 def _free(path: str, taken: set[str]) -> str:
-    """The path, or the first of path-2, path-3, … that differs from those taken by more than letter case."""
+    """The path, or the first of path-2, path-3, … that has a place of its own on every system."""
     stem, dot, suffix = path.rpartition(".") if "." in PurePosixPath(path).name else (path, "", "")
     number = 2
-    while path.lower() in taken:
+    while place_key(path) in taken:
         path = f"{stem}-{number}{dot}{suffix}"
         number += 1
     return path
