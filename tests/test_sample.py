@@ -1,6 +1,7 @@
 """Sampling: the same seed gives the same files from every copy of a data set, and a stopped sample goes on."""
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ from s2i_teach.cli import main
 from s2i_teach.data_sources import sources
 from s2i_teach.data_sources.classes import classes, find_categories, folder_name
 from s2i_teach.data_sources.manifest import FORMAT, Entry, Manifest, parse_manifest, read_manifest, stays_inside
-from s2i_teach.data_sources.sample import JOURNAL, pick
+from s2i_teach.data_sources.sample import JOURNAL, alone, pick
 from s2i_teach.errors import InputError
 from s2i_teach.files import place_key
 from tests.peak import PEAK
@@ -142,6 +144,29 @@ def test_so_many_categories_by_lot(copy):
     assert "5" in refusal(s2i.sample, copy, categories=6, to="six")
 
 
+@pytest.mark.parametrize(
+    "categories",
+    [
+        np.array(["tench", "goldfish"]),
+        ("tench", "goldfish"),
+        {"goldfish", "tench"},
+        (name for name in ("tench", "goldfish")),
+    ],
+    ids=["array", "tuple", "set", "generator"],
+)
+def test_categories_in_any_form(categories, copy):
+    made = s2i.sample(copy, categories=categories, per_category=np.int64(1), seed=np.int32(-3), to="made", quiet=True)
+    assert made.counts == {"goldfish": 1, "tench": 1}
+    assert len(s2i.sample(copy, categories=np.int64(2), per_category=1, to="two", quiet=True).counts) == 2
+
+
+def test_a_class_id_and_its_name_are_one_category(tmp_path):
+    draw(tmp_path / "mixed" / IDS[0] / "a.png", 1)
+    draw(tmp_path / "mixed" / "tench" / "a.png", 2)
+    made = s2i.sample("mixed", to="made", quiet=True)
+    assert made.counts == {"tench": 2} and {entry.class_id for entry in made.files} == {IDS[0]}
+
+
 def test_a_category_with_fewer_says_so(copy, capsys):
     made = s2i.sample(copy, categories=["tench"], per_category=50, to="all")
     assert len(made) == 8 and made.notes == ("Fewer than 50 are there of: tench 8.",)
@@ -223,6 +248,73 @@ def test_a_folder_with_other_things_is_left_alone(copy, tmp_path):
     assert "seed 0" in refusal(s2i.sample, copy, per_category=1, seed=9, to="one", quiet=True)
     assert "is a file" in refusal(s2i.sample, copy, to="one/manifest.json", quiet=True)
     assert contents(tmp_path / "one") == before
+
+
+def test_a_sample_is_never_laid_into_its_source(copy, tmp_path, monkeypatch):
+    before = contents(copy)
+    assert "inside the folder that is sampled" in refusal(s2i.sample, copy, to=copy / "out", quiet=True)
+    monkeypatch.chdir(copy)
+    assert "inside the folder that is sampled" in refusal(s2i.sample, ".", quiet=True)
+    assert contents(copy) == before and not (copy / "out").exists()
+
+
+def test_a_sample_in_the_folder_one_is_in(copy, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    made = s2i.sample(copy, per_category=1, to=".", clean=True, quiet=True)
+    assert len(made) == 5 and (tmp_path / "here-clean" / "manifest.json").exists()
+
+
+def test_two_processes_do_not_write_one_sample(copy, tmp_path):
+    with alone(tmp_path / "made"):
+        assert "Another process" in refusal(s2i.sample, copy, per_category=1, to="made", quiet=True)
+    assert len(s2i.sample(copy, per_category=1, to="made", quiet=True)) == 5
+    assert [path.name for path in (tmp_path / "made").rglob(".*")] == []
+
+
+@pytest.mark.parametrize("left", [b"", b'{"source": '])
+def test_a_kill_as_it_began_is_no_other_sample(left, copy, tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / JOURNAL).write_bytes(left)
+    (tmp_path / "made" / ".s2i-abc.partial").write_bytes(b"half")
+    assert len(s2i.sample(copy, per_category=1, to="made", quiet=True)) == 5
+    assert [path.name for path in (tmp_path / "made").rglob(".*")] == []
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / JOURNAL).write_bytes(b"[1]\n")
+    assert "damaged" in refusal(s2i.sample, copy, to="odd", quiet=True)
+
+
+def test_a_stop_as_it_goes_on_keeps_what_was_noted(copy, tmp_path, monkeypatch):
+    """The journal is whole at every moment: what it had noted is not read again."""
+
+    def stop_after(number):
+        def read_many(self, items):
+            for done, pair in enumerate(read(self, items)):
+                if done == number:
+                    raise KeyboardInterrupt
+                asked.append(pair[0].name)
+                yield pair
+
+        return read_many
+
+    read, asked = sources.Folder.read_many, []
+    for number in (4, 0, 2):
+        monkeypatch.setattr(sources.Folder, "read_many", stop_after(number))
+        with pytest.raises(KeyboardInterrupt):
+            s2i.sample(copy, per_category=2, to="made", quiet=True)
+
+    def stop_at_third(row, calls=itertools.count()):
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return json.dumps(row).encode() + b"\n"
+
+    with monkeypatch.context() as patched:
+        patched.setattr("s2i_teach.data_sources.sample._line", stop_at_third)
+        with pytest.raises(KeyboardInterrupt):
+            s2i.sample(copy, per_category=2, to="made", quiet=True)
+    monkeypatch.setattr(sources.Folder, "read_many", stop_after(-1))
+    assert len(s2i.sample(copy, per_category=2, to="made", quiet=True)) == 10
+    assert len(asked) == len(set(asked)) == 10
 
 
 def test_killed_at_ten_points_it_ends_with_the_same_files(web, tmp_path):

@@ -57,7 +57,7 @@ def _bytes(text: str) -> float:
 
 def _sample(args) -> None:
     from s2i_teach.data_sources.pack import pack
-    from s2i_teach.data_sources.sample import sample
+    from s2i_teach.data_sources.sample import clean_place, sample
 
     categories = args.categories
     if categories and len(categories) == 1 and categories[0].isdecimal():
@@ -82,7 +82,7 @@ def _sample(args) -> None:
     if args.clean:
         from s2i_teach.data_sources.clean import clean
 
-        folder = made.folder.with_name(f"{made.folder.name}-clean")
+        folder = clean_place(made.folder)
         print(clean(made.folder, to=folder))
     if args.pack:
         print(pack(folder, args.pack))
