@@ -303,7 +303,9 @@ def test_a_stop_as_it_goes_on_keeps_what_was_noted(copy, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             s2i.sample(copy, per_category=2, to="made", quiet=True)
 
-    def stop_at_third(row, calls=itertools.count()):
+    calls = itertools.count()
+
+    def stop_at_third(row):
         if next(calls) == 2:
             raise KeyboardInterrupt
         return json.dumps(row).encode() + b"\n"
@@ -442,6 +444,39 @@ def test_a_damaged_drawing_file_is_refused(name, data, tmp_path):
     (tmp_path / name).write_bytes(data)
     assert name in refusal(s2i.sample, tmp_path / name, to="no", quiet=True)
     assert not (tmp_path / "no").exists()
+
+
+def test_a_sample_of_a_sample_keeps_category_class_id_and_licence(copy, tmp_path):
+    first = s2i.sample(copy, per_category=4, to="first", quiet=True)
+    s2i.pack(first, "pack.zip")
+    again = [s2i.sample(copy, per_category=2, to="direct", quiet=True)]
+    again += [s2i.sample(source, per_category=2, to=f"{source}-again", quiet=True) for source in ("first", "pack.zip")]
+    direct, *others = [
+        [(entry.path, entry.category, entry.class_id, entry.sha256, entry.licence) for entry in made.files]
+        for made in again
+    ]
+    assert others == [direct, direct] and direct[0][2]
+    drawn = s2i.sample("line-art", per_category=1, categories=2, to="open", quiet=True)
+    more = s2i.sample("open", to="open-again", quiet=True)
+    assert [(entry.licence, entry.more) for entry in more.files] == [(e.licence, e.more) for e in drawn.files]
+    (tmp_path / "open" / "manifest.json").write_text('{"name": "an app", "files": 3}')
+    assert set(s2i.sample("open", plan=True).counts) == {Path(entry.path).parts[0] for entry in drawn.files}
+
+
+def test_the_licence_is_known_by_class_ids_in_a_folder_and_in_a_zip(copy, tmp_path):
+    for source in (copy, zipped(copy, tmp_path / "a.zip")):
+        made = s2i.sample(source, per_category=1, to=f"of-{source.name}", quiet=True)
+        assert all("do not redistribute" in entry.licence for entry in made.files)
+    draw(tmp_path / "own" / "sketch" / "a.png", 1)
+    assert "ask where" in s2i.sample("own", to="made", quiet=True).files[0].licence
+
+
+def test_a_path_is_a_folder_whatever_its_name(tmp_path, monkeypatch):
+    draw(tmp_path / "sketches" / "zebra" / "a.png", 1)
+    assert s2i.sample(Path("sketches"), to="made", quiet=True).counts == {"zebra": 1}
+    draw(tmp_path / "flat" / "a.png", 1)
+    monkeypatch.chdir(tmp_path / "flat")
+    assert s2i.sample(".", to="../flat-made", quiet=True).counts == {"flat": 1}
 
 
 def test_a_shared_drive_folder(copy, monkeypatch, tmp_path):
