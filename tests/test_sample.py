@@ -664,6 +664,50 @@ def test_a_pack_that_is_none(copy, tmp_path, web):
     assert not Path("no").exists() and not Path("x.zip").exists() and pack.path.exists()
 
 
+def test_a_pack_never_replaces_another_file(copy, tmp_path):
+    made = s2i.sample(copy, per_category=1, to="made", quiet=True)
+    for data in (zipped(copy, tmp_path / "source.zip").read_bytes(), b"essay"):
+        (tmp_path / "source.zip").write_bytes(data)
+        assert "no class pack" in refusal(s2i.pack, made, "source.zip")
+        assert (tmp_path / "source.zip").read_bytes() == data
+    s2i.pack(made, "class.zip")
+    other = s2i.sample(copy, per_category=2, to="other", quiet=True)
+    assert s2i.class_pack(s2i.pack(other, "class.zip").path, to="got").files == other.files
+
+
+def test_a_class_pack_is_made_good(copy, tmp_path, monkeypatch):
+    made = s2i.sample(copy, per_category=2, to="made", quiet=True)
+    path = s2i.pack(made, "class.zip").path
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / ".pack.partial").mkdir()  # of a call that was killed
+    monkeypatch.chdir(tmp_path / "here")
+    got = s2i.class_pack(tmp_path / path, to=".")
+    assert contents(tmp_path / "here") == contents(tmp_path / made.folder)
+    got.path(got.files[0]).unlink()
+    got.path(got.files[1]).write_bytes(b"scribble")
+    s2i.class_pack(tmp_path / path, to=".")
+    assert contents(tmp_path / "here") == contents(tmp_path / made.folder)
+    with alone(tmp_path / "other"):
+        assert "Another process" in refusal(s2i.class_pack, tmp_path / path, to=tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("link", "named", "words"),
+    [
+        (None, {}, "no link"),
+        (5, {}, "no link"),
+        ([], {}, "No link"),
+        ([None], {}, "no file name"),
+        ("nowhere.zip", {}, "does not exist"),
+        ("nowhere.zip", {"sha256": "abc"}, "64"),
+        ("nowhere.zip", {"sha256": 5}, "64"),
+    ],
+)
+def test_bad_links_are_one_sentence(link, named, words, tmp_path):
+    assert words in refusal(s2i.class_pack, link, to="no", **named)
+    assert not (tmp_path / "no").exists()
+
+
 # What is shown, and the commands
 
 
