@@ -1,9 +1,10 @@
 """Files and their names: a name in a message, a path from what was typed, a file written whole."""
 
+import contextlib
 import os
 import tempfile
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +40,19 @@ def as_path(name) -> Path:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise InputError(f"{shown(text)} names a user that is not known here: write the folder out.") from error
+
+
+@contextlib.contextmanager
+def reading(path) -> Iterator[None]:
+    """What a disk refuses within, as one sentence; to ask whether a file exists can be refused, too.
+
+    Raises:
+        InputError: in the place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
 
 
 def place_key(path: str) -> str:

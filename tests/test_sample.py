@@ -1,6 +1,8 @@
 """Sampling: the same seed gives the same files from every copy of a data set, and a stopped sample goes on."""
 
+import errno
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -317,6 +319,53 @@ def test_a_stop_as_it_goes_on_keeps_what_was_noted(copy, tmp_path, monkeypatch):
     monkeypatch.setattr(sources.Folder, "read_many", stop_after(-1))
     assert len(s2i.sample(copy, per_category=2, to="made", quiet=True)) == 10
     assert len(asked) == len(set(asked)) == 10
+
+
+def test_a_full_disk_is_one_sentence_and_the_sample_goes_on(copy, tmp_path, monkeypatch):
+    """The journal's disk fills up: what was written stays, and is gone on from."""
+
+    class Full(io.FileIO):
+        def write(self, data):
+            if self.tell() > 900:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data[:100])
+
+    def opened(file, mode="r", *rest, **more):
+        return Full(file, mode) if Path(file).name == JOURNAL and "a" in mode else open(file, mode, *rest, **more)
+
+    monkeypatch.setattr("s2i_teach.data_sources.sample.open", opened, raising=False)
+    assert "No space" in refusal(s2i.sample, copy, per_category=2, to="made", quiet=True)
+    assert len(journal_of(tmp_path / "made")) > 0
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert len(s2i.sample(copy, per_category=2, to="made", quiet=True)) == 10
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 10, 0))
+    assert "name a folder on a larger disk" in refusal(s2i.sample, copy, to="more", quiet=True)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="there Path.exists() answers False instead")
+def test_a_folder_that_may_not_be_looked_into(copy, tmp_path, monkeypatch):
+    """Whether something exists is asked first, and that can be refused, too."""
+    made = s2i.sample(copy, per_category=1, to="made", quiet=True)
+    s2i.pack(made, "class.zip")
+    ask = os.stat
+
+    def refuse(path, *rest, **more):
+        if not isinstance(path, int) and "locked" in os.fspath(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return ask(path, *rest, **more)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    for call in (
+        lambda: s2i.sample("locked/x", to="no", quiet=True),
+        lambda: s2i.sample("locked/x.zip", to="no", quiet=True),
+        lambda: s2i.sample(copy, to="locked/x", quiet=True),
+        lambda: s2i.open_sample("locked/x"),
+        lambda: s2i.pack(made, "locked/x.zip"),
+        lambda: s2i.class_pack("locked/x.zip", to="no"),
+        lambda: s2i.class_pack("class.zip", to="locked/x"),
+    ):
+        assert "cannot be read: Permission denied" in refusal(call)
 
 
 def test_killed_at_ten_points_it_ends_with_the_same_files(web, tmp_path):

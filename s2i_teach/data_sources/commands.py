@@ -83,7 +83,8 @@ def _sample(args) -> None:
         from s2i_teach.data_sources.clean import clean
 
         folder = clean_place(made.folder)
-        print(clean(made.folder, to=folder))
+        report = clean(made.folder, to=folder, progress=False if args.quiet else None)
+        print(f"The cleaned copy is in {folder}." if args.quiet else report)
     if args.pack:
         print(pack(folder, args.pack))
 

@@ -15,7 +15,7 @@ from s2i_teach.data_sources.sample import LOCK, Sample, alone, open_sample, shor
 from s2i_teach.data_sources.sources import UNKNOWN, is_address
 from s2i_teach.data_sources.web import readable
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.files import as_path, reading, shown, write_whole
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The date of every file in a pack: the same sample gives the same bytes."""
@@ -62,10 +62,11 @@ def pack(sample, to) -> Pack:
     target = as_path(to)
     if target.suffix.lower() != ".zip":
         raise InputError(f"{shown(target)} is no name for a pack: let it end in .zip.")
-    if target.is_dir():
-        raise InputError(f"{shown(target)} is a folder: name a file.")
-    if target.exists() and not _is_pack(target):
-        raise InputError(f"{shown(target)} is there already and is no class pack: name another file.")
+    with reading(target):
+        if target.is_dir():
+            raise InputError(f"{shown(target)} is a folder: name a file.")
+        if target.exists() and not _is_pack(target):
+            raise InputError(f"{shown(target)} is there already and is no class pack: name another file.")
 
     def write(file) -> None:
         # Pictures are packed already: to store them is as small, and a student can fetch single ones.
@@ -119,10 +120,11 @@ def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = Fals
         path = fetch(links, sha256=sha256, offline=offline, quiet=quiet)
     else:
         path = as_path(links[0])
-        if sha256 is not None and path.is_file():
-            with open(path, "rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                    raise InputError(f"{shown(path)} is not the pack with this sha256: copy it again.")
+        with reading(path):
+            if sha256 is not None and path.is_file():
+                with open(path, "rb") as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                        raise InputError(f"{shown(path)} is not the pack with this sha256: copy it again.")
     with open_archive(path) as archive:
         members = {member.name: member for member in archive.members}
         if NAME not in members:
@@ -135,8 +137,11 @@ def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = Fals
         missing = manifest.is_missing(folder)
         if not missing and read_manifest(folder) == manifest:
             return Sample(folder, manifest)
-        if folder.exists() and _holds_other_things(folder, manifest):
-            raise InputError(f"{shown(folder)} is there already and holds other things: name another folder with to=….")
+        with reading(folder):
+            if folder.exists() and _holds_other_things(folder, manifest):
+                raise InputError(
+                    f"{shown(folder)} is there already and holds other things: name another folder with to=…."
+                )
         _unpack(archive, members, manifest, missing, folder, shown(links[0]))
     return Sample(folder, manifest)
 
@@ -155,7 +160,7 @@ def _unpack(archive, members: dict, manifest: Manifest, missing: list[Entry], fo
     entries = {entry.path: entry for entry in missing}
     partial, was_there = folder / PARTIAL, folder.exists()
     try:
-        check_space(folder, sum(entry.bytes for entry in missing))
+        check_space(folder, sum(entry.bytes for entry in missing), "name a folder on a larger disk")
         with alone(folder):
             shutil.rmtree(partial, ignore_errors=True)  # of a call that was killed
             try:

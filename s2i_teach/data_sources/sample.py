@@ -18,7 +18,7 @@ from s2i_teach.data_sources.manifest import NAME, Entry, Manifest, is_same, read
 from s2i_teach.data_sources.sources import Folder, Item, Source, open_source
 from s2i_teach.data_sources.web import readable
 from s2i_teach.errors import InputError
-from s2i_teach.files import PARTIAL, as_path, place_key, shown, write_whole
+from s2i_teach.files import PARTIAL, as_path, place_key, reading, shown, write_whole
 
 JOURNAL = ".manifest.part.jsonl"
 """What is written already, a line a file, while a sample is made: a stopped one goes on from it."""
@@ -237,7 +237,8 @@ def open_sample(folder) -> Sample:
         InputError: no folder, no manifest, or files that are missing or not what they were.
     """
     path = as_path(folder)
-    manifest = read_manifest(path) if path.is_dir() else None
+    with reading(path):
+        manifest = read_manifest(path) if path.is_dir() else None
     if manifest is None:
         raise InputError(f"{shown(path)} holds no {NAME}: make a sample there with s2i.sample(…, to=…).")
     wrong = manifest.is_missing(path)
@@ -299,14 +300,12 @@ def _already_there(folder: Path, request: dict) -> Manifest | None:
     Raises:
         InputError: the folder holds something else, which is left alone.
     """
-    try:
+    with reading(folder):
         if not folder.exists():
             return None
         if not folder.is_dir():
             raise InputError(f"{shown(folder)} is a file: name a folder.")
         others = [path for path in folder.iterdir() if path.name not in OURS and not path.match(PARTIAL)]
-    except OSError as error:
-        raise InputError(f"{shown(folder)} cannot be read: {error.strerror or error}.") from error
     manifest = read_manifest(folder)
     if manifest is not None:
         if manifest.request != request:
@@ -448,7 +447,7 @@ def _write(source: Source, drawn: Draw, folder: Path, request: dict, max_bytes: 
             f"This sample would fetch {readable(cost)}, more than max_bytes={readable(max_bytes)}: "
             "take fewer categories or fewer of each, or raise max_bytes."
         )
-    check_space(folder, sum(item.size or 0 for item in items))
+    check_space(folder, sum(item.size or 0 for item in items), "name a folder on a larger disk")
     if not quiet:
         print(Draw(drawn.source, drawn.files, drawn.there, cost, drawn.notes))
 
@@ -512,7 +511,7 @@ def _journal(folder: Path, request: dict, entries: Iterable[Entry]):
     lines = b"".join(_line(row) for row in (request, *(entry.row() for entry in entries)))
     path = write_whole(folder / JOURNAL, lambda file: file.write(lines))
     try:
-        return open(path, "ab")
+        return open(path, "ab", buffering=0)  # what a full disk refused would be tried again as it is closed
     except OSError as error:
         raise InputError(f"{shown(path)} cannot be written: {error.strerror or error}.") from error
 
@@ -524,8 +523,9 @@ def _line(row: dict) -> bytes:
 def _note(journal, row: dict) -> None:
     """Add a line that stands even if the process is killed right after."""
     try:
-        journal.write(_line(row))
-        journal.flush()
+        line = _line(row)
+        while line:  # a nearly full disk takes a line in part
+            line = line[journal.write(line) :]
         os.fsync(journal.fileno())
     except OSError as error:
         raise InputError(f"{shown(journal.name)} cannot be written: {error.strerror or error}.") from error
@@ -550,7 +550,7 @@ def _finished(made: Sample, clean: bool, quiet: bool) -> Sample:
     if clean:
         from s2i_teach.data_sources.clean import clean as clean_folder
 
-        report = clean_folder(made.folder, to=clean_place(made.folder))
+        report = clean_folder(made.folder, to=clean_place(made.folder), progress=False if quiet else None)
         if not quiet:
             print(report)
     return made

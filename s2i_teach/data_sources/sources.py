@@ -15,7 +15,7 @@ from s2i_teach.data_sources.drive import drive_id, file_url, list_folder, mounte
 from s2i_teach.data_sources.manifest import NAME, Entry, parse_manifest, read_manifest
 from s2i_teach.data_sources.web import readable, size_of
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, reading, shown
 from s2i_teach.paths import data_dir
 
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -373,14 +373,15 @@ def _drawings_at(addresses: list[str], title: str, max_bytes: float, offline: bo
 
 def _local(path: Path, title: str | None) -> Source:
     """The source that a path means."""
-    if not path.exists():
-        raise InputError(
-            f"{shown(path)} does not exist: give a folder, a zip, a Quick, Draw! file, an http(s) address, "
-            f"or one of {', '.join(NAMED)}."
-        )
-    if path.is_dir():
-        drawings = sorted(file for file in path.iterdir() if quickdraw.is_drawings(file.name))
-        return Drawings(drawings, str(path)) if drawings else Folder(path, title)
+    with reading(path):
+        if not path.exists():
+            raise InputError(
+                f"{shown(path)} does not exist: give a folder, a zip, a Quick, Draw! file, an http(s) address, "
+                f"or one of {', '.join(NAMED)}."
+            )
+        if path.is_dir():
+            drawings = sorted(file for file in path.iterdir() if quickdraw.is_drawings(file.name))
+            return Drawings(drawings, str(path)) if drawings else Folder(path, title)
     if quickdraw.is_drawings(path.name):
         return Drawings([path], str(path))
     return Zip(path, title)
