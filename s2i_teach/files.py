@@ -28,7 +28,7 @@ def as_path(name) -> Path:
         InputError: no text and no path, empty, with a zero byte, too long, or of a user who is not known.
     """
     if not isinstance(name, (str, bytes, os.PathLike)):
-        raise InputError(f"A {type(name).__name__} is no file name: give text or a path.")
+        raise InputError(f"{shown(repr(name))} is no file name: give text or a path.")
     text = os.fsdecode(os.fspath(name))
     if not text.strip():
         raise InputError("The file name is empty: give the name of a file.")

@@ -267,6 +267,20 @@ def test_a_sample_in_the_folder_one_is_in(copy, tmp_path, monkeypatch):
     assert len(made) == 5 and (tmp_path / "here-clean" / "manifest.json").exists()
 
 
+def test_a_cleaned_copy_is_not_taken_for_the_sample(tmp_path, monkeypatch):
+    wanted = dict(categories=4, per_category=1, quiet=True)
+    s2i.sample("line-art", **wanted, to="made", clean=True)
+    assert "another sample" in refusal(s2i.sample, "line-art", **wanted, to="made-clean")
+    assert "Cleaned by the rules: unreadable, tiny" in s2i.open_sample("made-clean").datasheet()
+    assert "Cleaned" not in s2i.open_sample("made").datasheet()
+    s2i.sample("line-art", **wanted, to="made", clean=True)  # once more replaces the copy
+    pack = s2i.pack("made-clean", "clean.zip")
+    assert s2i.class_pack(pack.path, to="theirs").files == s2i.open_sample("made-clean").files
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert "you are in" in refusal(s2i.clean, "../made", to=".")
+
+
 def test_two_processes_do_not_write_one_sample(copy, tmp_path):
     with alone(tmp_path / "made"):
         assert "Another process" in refusal(s2i.sample, copy, per_category=1, to="made", quiet=True)
@@ -599,7 +613,7 @@ def test_a_mac_s_copy_and_every_system_s_places(tmp_path):
         ({"source": "imagenet-sketch", "offline": True}, "offline"),
         ({"source": "my-drive/sketches"}, "Colab"),
         ({"source": "sketches", "to": ""}, "empty"),
-        ({"source": "sketches", "to": 5}, "int"),
+        ({"source": "sketches", "to": 5}, "5 is no file name"),
         ({"source": "sketches", "to": "x" * 300}, "longer"),
         ({"source": "x" * 300}, "longer"),
         ({"source": "https://"}, "address"),
