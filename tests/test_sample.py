@@ -556,6 +556,12 @@ def test_a_shared_drive_folder(copy, monkeypatch, tmp_path):
     made = s2i.sample(link, per_category=3, to="drive", quiet=True)
     assert made.counts == {"tench": 3}
     assert "unknown" in str(s2i.sample(link, per_category=3, plan=True))
+    assert made.folder == Path("drive")
+    size = made.files[0].bytes
+    assert "by now" in refusal(s2i.sample, link, per_category=3, to="dear", quiet=True, max_bytes=size + 1)
+    assert len(journal_of(tmp_path / "dear")) == 2
+    assert pictures(s2i.sample(link, per_category=3, to="dear", quiet=True).folder) == pictures(made.folder)
+    assert s2i.sample(link, per_category=1, quiet=True).folder == Path("samples/drive-1abcdefghijklmnop")
 
 
 def test_odd_folders(tmp_path, copy):

@@ -86,7 +86,8 @@ def sample(
         to: the folder to make, or one that holds the same sample; None is ``samples/<name of the source>``.
         clean: afterwards make a cleaned copy beside it, ``<to>-clean``, with a report; see :func:`s2i_teach.clean`.
         plan: fetch and write nothing: return what would be drawn and how many bytes it would cost.
-        max_bytes: a sample that would fetch more from the web is refused before it starts.
+        max_bytes: a sample that would fetch more from the web is refused before it starts; one of a Drive folder,
+            whose list tells no sizes, stops when it has fetched more.
         offline: use no network.
         quiet: no progress bar and no lines on what it costs.
 
@@ -453,6 +454,7 @@ def _write(source: Source, drawn: Draw, folder: Path, request: dict, max_bytes: 
         print(Draw(drawn.source, drawn.files, drawn.there, cost, drawn.notes))
 
     entries = {path: entry for path, entry in finished.items() if path in drawn.files}
+    fetched = 0
     at = {item: path for path, (_, _, item) in missing.items()}
     with alone(folder), _journal(folder, request, entries.values()) as journal:
         for item, data in _with_progress(source.read_many(items), len(items), quiet):
@@ -469,6 +471,12 @@ def _write(source: Source, drawn: Draw, folder: Path, request: dict, max_bytes: 
                 more=item.more or {},
             )
             _note(journal, entry.row())
+            fetched += len(data)
+            if cost is None and fetched > max_bytes:
+                raise InputError(
+                    f"This sample has fetched {readable(fetched)} by now, more than max_bytes={readable(max_bytes)}: "
+                    "raise max_bytes to go on from there, or take fewer of each into another folder."
+                )
         manifest = Manifest(request, tuple(entries[path] for path in sorted(entries)))
         for left in folder.rglob(PARTIAL):
             left.unlink(missing_ok=True)  # of a process that was killed while it wrote
