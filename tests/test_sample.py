@@ -522,7 +522,10 @@ def test_a_sample_of_a_sample_keeps_category_class_id_and_licence(copy, tmp_path
     drawn = s2i.sample("line-art", per_category=1, categories=2, to="open", quiet=True)
     more = s2i.sample("open", to="open-again", quiet=True)
     assert [(entry.licence, entry.more) for entry in more.files] == [(e.licence, e.more) for e in drawn.files]
-    (tmp_path / "open" / "manifest.json").write_text('{"name": "an app", "files": 3}')
+    manifest = tmp_path / "open" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"licence"', '"lizenz"', 1))
+    assert "not a manifest of sketches" in refusal(s2i.sample, "open", plan=True)
+    manifest.write_text('{"name": "an app", "files": 3}')
     assert set(s2i.sample("open", plan=True).counts) == {Path(entry.path).parts[0] for entry in drawn.files}
 
 
@@ -665,7 +668,10 @@ entries = st.builds(
 requests = st.dictionaries(st.text("klm", min_size=2, max_size=6), st.none() | texts | st.integers(), max_size=3)
 
 
-@given(st.builds(Manifest, requests, st.lists(entries, max_size=5).map(tuple)))
+some = st.lists(entries, max_size=5, unique_by=lambda entry: place_key(entry.path)).map(tuple)
+
+
+@given(st.builds(Manifest, requests, some))
 def test_a_manifest_is_read_as_it_was_written(tmp_path_factory, manifest):
     folder = tmp_path_factory.mktemp("manifest")
     manifest.write(folder)
@@ -684,6 +690,13 @@ def test_a_manifest_that_leads_out_is_refused(path):
     row = dict(path=path, category="", class_id=None, name="", bytes=1, sha256="0" * 64, licence="")
     text = json.dumps({"format": FORMAT, "files": [row]})
     assert "outside" in refusal(parse_manifest, text.encode(), "manifest.json")
+
+
+@pytest.mark.parametrize("second", ["A/X.png", "manifest.json"])
+def test_a_manifest_with_two_files_at_one_place_is_refused(second):
+    row = dict(category="", class_id=None, name="", bytes=1, sha256="0" * 64, licence="")
+    text = json.dumps({"format": FORMAT, "files": [row | {"path": "a/x.png"}, row | {"path": second}]})
+    assert "two files at" in refusal(parse_manifest, text.encode(), "manifest.json")
 
 
 # Packs

@@ -11,9 +11,6 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.paths import data_dir
 
-CLASS_ID = re.compile(r"n\d{8}")
-"""The form of a class id: WordNet's offset of a noun."""
-
 
 @dataclass(frozen=True)
 class ImageNetClass:

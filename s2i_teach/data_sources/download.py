@@ -361,7 +361,7 @@ def _alone(wanted: _Wanted, quiet: bool) -> Iterator[None]:
 def _unwritable(path: Path, error: Exception) -> InputError:
     return InputError(
         f"{shown(path)} cannot be written ({getattr(error, 'strerror', None) or error}): "
-        "free some space, or set S2I_CACHE to a folder that has room."
+        "free some space, or set S2I_CACHE to a folder of your own that has room."
     )
 
 

@@ -206,7 +206,11 @@ class Sample:
         lines = [
             f"Source: {request.get('source', 'not written down')}",
             f"Drawn: {request.get('per_category', '?')} of each category, seed {request.get('seed', '?')}",
-            *([f"Cleaned by the rules: {', '.join(request['cleaned'])}"] if "cleaned" in request else []),
+            *(
+                f"Cleaned by the rules: {', '.join(rules)}"
+                for rules in [request.get("cleaned")]
+                if isinstance(rules, dict)
+            ),
             f"Files: {len(sizes)}, {readable(sum(sizes))} ({readable(min(sizes, default=0))} to "
             f"{readable(max(sizes, default=0))} each)",
             f"Categories: {len(counts)}, {few} to {many} files each",

@@ -12,7 +12,7 @@ from s2i_teach.data_sources.archives import Archive, Member, NoRanges, open_arch
 from s2i_teach.data_sources.classes import class_name
 from s2i_teach.data_sources.download import cached, fetch, is_offline
 from s2i_teach.data_sources.drive import drive_id, file_url, list_folder, mounted
-from s2i_teach.data_sources.manifest import NAME, Entry, parse_manifest, read_manifest
+from s2i_teach.data_sources.manifest import NAME, Entry, is_manifest, parse_manifest
 from s2i_teach.data_sources.web import readable, size_of
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, reading, shown
@@ -87,7 +87,9 @@ class Folder(Source):
 
     def __init__(self, path: Path, title: str | None = None, licence: str | None = None):
         self.path, self.title = path, title or str(path)
-        self._known = _by_path(read_manifest, path)
+        manifest = path / NAME
+        with reading(manifest):
+            self._known = _by_path(manifest.read_bytes() if manifest.is_file() else b"", shown(manifest))
         self.items = sorted(self._found(), key=lambda item: item.name)
         self.licence = licence or licence_of(self.items)
 
@@ -141,7 +143,7 @@ class Zip(Source):
         known = {}
         for member in self._archive.members:
             if member.name == NAME:
-                known = _by_path(parse_manifest, self._archive.read(member), NAME)
+                known = _by_path(self._archive.read(member), f"The manifest of {shown(self.title)}")
         stem = PurePosixPath(self.title).stem
         self.items = [
             _item(member.name, PurePosixPath(member.name).parent.name or stem, member.size, known)
@@ -210,7 +212,7 @@ class Zip(Source):
 class SharedFolder(Source):
     """A shared folder of Google Drive, read file by file; a picture's category is the folder that it lies in."""
 
-    def __init__(self, link: str, *, quiet: bool = False):
+    def __init__(self, link: str):
         self.title = link
         self._addresses = {file.path: file.url for file in list_folder(link)}
         self.items = [
@@ -350,7 +352,7 @@ def _at(address: str, max_bytes: float, offline: bool, quiet: bool) -> Source:
     if found and found[1] == "folder":
         if is_offline(offline):
             raise InputError(f"{shown(address)} is a folder on Google Drive and offline is set: leave out offline.")
-        return SharedFolder(address, quiet=quiet)
+        return SharedFolder(address)
     if quickdraw.is_drawings(address):
         return _drawings_at([address], address, max_bytes, offline, quiet)
     return Zip(address, offline=offline, max_bytes=max_bytes, quiet=quiet)
@@ -392,13 +394,9 @@ def licence_of(items: Iterable[Item]) -> str:
     return LICENCES["imagenet-sketch"] if any(class_name(item.category) for item in items) else UNKNOWN
 
 
-def _by_path(read, *arguments) -> dict[str, Entry]:
+def _by_path(text: bytes, where: str) -> dict[str, Entry]:
     """Path → what a manifest says of the picture there."""
-    try:
-        manifest = read(*arguments)
-    except InputError:
-        return {}  # many programs write a manifest.json of another kind
-    return {entry.path: entry for entry in manifest.files} if manifest else {}
+    return {entry.path: entry for entry in parse_manifest(text, where).files} if is_manifest(text) else {}
 
 
 def _item(name: str, category: str, size: int, known: dict[str, Entry]) -> Item:
