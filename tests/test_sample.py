@@ -817,4 +817,8 @@ def test_the_commands(copy, capsys, tmp_path):
     assert main(["sample", str(copy), "--plan", "--pack", "x.zip"]) == 2
     assert main(["sample", str(copy), "--to", "made"]) == 2
     assert "Traceback" not in capsys.readouterr().err
+    # What is no name for a pack is told before a sample is made for it.
+    assert main(["sample", str(copy), "--to", "late", "--pack", "class"]) == 2 and not Path("late").exists()
+    s2i.sample(copy, per_category=1, to="gone", clean=True, quiet=True)  # all of them too small
+    assert "no files left" in refusal(s2i.pack, "gone-clean", "gone.zip") and not Path("gone.zip").exists()
     shutil.rmtree("made")

@@ -56,7 +56,7 @@ def _bytes(text: str) -> float:
 
 
 def _sample(args) -> None:
-    from s2i_teach.data_sources.pack import pack
+    from s2i_teach.data_sources.pack import pack, pack_place
     from s2i_teach.data_sources.sample import clean_place, sample
 
     categories = args.categories
@@ -64,6 +64,8 @@ def _sample(args) -> None:
         categories = int(categories[0])
     if args.plan and (args.pack or args.clean):
         raise InputError("--plan writes nothing: leave out --pack and --clean.")
+    if args.pack is not None:
+        pack_place(args.pack)
     made = sample(
         args.source,
         categories=categories,
@@ -85,7 +87,7 @@ def _sample(args) -> None:
         folder = clean_place(made.folder)
         report = clean(made.folder, to=folder, progress=False if args.quiet else None)
         print(f"The cleaned copy is in {folder}." if args.quiet else report)
-    if args.pack:
+    if args.pack is not None:
         print(pack(folder, args.pack))
 
 

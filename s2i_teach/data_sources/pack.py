@@ -58,15 +58,10 @@ def pack(sample, to) -> Pack:
     Raises:
         InputError: the folder holds no sample or lacks files, or the zip cannot be written or is another file already.
     """
+    target = pack_place(to)
     made = open_sample(sample.folder if isinstance(sample, Sample) else sample)
-    target = as_path(to)
-    if target.suffix.lower() != ".zip":
-        raise InputError(f"{shown(target)} is no name for a pack: let it end in .zip.")
-    with reading(target):
-        if target.is_dir():
-            raise InputError(f"{shown(target)} is a folder: name a file.")
-        if target.exists() and not _is_pack(target):
-            raise InputError(f"{shown(target)} is there already and is no class pack: name another file.")
+    if not made.files:
+        raise InputError(f"{shown(made.folder)} has no files left to pack: sample more, or clean by fewer rules.")
 
     def write(file) -> None:
         # Pictures are packed already: to store them is as small, and a student can fetch single ones.
@@ -81,6 +76,23 @@ def pack(sample, to) -> Pack:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     licences = tuple(sorted({entry.licence for entry in made.files}))
     return Pack(target, digest, target.stat().st_size, licences)
+
+
+def pack_place(to) -> Path:
+    """Where a pack is made, checked: what is no name for one is told before a sample is made for it.
+
+    Raises:
+        InputError: it does not end in .zip, or something else is there.
+    """
+    target = as_path(to)
+    if target.suffix.lower() != ".zip":
+        raise InputError(f"{shown(target)} is no name for a pack: let it end in .zip.")
+    with reading(target):
+        if target.is_dir():
+            raise InputError(f"{shown(target)} is a folder: name a file.")
+        if target.exists() and not _is_pack(target):
+            raise InputError(f"{shown(target)} is there already and is no class pack: name another file.")
+    return target
 
 
 def _is_pack(path: Path) -> bool:

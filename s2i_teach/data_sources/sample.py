@@ -203,14 +203,12 @@ class Sample:
         counts = self.counts
         few, many = min(counts.values(), default=0), max(counts.values(), default=0)
         request = self.manifest.request
+        rules = request.get("cleaned")
+        cleaned = [f"Cleaned by the rules: {', '.join(rules)}"] if isinstance(rules, dict) else []
         lines = [
             f"Source: {request.get('source', 'not written down')}",
             f"Drawn: {request.get('per_category', '?')} of each category, seed {request.get('seed', '?')}",
-            *(
-                f"Cleaned by the rules: {', '.join(rules)}"
-                for rules in [request.get("cleaned")]
-                if isinstance(rules, dict)
-            ),
+            *cleaned,
             f"Files: {len(sizes)}, {readable(sum(sizes))} ({readable(min(sizes, default=0))} to "
             f"{readable(max(sizes, default=0))} each)",
             f"Categories: {len(counts)}, {few} to {many} files each",
