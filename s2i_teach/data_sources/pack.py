@@ -121,7 +121,7 @@ def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = Fals
     try:
         links = [link] if isinstance(link, (str, os.PathLike)) else list(link)
     except TypeError as error:
-        raise InputError(f"A {type(link).__name__} is no link: ask your teacher for the pack's link.") from error
+        raise InputError(f"{shown(repr(link))} is no link: ask your teacher for the pack's link.") from error
     if not links:
         raise InputError("No link is given: ask your teacher for the pack's link.")
     if sha256 is not None:
