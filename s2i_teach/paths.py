@@ -32,6 +32,6 @@ def data_dir() -> Path:
 
 def cache_dir() -> Path:
     """The folder for fetched and computed files: ``S2I_CACHE``, else ``~/.cache/s2i_teach``. Made on demand."""
-    folder = Path(os.environ.get("S2I_CACHE") or Path.home() / ".cache" / "s2i_teach")
+    folder = Path(os.environ.get("S2I_CACHE") or "~/.cache/s2i_teach").expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     return folder

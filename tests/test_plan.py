@@ -1,6 +1,7 @@
 """What a plan says is what runs, for every scheduler, number of steps and strength."""
 
 import os
+from weakref import WeakKeyDictionary
 
 import pytest
 import torch
@@ -158,7 +159,8 @@ def test_counts_calls_of_the_real_unet(tiny_pipe, sketch):
     handle.remove()
 
 
-def test_seconds_are_predicted_and_learned(tiny_pipe, sketch):
+def test_seconds_are_predicted_and_learned(tiny_pipe, sketch, monkeypatch):
+    monkeypatch.setattr("s2i_teach.translation.settings._timings", WeakKeyDictionary())  # what other tests measured
     wanted = Settings("a cat", strength=1.0, num_inference_steps=8, size=(64, 64))
     assert wanted.plan(tiny_pipe, measure=False).seconds is None
     assert wanted.plan(tiny_pipe).seconds > 0

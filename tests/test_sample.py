@@ -1,6 +1,9 @@
 """Sampling: the same seed gives the same files from every copy of a data set, and a stopped sample goes on."""
 
+import errno
 import hashlib
+import io
+import itertools
 import json
 import os
 import random
@@ -10,9 +13,11 @@ import struct
 import subprocess
 import sys
 import time
+import unicodedata
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,8 +28,9 @@ from s2i_teach.cli import main
 from s2i_teach.data_sources import sources
 from s2i_teach.data_sources.classes import classes, find_categories, folder_name
 from s2i_teach.data_sources.manifest import FORMAT, Entry, Manifest, parse_manifest, read_manifest, stays_inside
-from s2i_teach.data_sources.sample import JOURNAL, pick
+from s2i_teach.data_sources.sample import JOURNAL, alone, pick
 from s2i_teach.errors import InputError
+from s2i_teach.files import place_key
 from tests.peak import PEAK
 from tests.sketch_zip import SketchZip
 
@@ -140,6 +146,29 @@ def test_so_many_categories_by_lot(copy):
     assert "5" in refusal(s2i.sample, copy, categories=6, to="six")
 
 
+@pytest.mark.parametrize(
+    "categories",
+    [
+        np.array(["tench", "goldfish"]),
+        ("tench", "goldfish"),
+        {"goldfish", "tench"},
+        (name for name in ("tench", "goldfish")),
+    ],
+    ids=["array", "tuple", "set", "generator"],
+)
+def test_categories_in_any_form(categories, copy):
+    made = s2i.sample(copy, categories=categories, per_category=np.int64(1), seed=np.int32(-3), to="made", quiet=True)
+    assert made.counts == {"goldfish": 1, "tench": 1}
+    assert len(s2i.sample(copy, categories=np.int64(2), per_category=1, to="two", quiet=True).counts) == 2
+
+
+def test_a_class_id_and_its_name_are_one_category(tmp_path):
+    draw(tmp_path / "mixed" / IDS[0] / "a.png", 1)
+    draw(tmp_path / "mixed" / "tench" / "a.png", 2)
+    made = s2i.sample("mixed", to="made", quiet=True)
+    assert made.counts == {"tench": 2} and {entry.class_id for entry in made.files} == {IDS[0]}
+
+
 def test_a_category_with_fewer_says_so(copy, capsys):
     made = s2i.sample(copy, categories=["tench"], per_category=50, to="all")
     assert len(made) == 8 and made.notes == ("Fewer than 50 are there of: tench 8.",)
@@ -221,6 +250,136 @@ def test_a_folder_with_other_things_is_left_alone(copy, tmp_path):
     assert "seed 0" in refusal(s2i.sample, copy, per_category=1, seed=9, to="one", quiet=True)
     assert "is a file" in refusal(s2i.sample, copy, to="one/manifest.json", quiet=True)
     assert contents(tmp_path / "one") == before
+
+
+def test_a_sample_is_never_laid_into_its_source(copy, tmp_path, monkeypatch):
+    before = contents(copy)
+    assert "inside the folder that is sampled" in refusal(s2i.sample, copy, to=copy / "out", quiet=True)
+    monkeypatch.chdir(copy)
+    assert "inside the folder that is sampled" in refusal(s2i.sample, ".", quiet=True)
+    assert contents(copy) == before and not (copy / "out").exists()
+
+
+def test_a_sample_in_the_folder_one_is_in(copy, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    made = s2i.sample(copy, per_category=1, to=".", clean=True, quiet=True)
+    assert len(made) == 5 and (tmp_path / "here-clean" / "manifest.json").exists()
+
+
+def test_a_cleaned_copy_is_not_taken_for_the_sample(tmp_path, monkeypatch):
+    wanted = dict(categories=4, per_category=1, quiet=True)
+    s2i.sample("line-art", **wanted, to="made", clean=True)
+    assert "another sample" in refusal(s2i.sample, "line-art", **wanted, to="made-clean")
+    assert "Cleaned by the rules: unreadable, tiny" in s2i.open_sample("made-clean").datasheet()
+    assert "Cleaned" not in s2i.open_sample("made").datasheet()
+    s2i.sample("line-art", **wanted, to="made", clean=True)  # once more replaces the copy
+    pack = s2i.pack("made-clean", "clean.zip")
+    assert s2i.class_pack(pack.path, to="theirs").files == s2i.open_sample("made-clean").files
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert "you are in" in refusal(s2i.clean, "../made", to=".")
+
+
+def test_two_processes_do_not_write_one_sample(copy, tmp_path):
+    with alone(tmp_path / "made"):
+        assert "Another process" in refusal(s2i.sample, copy, per_category=1, to="made", quiet=True)
+    assert len(s2i.sample(copy, per_category=1, to="made", quiet=True)) == 5
+    assert [path.name for path in (tmp_path / "made").rglob(".*")] == []
+
+
+@pytest.mark.parametrize("left", [b"", b'{"source": '])
+def test_a_kill_as_it_began_is_no_other_sample(left, copy, tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / JOURNAL).write_bytes(left)
+    (tmp_path / "made" / ".s2i-abc.partial").write_bytes(b"half")
+    assert len(s2i.sample(copy, per_category=1, to="made", quiet=True)) == 5
+    assert [path.name for path in (tmp_path / "made").rglob(".*")] == []
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / JOURNAL).write_bytes(b"[1]\n")
+    assert "damaged" in refusal(s2i.sample, copy, to="odd", quiet=True)
+
+
+def test_a_stop_as_it_goes_on_keeps_what_was_noted(copy, tmp_path, monkeypatch):
+    """The journal is whole at every moment: what it had noted is not read again."""
+
+    def stop_after(number):
+        def read_many(self, items):
+            for done, pair in enumerate(read(self, items)):
+                if done == number:
+                    raise KeyboardInterrupt
+                asked.append(pair[0].name)
+                yield pair
+
+        return read_many
+
+    read, asked = sources.Folder.read_many, []
+    for number in (4, 0, 2):
+        monkeypatch.setattr(sources.Folder, "read_many", stop_after(number))
+        with pytest.raises(KeyboardInterrupt):
+            s2i.sample(copy, per_category=2, to="made", quiet=True)
+
+    calls = itertools.count()
+
+    def stop_at_third(row):
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return json.dumps(row).encode() + b"\n"
+
+    with monkeypatch.context() as patched:
+        patched.setattr("s2i_teach.data_sources.sample._line", stop_at_third)
+        with pytest.raises(KeyboardInterrupt):
+            s2i.sample(copy, per_category=2, to="made", quiet=True)
+    monkeypatch.setattr(sources.Folder, "read_many", stop_after(-1))
+    assert len(s2i.sample(copy, per_category=2, to="made", quiet=True)) == 10
+    assert len(asked) == len(set(asked)) == 10
+
+
+def test_a_full_disk_is_one_sentence_and_the_sample_goes_on(copy, tmp_path, monkeypatch):
+    """The journal's disk fills up: what was written stays, and is gone on from."""
+
+    class Full(io.FileIO):
+        def write(self, data):
+            if self.tell() > 900:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data[:100])
+
+    def opened(file, mode="r", *rest, **more):
+        return Full(file, mode) if Path(file).name == JOURNAL and "a" in mode else open(file, mode, *rest, **more)
+
+    monkeypatch.setattr("s2i_teach.data_sources.sample.open", opened, raising=False)
+    assert "No space" in refusal(s2i.sample, copy, per_category=2, to="made", quiet=True)
+    assert len(journal_of(tmp_path / "made")) > 0
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert len(s2i.sample(copy, per_category=2, to="made", quiet=True)) == 10
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 10, 0))
+    assert "name a folder on a larger disk" in refusal(s2i.sample, copy, to="more", quiet=True)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="there Path.exists() answers False instead")
+def test_a_folder_that_may_not_be_looked_into(copy, tmp_path, monkeypatch):
+    """Whether something exists is asked first, and that can be refused, too."""
+    made = s2i.sample(copy, per_category=1, to="made", quiet=True)
+    s2i.pack(made, "class.zip")
+    ask = os.stat
+
+    def refuse(path, *rest, **more):
+        if not isinstance(path, int) and "locked" in os.fspath(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return ask(path, *rest, **more)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    for call in (
+        lambda: s2i.sample("locked/x", to="no", quiet=True),
+        lambda: s2i.sample("locked/x.zip", to="no", quiet=True),
+        lambda: s2i.sample(copy, to="locked/x", quiet=True),
+        lambda: s2i.open_sample("locked/x"),
+        lambda: s2i.pack(made, "locked/x.zip"),
+        lambda: s2i.class_pack("locked/x.zip", to="no"),
+        lambda: s2i.class_pack("class.zip", to="locked/x"),
+    ):
+        assert "cannot be read: Permission denied" in refusal(call)
 
 
 def test_killed_at_ten_points_it_ends_with_the_same_files(web, tmp_path):
@@ -350,6 +509,42 @@ def test_a_damaged_drawing_file_is_refused(name, data, tmp_path):
     assert not (tmp_path / "no").exists()
 
 
+def test_a_sample_of_a_sample_keeps_category_class_id_and_licence(copy, tmp_path):
+    first = s2i.sample(copy, per_category=4, to="first", quiet=True)
+    s2i.pack(first, "pack.zip")
+    again = [s2i.sample(copy, per_category=2, to="direct", quiet=True)]
+    again += [s2i.sample(source, per_category=2, to=f"{source}-again", quiet=True) for source in ("first", "pack.zip")]
+    direct, *others = [
+        [(entry.path, entry.category, entry.class_id, entry.sha256, entry.licence) for entry in made.files]
+        for made in again
+    ]
+    assert others == [direct, direct] and direct[0][2]
+    drawn = s2i.sample("line-art", per_category=1, categories=2, to="open", quiet=True)
+    more = s2i.sample("open", to="open-again", quiet=True)
+    assert [(entry.licence, entry.more) for entry in more.files] == [(e.licence, e.more) for e in drawn.files]
+    manifest = tmp_path / "open" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"licence"', '"lizenz"', 1))
+    assert "not a manifest of sketches" in refusal(s2i.sample, "open", plan=True)
+    manifest.write_text('{"name": "an app", "files": 3}')
+    assert set(s2i.sample("open", plan=True).counts) == {Path(entry.path).parts[0] for entry in drawn.files}
+
+
+def test_the_licence_is_known_by_class_ids_in_a_folder_and_in_a_zip(copy, tmp_path):
+    for source in (copy, zipped(copy, tmp_path / "a.zip")):
+        made = s2i.sample(source, per_category=1, to=f"of-{source.name}", quiet=True)
+        assert all("do not redistribute" in entry.licence for entry in made.files)
+    draw(tmp_path / "own" / "sketch" / "a.png", 1)
+    assert "ask where" in s2i.sample("own", to="made", quiet=True).files[0].licence
+
+
+def test_a_path_is_a_folder_whatever_its_name(tmp_path, monkeypatch):
+    draw(tmp_path / "sketches" / "zebra" / "a.png", 1)
+    assert s2i.sample(Path("sketches"), to="made", quiet=True).counts == {"zebra": 1}
+    draw(tmp_path / "flat" / "a.png", 1)
+    monkeypatch.chdir(tmp_path / "flat")
+    assert s2i.sample(".", to="../flat-made", quiet=True).counts == {"flat": 1}
+
+
 def test_a_shared_drive_folder(copy, monkeypatch, tmp_path):
     """The list is gdown's (tested with the fetching); here: what becomes of it."""
     files = {f"tench/{path.name}": path for path in sorted((copy / "sketch" / IDS[0]).iterdir())}
@@ -364,6 +559,12 @@ def test_a_shared_drive_folder(copy, monkeypatch, tmp_path):
     made = s2i.sample(link, per_category=3, to="drive", quiet=True)
     assert made.counts == {"tench": 3}
     assert "unknown" in str(s2i.sample(link, per_category=3, plan=True))
+    assert made.folder == Path("drive")
+    size = made.files[0].bytes
+    assert "by now" in refusal(s2i.sample, link, per_category=3, to="dear", quiet=True, max_bytes=size + 1)
+    assert len(journal_of(tmp_path / "dear")) == 2
+    assert pictures(s2i.sample(link, per_category=3, to="dear", quiet=True).folder) == pictures(made.folder)
+    assert s2i.sample(link, per_category=1, quiet=True).folder == Path("samples/drive-1abcdefghijklmnop")
 
 
 def test_odd_folders(tmp_path, copy):
@@ -378,6 +579,30 @@ def test_odd_folders(tmp_path, copy):
     assert s2i.sample(tmp_path / "flat", to="made2", quiet=True).counts == {"flat": 1}
     (tmp_path / "empty").mkdir()
     assert "no pictures" in refusal(s2i.sample, tmp_path / "empty", to="no", quiet=True)
+
+
+def test_a_mac_s_copy_and_every_system_s_places(tmp_path):
+    """Accents in one letter or two, ß and ss, and what Windows reserves."""
+    for form in ("NFC", "NFD"):
+        for number in range(9):
+            draw(tmp_path / form / unicodedata.normalize(form, f"été/é{number}.png"), number)
+    one, two = (
+        s2i.sample(form, categories=["été"], per_category=3, to=f"to{form}", quiet=True) for form in ("NFC", "NFD")
+    )
+    assert pictures(one.folder) == pictures(two.folder) and len(one) == 3
+
+    for name in ("Straße/a.png", "STRASSE/a.png", "cat/con.x.png", "com¹/a.png", "𠀀" * 60 + "/a.png"):
+        draw(tmp_path / "odd" / name, 3)
+    made = s2i.sample("odd", to="made", quiet=True)
+    paths = [entry.path for entry in made.files]
+    assert len({place_key(path) for path in paths}) == len(paths) == 5
+    assert not {part.split(".")[0] for path in paths for part in path.split("/")} & {"con", "com¹"}
+    s2i.pack(made, "odd.zip")  # a pack whose names the class's systems would take for one is refused by class_pack
+    assert s2i.class_pack("odd.zip", to="theirs").files == made.files
+    draw(tmp_path / "case" / "cat" / "a.png", 1)
+    draw(tmp_path / "case" / "CAT" / "b.png", 2)
+    assert s2i.sample("case", categories=["cat"], to="cat", quiet=True).counts == {"cat": 1}
+    assert s2i.sample("case", categories=["CAT"], to="CAT", quiet=True).counts == {"CAT": 1}
 
 
 @pytest.mark.parametrize(
@@ -397,6 +622,9 @@ def test_odd_folders(tmp_path, copy):
         ({"source": "imagenet-sketch", "offline": True}, "offline"),
         ({"source": "my-drive/sketches"}, "Colab"),
         ({"source": "sketches", "to": ""}, "empty"),
+        ({"source": "sketches", "to": 5}, "5 is no file name"),
+        ({"source": "sketches", "to": "x" * 300}, "longer"),
+        ({"source": "x" * 300}, "longer"),
         ({"source": "https://"}, "address"),
     ],
 )
@@ -440,7 +668,10 @@ entries = st.builds(
 requests = st.dictionaries(st.text("klm", min_size=2, max_size=6), st.none() | texts | st.integers(), max_size=3)
 
 
-@given(st.builds(Manifest, requests, st.lists(entries, max_size=5).map(tuple)))
+some = st.lists(entries, max_size=5, unique_by=lambda entry: place_key(entry.path)).map(tuple)
+
+
+@given(st.builds(Manifest, requests, some))
 def test_a_manifest_is_read_as_it_was_written(tmp_path_factory, manifest):
     folder = tmp_path_factory.mktemp("manifest")
     manifest.write(folder)
@@ -459,6 +690,13 @@ def test_a_manifest_that_leads_out_is_refused(path):
     row = dict(path=path, category="", class_id=None, name="", bytes=1, sha256="0" * 64, licence="")
     text = json.dumps({"format": FORMAT, "files": [row]})
     assert "outside" in refusal(parse_manifest, text.encode(), "manifest.json")
+
+
+@pytest.mark.parametrize("second", ["A/X.png", "manifest.json"])
+def test_a_manifest_with_two_files_at_one_place_is_refused(second):
+    row = dict(category="", class_id=None, name="", bytes=1, sha256="0" * 64, licence="")
+    text = json.dumps({"format": FORMAT, "files": [row | {"path": "a/x.png"}, row | {"path": second}]})
+    assert "two files at" in refusal(parse_manifest, text.encode(), "manifest.json")
 
 
 # Packs
@@ -508,6 +746,50 @@ def test_a_pack_that_is_none(copy, tmp_path, web):
     assert not Path("no").exists() and not Path("x.zip").exists() and pack.path.exists()
 
 
+def test_a_pack_never_replaces_another_file(copy, tmp_path):
+    made = s2i.sample(copy, per_category=1, to="made", quiet=True)
+    for data in (zipped(copy, tmp_path / "source.zip").read_bytes(), b"essay"):
+        (tmp_path / "source.zip").write_bytes(data)
+        assert "no class pack" in refusal(s2i.pack, made, "source.zip")
+        assert (tmp_path / "source.zip").read_bytes() == data
+    s2i.pack(made, "class.zip")
+    other = s2i.sample(copy, per_category=2, to="other", quiet=True)
+    assert s2i.class_pack(s2i.pack(other, "class.zip").path, to="got").files == other.files
+
+
+def test_a_class_pack_is_made_good(copy, tmp_path, monkeypatch):
+    made = s2i.sample(copy, per_category=2, to="made", quiet=True)
+    path = s2i.pack(made, "class.zip").path
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / ".pack.partial").mkdir()  # of a call that was killed
+    monkeypatch.chdir(tmp_path / "here")
+    got = s2i.class_pack(tmp_path / path, to=".")
+    assert contents(tmp_path / "here") == contents(tmp_path / made.folder)
+    got.path(got.files[0]).unlink()
+    got.path(got.files[1]).write_bytes(b"scribble")
+    s2i.class_pack(tmp_path / path, to=".")
+    assert contents(tmp_path / "here") == contents(tmp_path / made.folder)
+    with alone(tmp_path / "other"):
+        assert "Another process" in refusal(s2i.class_pack, tmp_path / path, to=tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("link", "named", "words"),
+    [
+        (None, {}, "no link"),
+        (5, {}, "no link"),
+        ([], {}, "No link"),
+        ([None], {}, "no file name"),
+        ("nowhere.zip", {}, "does not exist"),
+        ("nowhere.zip", {"sha256": "abc"}, "64"),
+        ("nowhere.zip", {"sha256": 5}, "64"),
+    ],
+)
+def test_bad_links_are_one_sentence(link, named, words, tmp_path):
+    assert words in refusal(s2i.class_pack, link, to="no", **named)
+    assert not (tmp_path / "no").exists()
+
+
 # What is shown, and the commands
 
 
@@ -535,4 +817,8 @@ def test_the_commands(copy, capsys, tmp_path):
     assert main(["sample", str(copy), "--plan", "--pack", "x.zip"]) == 2
     assert main(["sample", str(copy), "--to", "made"]) == 2
     assert "Traceback" not in capsys.readouterr().err
+    # What is no name for a pack is told before a sample is made for it.
+    assert main(["sample", str(copy), "--to", "late", "--pack", "class"]) == 2 and not Path("late").exists()
+    s2i.sample(copy, per_category=1, to="gone", clean=True, quiet=True)  # all of them too small
+    assert "no files left" in refusal(s2i.pack, "gone-clean", "gone.zip") and not Path("gone.zip").exists()
     shutil.rmtree("made")

@@ -5,7 +5,6 @@ import io
 import re
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ import s2i_teach.data_sources.web as web
 from s2i_teach.data_sources.download import cached
 from s2i_teach.data_sources.offline import is_offline
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, place_key, reading, shown
 
 BOMB_RATIO = 100
 """Unpacked bytes per packed byte from which something large is no honest picture."""
@@ -205,14 +204,12 @@ class _Disk:
     host, fetched, costs = "this computer", 0, False
 
     def __init__(self, path: Path):
-        if path.is_dir():
-            raise InputError(f"{shown(path)} is a folder: give a zip file.")
-        if not path.exists():
-            raise InputError(f"{shown(path)} does not exist: check the name (you are in {Path.cwd()}).")
-        try:
+        with reading(path):
+            if path.is_dir():
+                raise InputError(f"{shown(path)} is a folder: give a zip file.")
+            if not path.exists():
+                raise InputError(f"{shown(path)} does not exist: check the name (you are in {Path.cwd()}).")
             self._file = open(path, "rb")
-        except OSError as error:
-            raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
         self.size = self._file.seek(0, io.SEEK_END)
 
     def get(self, start: int, stop: int) -> bytes:
@@ -336,9 +333,7 @@ def _check_names(infos: list[zipfile.ZipInfo], archive: str) -> None:
             raise InputError(
                 f"{archive} holds a file named {shown(name)!r}, which would leave the folder: do not use this archive."
             )
-        # Windows and macOS take letters of either case for the same, macOS also the two ways to write an accent.
-        key = "/".join(parts).casefold()
-        key = key if key.isascii() else unicodedata.normalize("NFC", key)
+        key = place_key("/".join(parts))
         is_folder = name.endswith("/")
         if key in seen and not (is_folder and seen[key]):
             raise InputError(

@@ -3,15 +3,13 @@
 import csv
 import difflib
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.paths import data_dir
-
-CLASS_ID = re.compile(r"n\d{8}")
-"""The form of a class id: WordNet's offset of a noun."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,13 @@ def class_name(class_id: str) -> str | None:
 
 
 def folder_name(category: str) -> str:
-    """A category as the name of a folder on any system: letters, digits, ``-``, ``.`` and ``_``, at most 80."""
-    plain = re.sub(r"[^\w.-]+", "_", category, flags=re.UNICODE).strip("._ ")[:80].rstrip("._ ")
-    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", plain, re.IGNORECASE)
-    return f"{plain}_" if reserved else plain or "unnamed"
+    """A category as the name of a folder on any system: letters, digits, ``-``, ``.`` and ``_``, some 80 at most."""
+    plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", category)).strip("._ ")[:80]
+    plain = plain.encode()[:200].decode(errors="ignore").rstrip("._ ")  # letters of three and four bytes
+    first, dot, rest = plain.partition(".")
+    if re.fullmatch(r"con|prn|aux|nul|(com|lpt)[\d¹²³]", first, re.IGNORECASE):
+        first += "_"  # Windows reserves these, whatever follows the first dot
+    return first + dot + rest or "unnamed"
 
 
 def find_categories(wanted, there: dict[str, str | None]) -> list[str]:
@@ -75,7 +76,8 @@ def find_categories(wanted, there: dict[str, str | None]) -> list[str]:
         if not isinstance(one, str) or not one.strip():
             raise InputError(f'The category {shown(repr(one))} is no name: give words such as "turtle", or a class id.')
         plain = _plain(one)
-        meant = [names[plain]] if plain in names else synonyms.get(plain, [])
+        exact = one if one in there else names.get(plain)  # "cat" and "CAT" may both be there
+        meant = synonyms.get(plain, []) if exact is None else [exact]
         if len(meant) > 1:
             raise InputError(f"The category {shown(one)!r} means several here: choose among {', '.join(meant)}.")
         if not meant:
@@ -85,7 +87,7 @@ def find_categories(wanted, there: dict[str, str | None]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    return " ".join(re.sub(r"[\s_]+", " ", name).lower().split())
+    return " ".join(re.sub(r"[\s_]+", " ", unicodedata.normalize("NFC", name)).lower().split())
 
 
 def _unknown(one: str, plain: str, known: dict[str, list[str]]) -> str:

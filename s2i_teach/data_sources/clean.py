@@ -224,6 +224,8 @@ def _target(to: Path, folder: Path) -> Path:
     place, original = to.resolve(), folder.resolve()
     if place == original:
         raise InputError(f"{shown(to)} is the folder that is cleaned: give another folder for the copy.")
+    if Path.cwd().is_relative_to(place):
+        raise InputError(f"{shown(to)} is the folder that you are in, and the copy is made as a whole: give another.")
     if place.is_relative_to(original):
         raise InputError(f"{shown(to)} lies inside the folder that is cleaned: give a folder beside it for the copy.")
     if original.is_relative_to(place):
@@ -368,7 +370,8 @@ def _manifest_of_copy(manifest: dict, names: dict, cleaning: Cleaning, copy: Pat
             if "bytes" in entry:
                 entry["bytes"] = (copy / name).stat().st_size
         files.append(entry)
-    return {**manifest, "files": files}
+    # Among what tells how the sample was drawn, so that nobody takes the copy for the sample itself.
+    return {**manifest, "cleaned": cleaning.rules, "files": files}
 
 
 def _write_json(path: Path, table: dict) -> None:

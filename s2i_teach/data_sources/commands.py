@@ -56,14 +56,16 @@ def _bytes(text: str) -> float:
 
 
 def _sample(args) -> None:
-    from s2i_teach.data_sources.pack import pack
-    from s2i_teach.data_sources.sample import sample
+    from s2i_teach.data_sources.pack import pack, pack_place
+    from s2i_teach.data_sources.sample import clean_place, sample
 
     categories = args.categories
     if categories and len(categories) == 1 and categories[0].isdecimal():
         categories = int(categories[0])
     if args.plan and (args.pack or args.clean):
         raise InputError("--plan writes nothing: leave out --pack and --clean.")
+    if args.pack is not None:
+        pack_place(args.pack)
     made = sample(
         args.source,
         categories=categories,
@@ -82,9 +84,10 @@ def _sample(args) -> None:
     if args.clean:
         from s2i_teach.data_sources.clean import clean
 
-        folder = made.folder.with_name(f"{made.folder.name}-clean")
-        print(clean(made.folder, to=folder))
-    if args.pack:
+        folder = clean_place(made.folder)
+        report = clean(made.folder, to=folder, progress=False if args.quiet else None)
+        print(f"The cleaned copy is in {folder}." if args.quiet else report)
+    if args.pack is not None:
         print(pack(folder, args.pack))
 
 

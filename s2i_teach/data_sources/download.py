@@ -117,8 +117,8 @@ def cached_path(name: str) -> Path:
     return _downloads() / name
 
 
-def check_space(folder: str | Path, bytes_needed: int) -> None:
-    """Make sure that a folder's disk has room; the folder need not exist yet.
+def check_space(folder: str | Path, bytes_needed: int, remedy="set S2I_CACHE to a folder on a larger disk") -> None:
+    """Make sure that a folder's disk has room; the folder need not exist yet. ``remedy`` is what else would help.
 
     Raises:
         InputError: less than ``bytes_needed`` is free.
@@ -129,7 +129,7 @@ def check_space(folder: str | Path, bytes_needed: int) -> None:
     if free < bytes_needed:
         raise InputError(
             f"{shown(folder)} has {readable(free)} free and {readable(bytes_needed)} are needed: "
-            "free some space, or set S2I_CACHE to a folder on a larger disk."
+            f"free some space, or {remedy}."
         )
 
 
@@ -361,7 +361,7 @@ def _alone(wanted: _Wanted, quiet: bool) -> Iterator[None]:
 def _unwritable(path: Path, error: Exception) -> InputError:
     return InputError(
         f"{shown(path)} cannot be written ({getattr(error, 'strerror', None) or error}): "
-        "free some space, or set S2I_CACHE to a folder that has room."
+        "free some space, or set S2I_CACHE to a folder of your own that has room."
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown, write_whole
+from s2i_teach.files import place_key, shown, write_whole
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -101,11 +101,26 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
             raise InputError(f"{where} has the format {shown(kind)}, and {FORMAT} is known here: update s2i_teach.")
         if not isinstance(rows, list):
             raise TypeError
-        return Manifest(table, tuple(read_entry(row) for row in rows))
+        entries = tuple(read_entry(row) for row in rows)
+        _check_places(entries, where)
+        return Manifest(table, entries)
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{where} is not a manifest of sketches: sample or fetch the folder again.") from error
+
+
+def is_manifest(text: bytes) -> bool:
+    """Whether a file called manifest.json is ours, whole or damaged; many programs write one of another kind."""
+    return b'"format"' in text and b'"files"' in text and b'"sha256"' in text
+
+
+def _check_places(entries: tuple[Entry, ...], where: str) -> None:
+    seen = {place_key(NAME)}
+    for entry in entries:
+        if place_key(entry.path) in seen:
+            raise InputError(f"{where} has two files at {shown(entry.path)}: sample or fetch the folder again.")
+        seen.add(place_key(entry.path))
 
 
 def read_entry(row: dict) -> Entry:

@@ -1,24 +1,30 @@
 """A few sketches of each category, drawn by lot: the same seed gives the same files, wherever and whenever."""
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from s2i_teach.data_sources.classes import CLASS_ID, class_name, find_categories, folder_name
+from s2i_teach.data_sources.classes import class_name, find_categories, folder_name
 from s2i_teach.data_sources.download import check_space
+from s2i_teach.data_sources.drive import drive_id
 from s2i_teach.data_sources.manifest import NAME, Entry, Manifest, is_same, read_entry, read_manifest
-from s2i_teach.data_sources.sources import Item, Source, open_source
+from s2i_teach.data_sources.sources import Folder, Item, Source, open_source
 from s2i_teach.data_sources.web import readable
 from s2i_teach.errors import InputError
-from s2i_teach.files import PARTIAL, as_path, shown, write_whole
+from s2i_teach.files import PARTIAL, as_path, place_key, reading, shown, write_whole
 
 JOURNAL = ".manifest.part.jsonl"
 """What is written already, a line a file, while a sample is made: a stopped one goes on from it."""
+LOCK = ".manifest.lock"
+"""Who has it writes into the folder."""
+OURS = (JOURNAL, LOCK)
 
 
 def pick(names: Iterable[str], k: int, seed: int, category: str) -> list[str]:
@@ -26,7 +32,8 @@ def pick(names: Iterable[str], k: int, seed: int, category: str) -> list[str]:
 
     Every name gets a lottery ticket, the SHA-256 of ``"seed/category/name"``, and the ``k`` smallest tickets win, in
     their order. A ticket depends on nothing else, so neither the order of the names nor another category changes the
-    draw; a larger ``k`` keeps what a smaller one drew, and a file more or less moves at most one pick.
+    draw; a larger ``k`` keeps what a smaller one drew, and a file more or less moves at most one pick. Accents are
+    taken as one letter (NFC), since a Mac's copy writes them as two.
 
     Args:
         names: in any order; one that stands twice takes part once.
@@ -35,8 +42,9 @@ def pick(names: Iterable[str], k: int, seed: int, category: str) -> list[str]:
         category: the name under which the draw is made.
     """
 
-    def ticket(name: str) -> bytes:
-        return hashlib.sha256(f"{seed}/{category}/{name}".encode("utf-8", "surrogatepass")).digest()
+    def ticket(name: str) -> tuple[bytes, str]:
+        text = unicodedata.normalize("NFC", f"{seed}/{category}/{name}")
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), name
 
     return sorted(set(names), key=ticket)[:k]
 
@@ -78,7 +86,8 @@ def sample(
         to: the folder to make, or one that holds the same sample; None is ``samples/<name of the source>``.
         clean: afterwards make a cleaned copy beside it, ``<to>-clean``, with a report; see :func:`s2i_teach.clean`.
         plan: fetch and write nothing: return what would be drawn and how many bytes it would cost.
-        max_bytes: a sample that would fetch more from the web is refused before it starts.
+        max_bytes: a sample that would fetch more from the web is refused before it starts; one of a Drive folder,
+            whose list tells no sizes, stops when it has fetched more.
         offline: use no network.
         quiet: no progress bar and no lines on what it costs.
 
@@ -89,11 +98,12 @@ def sample(
         InputError: what is asked for is not there, cannot be fetched, costs too much, or the folder holds other things.
     """
     per_category, seed = _whole("per_category", per_category, 1), _whole("seed", seed)
+    categories = _categories(categories)
     folder = as_path(to) if to is not None else Path("samples") / short_name(source)
     # A number of pictures named "5" is fine; what the manifest keeps has to be plain JSON.
     request = {
         "source": str(source),
-        "categories": _as_json(categories),
+        "categories": [str(one) for one in categories] if isinstance(categories, list) else categories,
         "per_category": per_category,
         "seed": seed,
     }
@@ -106,6 +116,8 @@ def sample(
         drawn = _draw(opened, categories, per_category, seed)
         if plan:
             return drawn
+        if isinstance(opened, Folder) and folder.resolve().is_relative_to(opened.path.resolve()):
+            raise InputError(f"{shown(folder)} lies inside the folder that is sampled: name a folder beside it.")
         return _finished(_write(opened, drawn, folder, request, max_bytes, quiet), clean, quiet)
 
 
@@ -176,6 +188,8 @@ class Sample:
         from s2i_teach.gallery import contact_sheet
         from s2i_teach.images import read_picture
 
+        per_category = _whole("per_category", per_category, 1)
+
         def shown_as(path: Path):
             try:
                 return read_picture(path)
@@ -196,9 +210,12 @@ class Sample:
         counts = self.counts
         few, many = min(counts.values(), default=0), max(counts.values(), default=0)
         request = self.manifest.request
+        rules = request.get("cleaned")
+        cleaned = [f"Cleaned by the rules: {', '.join(rules)}"] if isinstance(rules, dict) else []
         lines = [
             f"Source: {request.get('source', 'not written down')}",
             f"Drawn: {request.get('per_category', '?')} of each category, seed {request.get('seed', '?')}",
+            *cleaned,
             f"Files: {len(sizes)}, {readable(sum(sizes))} ({readable(min(sizes, default=0))} to "
             f"{readable(max(sizes, default=0))} each)",
             f"Categories: {len(counts)}, {few} to {many} files each",
@@ -241,7 +258,8 @@ def open_sample(folder) -> Sample:
         InputError: no folder, no manifest, or files that are missing or not what they were.
     """
     path = as_path(folder)
-    manifest = read_manifest(path) if path.is_dir() else None
+    with reading(path):
+        manifest = read_manifest(path) if path.is_dir() else None
     if manifest is None:
         raise InputError(f"{shown(path)} holds no {NAME}: make a sample there with s2i.sample(…, to=…).")
     wrong = manifest.is_missing(path)
@@ -273,18 +291,24 @@ def _bytes(value) -> float:
 
 
 def short_name(source) -> str:
-    """A name for the folder, from the source's last part."""
+    """A name for the folder, from the source's last part; of a Drive link, which ends in nothing of use, its id."""
+    drive = drive_id(str(source))
+    if drive:
+        return f"drive-{drive[0]}"
     last = PurePosixPath(str(source).rstrip("/").replace("\\", "/").split("?")[0]).name
     return folder_name(re.sub(r"\.(zip|ndjson|bin)$", "", last, flags=re.IGNORECASE))
 
 
-def _as_json(categories):
+def _categories(categories) -> str | int | list | None:
+    """What is asked for, in a form that can be read twice: a generator or an array is a list, a set has an order."""
+    if hasattr(categories, "tolist"):  # of NumPy or pandas
+        categories = categories.tolist()
     if categories is None or isinstance(categories, str):
         return categories
     if hasattr(categories, "__index__"):
         return _whole("categories", categories, 1)
     try:
-        return [str(one) for one in categories]
+        return sorted(categories, key=str) if isinstance(categories, (set, frozenset)) else list(categories)
     except TypeError as error:
         raise InputError(
             f"categories is {shown(repr(categories))}: give names, a number of categories, or None for all."
@@ -297,10 +321,12 @@ def _already_there(folder: Path, request: dict) -> Manifest | None:
     Raises:
         InputError: the folder holds something else, which is left alone.
     """
-    if not folder.exists():
-        return None
-    if not folder.is_dir():
-        raise InputError(f"{shown(folder)} is a file: name a folder.")
+    with reading(folder):
+        if not folder.exists():
+            return None
+        if not folder.is_dir():
+            raise InputError(f"{shown(folder)} is a file: name a folder.")
+        others = [path for path in folder.iterdir() if path.name not in OURS and not path.match(PARTIAL)]
     manifest = read_manifest(folder)
     if manifest is not None:
         if manifest.request != request:
@@ -313,7 +339,7 @@ def _already_there(folder: Path, request: dict) -> Manifest | None:
         raise InputError(
             f"{shown(folder)} holds another, unfinished sample ({_in_words(journal[0])}): name another folder."
         )
-    if journal is None and any(folder.iterdir()):
+    if journal is None and others:
         raise InputError(f"{shown(folder)} is not empty and holds no sample: name another folder.")
     return None
 
@@ -337,8 +363,10 @@ def _read_journal(folder: Path) -> tuple[dict, dict[str, Entry]] | None:
         except ValueError:
             break
     if not rows:
-        return {}, {}
+        return None
     try:
+        if not isinstance(rows[0], dict):
+            raise TypeError
         entries = [read_entry(row) for row in rows[1:]]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{shown(folder / JOURNAL)} is damaged: delete the folder and sample anew.") from error
@@ -348,10 +376,12 @@ def _read_journal(folder: Path) -> tuple[dict, dict[str, Entry]] | None:
 def _draw(source: Source, categories, per_category: int, seed: int) -> Draw:
     """Which files are drawn, and where each will lie."""
     by_category: dict[str, list[Item]] = {}
+    there: dict[str, str | None] = {}  # name → class id; a folder "tench" and one "n01440764" are one category
     for item in source.items:
-        by_category.setdefault(item.category, []).append(item)
-    keys = {class_name(key) or key: key for key in sorted(by_category)}
-    there = {name: key if CLASS_ID.fullmatch(key) and class_name(key) else None for name, key in keys.items()}
+        known = class_name(item.category)
+        name = known or item.category
+        by_category.setdefault(name, []).append(item)
+        there[name] = item.category if known else there.get(name)
     if categories is None:
         chosen = sorted(there)
     elif isinstance(categories, int):
@@ -369,13 +399,13 @@ def _draw(source: Source, categories, per_category: int, seed: int) -> Draw:
     taken: set[str] = set()
     fewer, folders = [], _folders(there)
     for name in chosen:
-        items = _short_names(by_category[keys[name]])
+        items = _short_names(by_category[name])
         wanted = pick(items, per_category, seed, there[name] or name)
         if len(wanted) < per_category:
             fewer.append(f"{name} {len(wanted)}")
         for short in sorted(wanted):
             path = _free(f"{folders[name]}/{_file_name(short)}", taken)
-            taken.add(path.lower())
+            taken.add(place_key(path))
             files[path] = (name, there[name], items[short])
     files = dict(sorted(files.items()))
     cost = source.cost(item for _, _, item in files.values())
@@ -390,7 +420,7 @@ def _folders(there: Iterable[str]) -> dict[str, str]:
     folders = {}
     for name in sorted(there):
         folders[name] = _free(folder_name(name), taken)
-        taken.add(folders[name].lower())
+        taken.add(place_key(folders[name]))
     return folders
 
 
@@ -414,10 +444,10 @@ def _file_name(name: str) -> str:
 
 
 def _free(path: str, taken: set[str]) -> str:
-    """The path, or the first of path-2, path-3, … that differs from those taken by more than letter case."""
+    """The path, or the first of path-2, path-3, … that has a place of its own on every system."""
     stem, dot, suffix = path.rpartition(".") if "." in PurePosixPath(path).name else (path, "", "")
     number = 2
-    while path.lower() in taken:
+    while place_key(path) in taken:
         path = f"{stem}-{number}{dot}{suffix}"
         number += 1
     return path
@@ -438,22 +468,14 @@ def _write(source: Source, drawn: Draw, folder: Path, request: dict, max_bytes: 
             f"This sample would fetch {readable(cost)}, more than max_bytes={readable(max_bytes)}: "
             "take fewer categories or fewer of each, or raise max_bytes."
         )
-    check_space(folder, sum(item.size or 0 for item in items))
+    check_space(folder, sum(item.size or 0 for item in items), "name a folder on a larger disk")
     if not quiet:
         print(Draw(drawn.source, drawn.files, drawn.there, cost, drawn.notes))
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        journal = open(folder / JOURNAL, "wb")
-    except OSError as error:
-        raise InputError(f"{shown(folder)} cannot be written: {error.strerror or error}.") from error
-    with journal:
-        _note(journal, request)
-        for entry in finished.values():
-            if entry.path in drawn.files:
-                _note(journal, entry.row())
-        entries = {path: entry for path, entry in finished.items() if path in drawn.files}
-        at = {item: path for path, (_, _, item) in missing.items()}
+    entries = {path: entry for path, entry in finished.items() if path in drawn.files}
+    fetched = 0
+    at = {item: path for path, (_, _, item) in missing.items()}
+    with alone(folder), _journal(folder, request, entries.values()) as journal:
         for item, data in _with_progress(source.read_many(items), len(items), quiet):
             category, class_id, _ = missing[at[item]]
             write_whole(folder / at[item], lambda file, data=data: file.write(data))
@@ -468,19 +490,70 @@ def _write(source: Source, drawn: Draw, folder: Path, request: dict, max_bytes: 
                 more=item.more or {},
             )
             _note(journal, entry.row())
-    manifest = Manifest(request, tuple(entries[path] for path in sorted(entries)))
-    for left in folder.rglob(PARTIAL):
-        left.unlink(missing_ok=True)  # of a process that was killed while it wrote
-    manifest.write(folder)
-    (folder / JOURNAL).unlink()
+            fetched += len(data)
+            if cost is None and fetched > max_bytes:
+                raise InputError(
+                    f"This sample has fetched {readable(fetched)} by now, more than max_bytes={readable(max_bytes)}: "
+                    "raise max_bytes to go on from there, or take fewer of each into another folder."
+                )
+        manifest = Manifest(request, tuple(entries[path] for path in sorted(entries)))
+        for left in folder.rglob(PARTIAL):
+            left.unlink(missing_ok=True)  # of a process that was killed while it wrote
+        manifest.write(folder)
+        journal.close()
+        (folder / JOURNAL).unlink()
     return Sample(folder, manifest, drawn.notes, getattr(source, "fetched", 0))
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else makes a sample in this folder meanwhile, which is made. A killed process's lock is free.
+
+    Raises:
+        InputError: another process makes one there, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"Another process is making a sample in {shown(folder)}: wait until it is done, or name another folder."
+        ) from error
+    except NotImplementedError:
+        pass  # a disk that knows no locks, as some of the network: there nobody is kept out
+    except OSError as error:
+        raise InputError(f"{shown(folder)} cannot be written: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        if os.name != "nt":  # where filelock takes the file away itself, and nobody else can
+            (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+def _journal(folder: Path, request: dict, entries: Iterable[Entry]):
+    """The journal, open to add to. It is written whole first: a kill meanwhile leaves the one that was there."""
+    lines = b"".join(_line(row) for row in (request, *(entry.row() for entry in entries)))
+    path = write_whole(folder / JOURNAL, lambda file: file.write(lines))
+    try:
+        return open(path, "ab", buffering=0)  # what a full disk refused would be tried again as it is closed
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be written: {error.strerror or error}.") from error
+
+
+def _line(row: dict) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def _note(journal, row: dict) -> None:
     """Add a line that stands even if the process is killed right after."""
     try:
-        journal.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
-        journal.flush()
+        line = _line(row)
+        while line:  # a nearly full disk takes a line in part
+            line = line[journal.write(line) :]
         os.fsync(journal.fileno())
     except OSError as error:
         raise InputError(f"{shown(journal.name)} cannot be written: {error.strerror or error}.") from error
@@ -494,12 +567,18 @@ def _with_progress(files, total: int, quiet: bool):
     return tqdm(files, total=total, unit="file")
 
 
+def clean_place(folder: Path) -> Path:
+    """Where the cleaned copy of a sample goes: beside it."""
+    folder = folder.resolve() if folder.name in ("", "..") else folder
+    return folder.with_name(f"{folder.name}-clean")
+
+
 def _finished(made: Sample, clean: bool, quiet: bool) -> Sample:
     """The sample, its cleaned copy made beside it if that was asked for."""
     if clean:
         from s2i_teach.data_sources.clean import clean as clean_folder
 
-        report = clean_folder(made.folder, to=made.folder.with_name(made.folder.name + "-clean"))
+        report = clean_folder(made.folder, to=clean_place(made.folder), progress=False if quiet else None)
         if not quiet:
             print(report)
     return made

@@ -9,12 +9,13 @@ from pathlib import Path, PurePosixPath
 
 import s2i_teach.data_sources.quickdraw as quickdraw
 from s2i_teach.data_sources.archives import Archive, Member, NoRanges, open_archive
-from s2i_teach.data_sources.classes import CLASS_ID, class_name
+from s2i_teach.data_sources.classes import class_name
 from s2i_teach.data_sources.download import cached, fetch, is_offline
 from s2i_teach.data_sources.drive import drive_id, file_url, list_folder, mounted
+from s2i_teach.data_sources.manifest import NAME, Entry, is_manifest, parse_manifest
 from s2i_teach.data_sources.web import readable, size_of
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, reading, shown
 from s2i_teach.paths import data_dir
 
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -79,11 +80,18 @@ class Source:
 
 
 class Folder(Source):
-    """Pictures in folders on this computer; a picture's category is the folder that it lies in."""
+    """Pictures in folders on this computer; a picture's category is the folder that it lies in.
 
-    def __init__(self, path: Path, title: str | None = None, licence: str = UNKNOWN):
-        self.path, self.title, self.licence = path, title or str(path), licence
+    Where the folder is a sample, its manifest tells the category, the class id and the licence.
+    """
+
+    def __init__(self, path: Path, title: str | None = None, licence: str | None = None):
+        self.path, self.title = path, title or str(path)
+        manifest = path / NAME
+        with reading(manifest):
+            self._known = _by_path(manifest.read_bytes() if manifest.is_file() else b"", shown(manifest))
         self.items = sorted(self._found(), key=lambda item: item.name)
+        self.licence = licence or licence_of(self.items)
 
     def _found(self) -> Iterator[Item]:
         def complain(error: OSError):
@@ -96,7 +104,8 @@ class Folder(Source):
                 path = Path(here, name)
                 if is_picture(name) and path.is_file() and not path.is_symlink():
                     relative = path.relative_to(self.path).as_posix()
-                    yield Item(relative, path.parent.name or self.path.name, path.stat().st_size)
+                    category = path.parent.name if path.parent != self.path else self.path.resolve().name
+                    yield _item(relative, category, path.stat().st_size, self._known)
 
     def read_many(self, items):
         for item in items:
@@ -112,29 +121,36 @@ class Zip(Source):
     """A zip of pictures, on this computer or at one of several web addresses that hold the same.
 
     Of a web address only the table of contents and the wanted members are fetched. Where one address fails, the next
-    one is asked; where none serves parts, the whole file has to be fetched, into the cache.
+    one is asked; where none serves parts, the whole file has to be fetched, into the cache. A class pack's manifest
+    tells the categories, the class ids and the licences.
     """
 
     def __init__(
         self,
         locations,
         title: str | None = None,
-        licence: str = UNKNOWN,
+        licence: str | None = None,
         *,
         offline: bool = False,
         max_bytes: float = 0,
         quiet: bool = False,
     ):
         self.locations = [locations] if isinstance(locations, (str, os.PathLike)) else list(locations)
-        self.title, self.licence, self.offline = title or str(self.locations[0]), licence, offline
+        self.title, self.offline = title or str(self.locations[0]), offline
         self._left, self._refused, self._max_bytes, self._quiet = list(self.locations), [], max_bytes, quiet
         self._whole: NoRanges | None = None
         self._archive = self._open_next()
+        known = {}
+        for member in self._archive.members:
+            if member.name == NAME:
+                known = _by_path(self._archive.read(member), f"The manifest of {shown(self.title)}")
+        stem = PurePosixPath(self.title).stem
         self.items = [
-            Item(member.name, PurePosixPath(member.name).parent.name or PurePosixPath(self.title).stem, member.size)
+            _item(member.name, PurePosixPath(member.name).parent.name or stem, member.size, known)
             for member in self._archive.members
             if is_picture(member.name)
         ]
+        self.licence = licence or licence_of(self.items)
 
     def _open_next(self) -> Archive:
         """Open the next location; when none is left, the whole file if a server has it but does not give parts."""
@@ -196,7 +212,7 @@ class Zip(Source):
 class SharedFolder(Source):
     """A shared folder of Google Drive, read file by file; a picture's category is the folder that it lies in."""
 
-    def __init__(self, link: str, *, quiet: bool = False):
+    def __init__(self, link: str):
         self.title = link
         self._addresses = {file.path: file.url for file in list_folder(link)}
         self.items = [
@@ -306,7 +322,9 @@ def open_source(source, categories=None, *, max_bytes: float = 0, offline: bool 
 
 
 def _opened(source, categories, max_bytes: float, offline: bool, quiet: bool) -> Source:
-    text = str(source).strip()
+    if not isinstance(source, str):
+        return _local(as_path(source), None)  # Path("sketches") is a folder, "sketches" what ships with the course
+    text = source.strip()
     name, _, rest = text.partition("/")
     if text in EMBEDDED:
         return Embedded(text)
@@ -325,7 +343,7 @@ def _opened(source, categories, max_bytes: float, offline: bool, quiet: bool) ->
         return _local(mounted() / rest, text)
     if is_address(text):
         return _at(text, max_bytes, offline, quiet)
-    return _local(as_path(source), None)
+    return _local(as_path(text), None)
 
 
 def _at(address: str, max_bytes: float, offline: bool, quiet: bool) -> Source:
@@ -334,7 +352,7 @@ def _at(address: str, max_bytes: float, offline: bool, quiet: bool) -> Source:
     if found and found[1] == "folder":
         if is_offline(offline):
             raise InputError(f"{shown(address)} is a folder on Google Drive and offline is set: leave out offline.")
-        return SharedFolder(address, quiet=quiet)
+        return SharedFolder(address)
     if quickdraw.is_drawings(address):
         return _drawings_at([address], address, max_bytes, offline, quiet)
     return Zip(address, offline=offline, max_bytes=max_bytes, quiet=quiet)
@@ -357,22 +375,34 @@ def _drawings_at(addresses: list[str], title: str, max_bytes: float, offline: bo
 
 def _local(path: Path, title: str | None) -> Source:
     """The source that a path means."""
-    if not path.exists():
-        raise InputError(
-            f"{shown(path)} does not exist: give a folder, a zip, a Quick, Draw! file, an http(s) address, "
-            f"or one of {', '.join(NAMED)}."
-        )
-    if path.is_dir():
-        drawings = sorted(file for file in path.iterdir() if quickdraw.is_drawings(file.name))
-        return Drawings(drawings, str(path)) if drawings else Folder(path, title, licence_of(path))
+    with reading(path):
+        if not path.exists():
+            raise InputError(
+                f"{shown(path)} does not exist: give a folder, a zip, a Quick, Draw! file, an http(s) address, "
+                f"or one of {', '.join(NAMED)}."
+            )
+        if path.is_dir():
+            drawings = sorted(file for file in path.iterdir() if quickdraw.is_drawings(file.name))
+            return Drawings(drawings, str(path)) if drawings else Folder(path, title)
     if quickdraw.is_drawings(path.name):
         return Drawings([path], str(path))
     return Zip(path, title)
 
 
-def licence_of(path: Path) -> str:
-    """What a folder's name says of its licence: ImageNet-Sketch is known by its layout of class ids."""
-    inner = {one.name for one in path.iterdir() if one.is_dir()}
-    if inner & {"sketch"} or any(CLASS_ID.fullmatch(name) and class_name(name) for name in inner):
-        return LICENCES["imagenet-sketch"]
-    return UNKNOWN
+def licence_of(items: Iterable[Item]) -> str:
+    """What the categories tell of the licence: ImageNet-Sketch is known by its layout of class ids."""
+    return LICENCES["imagenet-sketch"] if any(class_name(item.category) for item in items) else UNKNOWN
+
+
+def _by_path(text: bytes, where: str) -> dict[str, Entry]:
+    """Path → what a manifest says of the picture there."""
+    return {entry.path: entry for entry in parse_manifest(text, where).files} if is_manifest(text) else {}
+
+
+def _item(name: str, category: str, size: int, known: dict[str, Entry]) -> Item:
+    """A picture by the folder that it lies in, or by what a manifest says of it."""
+    entry = known.get(name)
+    if entry is None:
+        return Item(name, category, size)
+    category = entry.class_id if entry.class_id and class_name(entry.class_id) else entry.category
+    return Item(name, category, size, entry.licence, entry.more)
