@@ -29,26 +29,22 @@ FACTS = {
     "laion": Fact(
         "Schuhmann et al. 2022, arXiv 2210.08402, abstract",
         "5.85 billion pairs of a picture and a text from the web, 2.32 billion in English, kept if CLIP finds that "
-        "picture "
-        "and text match.",
+        "picture and text match.",
     ),
     "relaion": Fact(
         "LAION, note on Re-LAION-5B, August 2024",
         "5.5 billion links with their texts; 2,236 links that may lead to abuse were taken out. LAION hands out lists "
-        "of "
-        "links, never pictures.",
+        "of links, never pictures.",
     ),
     "card": Fact(
         "Model card of Stable Diffusion 1",
         "237,000 steps on laion2B-en, 194,000 on large pictures, and from there on only pictures with an estimated "
-        "aesthetics "
-        "score above 5.0.",
+        "aesthetics score above 5.0.",
     ),
     "query": Fact(
         "ImageNet-Sketch, README: how it was made",
         'Google Images was asked for "sketch of …", black and white, 100 results a class; what did not fit was '
-        "deleted by "
-        "hand.",
+        "deleted by hand.",
     ),
     "size": Fact(
         "Wang et al. 2019, arXiv 1905.13549",
@@ -101,14 +97,12 @@ def verdict(claim: str) -> tuple[bool, str]:
 
 WHY = {
     "a": "5.85 billion, a thousand times more, and nobody drew them for it: pictures from the web with the text that "
-    "stood "
-    "beside them.",
+    "stood beside them.",
     "b": "LAION gives away links and texts. Who wants the pictures fetches them one by one, and some are gone or "
     "changed.",
     "c": "nobody drew for it: they are finds of an image search. Quick, Draw! is another data set.",
     "d": "a row is one picture and one class; photographs of the same class, from ImageNet, are of other things, so "
-    "there are "
-    "no pairs.",
+    "there are no pairs.",
     "e": "it has a thousand classes, and they are ImageNet's.",
     "f": "its own authors filled up small classes with flipped and rotated copies.",
     "g": "a licence covers what its giver owns. The authors wrote the scripts; they did not draw the pictures.",

@@ -131,8 +131,7 @@ LESSON = Lesson(
                 "sorted before random": Mistake(
                     lambda names, k, seed, category: random.Random(seed).sample(sorted(names), min(k, len(names))),
                     "this does not mind the order any more, but draws the same places in every category, and one file "
-                    "more changes "
-                    "all of them: draw by tickets.",
+                    "more changes all of them: draw by tickets.",
                 ),
                 "with replacement": Mistake(
                     lambda names, k, seed, category: random.Random(seed).choices(names, k=k),
@@ -143,8 +142,7 @@ LESSON = Lesson(
                         sorted(set(names)), min(k, len(set(names)))
                     ),
                     "a good draw, and no category disturbs another; but a file more or less changes all picks, and "
-                    "Python promises "
-                    "no `sample` that stays the same for ever. Tickets do better.",
+                    "Python promises no `sample` that stays the same for ever. Tickets do better.",
                 ),
                 "no seed": Mistake(
                     _pick(lambda seed, category, name: f"{category}/{name}"),
@@ -202,8 +200,7 @@ LESSON = Lesson(
                 "a byte overflows": Mistake(
                     _ink(of=lambda grey: grey),
                     "bytes (uint8) have no numbers below 0: paper that is a little lighter than its tone becomes 255 "
-                    "− darkness, nearly "
-                    "black. Use grey.astype(float).",
+                    "− darkness, nearly black. Use grey.astype(float).",
                 ),
                 "dark pixels counted": Mistake(
                     lambda grey: float((grey < 128).mean()),
