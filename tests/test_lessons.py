@@ -389,7 +389,7 @@ def test_claims_have_each_a_fact_of_its_own_and_a_reason():
         verdict("z")
 
 
-def test_a_wrong_verdict_hears_why_and_a_wrong_fact_that_it_does_not_show_it():
+def test_a_wrong_verdict_hears_why_and_a_wrong_fact_that_it_does_not_settle_it():
     from s2i_teach.lessons.claims import FACTS, WHY, verdict
 
     exercise = s2i.lesson(10).verdict
@@ -401,12 +401,22 @@ def test_a_wrong_verdict_hears_why_and_a_wrong_fact_that_it_does_not_show_it():
         assert WHY["c"] in answer(c=wrong).message
     for key in set(FACTS) - {"query"}:
         message = answer(c=(False, key)).message
-        assert f"claim c: the verdict is right, but `{key}` does not show it" in message and "query" not in message
+        assert f"claim c: the verdict is right, but `{key}` does not settle it" in message and "query" not in message
     assert "'nothing' is no key" in answer(c=(False, "nothing")).message
     for odd in (None, False, "query", (False,), ("false", "query"), (False, "query", 1)):
         assert answer(d=odd).status == "incorrect"
     assert "claim d: return a pair" in answer(d=(1, "columns")).message
     assert answer().passed
+
+
+def test_tickets_in_place_of_names_are_told_from_other_names():
+    exercise = s2i.lesson(10).pick
+
+    def tickets(names, k, seed, category):
+        return sorted(hashlib.sha256(f"{seed}/{category}/{name}".encode()).hexdigest() for name in set(names))[:k]
+
+    assert "is none of the names: give back the names" in exercise.judge(tickets).message
+    assert "none of the names" not in exercise.judge(lambda names, k, seed, category: names[-k:]).message
 
 
 def test_the_small_archive_is_the_same_each_time_and_its_dirt_is_found(tmp_path):

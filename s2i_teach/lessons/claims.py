@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 CLAIMS = {
     "a": "LAION-5B is a data set of over 5 million sketches, drawn by a diverse group of artists.",
-    "b": "LAION lets you download the pictures of its data set.",
+    "b": "LAION hands out the pictures of its data set.",
     "c": "The sketches of ImageNet-Sketch were drawn by annotators in the game Quick, Draw!, in 20 seconds each.",
     "d": "ImageNet-Sketch holds over 50,000 pairs of a sketch and a photograph.",
     "e": "ImageNet-Sketch covers all 1,000 classes of ImageNet.",
     "f": "No picture in ImageNet-Sketch is a copy of another.",
     "g": "The repository of ImageNet-Sketch has an MIT licence, so the sketches may be put on a website.",
     "h": "Drawings from Quick, Draw! may be passed on, as long as one says where they come from.",
-    "i": "Stable Diffusion 1 was trained to the end on pictures that were chosen for their beauty.",
+    "i": "In the last stages of its training Stable Diffusion 1 saw only pictures chosen by a score for beauty.",
     "j": "Every coloured picture in this course's data/pairs has its sketch.",
 }
 """Letter → claim. a, c and d stand, in nearly these words, in a student's thesis."""
@@ -33,8 +33,8 @@ FACTS = {
     ),
     "relaion": Fact(
         "LAION, note on Re-LAION-5B, August 2024",
-        "5.5 billion links with their texts; 2,236 links that may lead to abuse were taken out. LAION hands out lists "
-        "of links, never pictures.",
+        "5.5 billion links with their texts; 2,236 links to suspected pictures of child sexual abuse were taken out. "
+        "LAION hands out lists of links, never pictures.",
     ),
     "card": Fact(
         "Model card of Stable Diffusion 1",
@@ -107,7 +107,7 @@ WHY = {
     "f": "its own authors filled up small classes with flipped and rotated copies.",
     "g": "a licence covers what its giver owns. The authors wrote the scripts; they did not draw the pictures.",
     "h": "CC BY 4.0 allows just this.",
-    "i": "the last checkpoints saw only pictures that a small network on CLIP's vectors had scored above 5.",
+    "i": "after the first two stages it saw only pictures that a small network on CLIP's vectors had scored above 5.",
     "j": "each coloured picture names its sketch, and each of these files is there. You have just counted it.",
 }
 """Letter → why the verdict is what it is."""
