@@ -143,9 +143,9 @@ everything = s2i.sample(source, per_category=12, seed=0, to="everything", quiet=
 print(everything.counts)
 s2i.show(
     everything.sheet(12, 76),
-    alt="All 49 drawings of the small archive, a line a category: among them twelve clocks that differ in their hands, "
-    "a photograph of a cat, a white car on black, a page with one speck, a crossed square, and some drawings that stand "
-    "twice in their line, one of them mirrored and one turned.",
+    alt="All 49 drawings of the small archive, a line a category: among them twelve clocks that differ "
+    "in their hands, a photograph of a cat, a white car on black, a page with one speck, a crossed "
+    "square, and some drawings that stand twice in their line, one of them mirrored and one turned.",
 )
 
 # %%
@@ -205,8 +205,8 @@ cleaning
 # %%
 s2i.show(
     cleaning.sheet(columns=8, most=13, side=120),
-    alt="What cleaning left out or turned round, by rule; copies stand beside what they are copies of. Nine of the thirteen "
-    "near duplicates are clocks that show another time than the clock beside them.",
+    alt="What cleaning left out or turned round, by rule; copies stand beside what they are copies of. "
+    "Nine of the thirteen near duplicates are clocks, each with another time than the one beside it.",
 )
 
 # %% [markdown]
@@ -244,8 +244,9 @@ for limit in (0, 2, 5, 10, 20, 30):
 
 # %% [markdown]
 # None does. At 0 no planted copy is found, and yet a clock is: eleven o'clock *is* one o'clock, mirrored. At 2 both copies are
-# found, but so are two clocks; and these copies are clean ones: a scan would differ in more bits, and a limit that forgives it
-# does not see a clock's hand. So a rule is a guess, its limit is a decision, and whoever decides should look at the sheet.
+# found, but so are two clocks; and these copies are clean ones: six drawings that we tilted by 2°,
+# blurred and put on grey, grainy paper, as a scan does, differed in 12 to 18 bits. A limit that forgives that does not see a
+# clock's hand. So a rule is a guess, its limit is a decision, and whoever decides should look at the sheet.
 # ImageNet-Sketch itself needs this rule: its authors filled up small classes with flipped and rotated copies, as you will read
 # in section 5.
 #
@@ -284,7 +285,7 @@ print(own.datasheet())
 # | What is missing? | Whatever was not ranked high, and not called *sketch* in English. The classes are ImageNet's: 118 are breeds of dogs. |
 #
 # What follows for you? You may study it, and your course may show that you did. **Do not pass the pictures on**: not on your
-# website, not in your repository, not in a pack for the public. `s2i.sample` writes that sentence into each manifest. The
+# website, not in your repository, not in a pack for the public. `s2i.sample` writes that beside each file drawn from it. The
 # licences printed above allow it, with attribution (CC BY-SA: and under the same licence). That is also why this course ships
 # emoji and Quick, Draw!, and no ImageNet-Sketch.
 #
@@ -325,7 +326,7 @@ Markdown(as_markdown(FACTS))
 
 # %% tags=["exercise-verdict"]
 def verdict(claim):
-    """For the letter of a claim the pair: True or False, and the key of the fact that shows it."""
+    """For the letter of a claim the pair: True or False, and the key of the fact that settles it."""
     ...
 
 
@@ -424,7 +425,8 @@ def learn(pictures, sketches, seed, steps=110, lr=2e-3):
     return model.eval().requires_grad_(False)
 
 
-with one_thread():  # for layers this small two threads lose more by waiting than they gain; half a minute or so
+# Half a minute or so. For layers this small two threads lose more by waiting than they gain.
+with one_thread():
     pictures, sketches, colour, _ = painted_and_sketched(train)
     half = len(pictures) // 2
     by_colour = colour.argsort(descending=True)[:half]
@@ -500,9 +502,9 @@ with one_thread():
 captions = [textwrap.shorten(new_rows[i]["thing"], 14, placeholder=" …") for i in chosen]
 sheet, _ = filmstrip(rows, captions, side=96)
 words = (
-    f"Things that no training saw, their filled sketches, and what four models paint: {', '.join(captions)}. The "
-    "paintings are soft patches within the outline of the sketch; the colourful halves' are the more vividly orange and "
-    "blue, on grey things too."
+    f"Things that no training saw, their filled sketches, and what four models paint: {', '.join(captions)}. "
+    "The paintings are soft patches within the outline of the sketch; the colourful halves' are the more "
+    "vividly orange and blue, on grey things too."
 )
 s2i.show(sheet, alt=words)
 
@@ -547,7 +549,7 @@ s2i.show(sheet, alt=words)
 #
 # **Typical mistakes.** In `pick`: `random.sample` on the list as it comes, the same places in every category, the seed or the
 # category left out of the ticket. In `ink`: bytes that overflow, pixels counted instead of darkness, 255 for the paper. In
-# `verdict`: the right verdict with a fact that does not show it.
+# `verdict`: the right verdict with a fact that is not the one that settles it.
 #
 # **What to listen for.** "We set the seed, so it is reproducible." Of what list? "Cleaning improved the data." For whom? Ask for
 # the clocks. "It has an MIT licence." Who gave it, and what did they own? "The filtered model is better." At what?

@@ -80,7 +80,7 @@ FACTS = {
 
 
 def verdict(claim: str) -> tuple[bool, str]:
-    """Whether the claim of that letter is true, and the key of the fact that shows it."""
+    """Whether the claim of that letter is true, and the key of the fact that settles it."""
     return {
         "a": (False, "laion"),
         "b": (False, "relaion"),
