@@ -5,12 +5,14 @@ import hashlib
 import heapq
 import inspect
 import random
+import re
 import textwrap
 import time
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageFilter
 
 import s2i_teach as s2i
 from s2i_teach import InputError
@@ -389,7 +391,7 @@ def test_claims_have_each_a_fact_of_its_own_and_a_reason():
         verdict("z")
 
 
-def test_a_wrong_verdict_hears_why_and_a_wrong_fact_that_it_does_not_show_it():
+def test_a_wrong_verdict_hears_why_and_a_wrong_fact_that_it_does_not_settle_it():
     from s2i_teach.lessons.claims import FACTS, WHY, verdict
 
     exercise = s2i.lesson(10).verdict
@@ -401,12 +403,22 @@ def test_a_wrong_verdict_hears_why_and_a_wrong_fact_that_it_does_not_show_it():
         assert WHY["c"] in answer(c=wrong).message
     for key in set(FACTS) - {"query"}:
         message = answer(c=(False, key)).message
-        assert f"claim c: the verdict is right, but `{key}` does not show it" in message and "query" not in message
+        assert f"claim c: the verdict is right, but `{key}` does not settle it" in message and "query" not in message
     assert "'nothing' is no key" in answer(c=(False, "nothing")).message
     for odd in (None, False, "query", (False,), ("false", "query"), (False, "query", 1)):
         assert answer(d=odd).status == "incorrect"
     assert "claim d: return a pair" in answer(d=(1, "columns")).message
     assert answer().passed
+
+
+def test_tickets_in_place_of_names_are_told_from_other_names():
+    exercise = s2i.lesson(10).pick
+
+    def tickets(names, k, seed, category):
+        return sorted(hashlib.sha256(f"{seed}/{category}/{name}".encode()).hexdigest() for name in set(names))[:k]
+
+    assert "is none of the names: give back the names" in exercise.judge(tickets).message
+    assert "none of the names" not in exercise.judge(lambda names, k, seed, category: names[-k:]).message
 
 
 def test_the_small_archive_is_the_same_each_time_and_its_dirt_is_found(tmp_path):
@@ -425,3 +437,24 @@ def test_the_small_archive_is_the_same_each_time_and_its_dirt_is_found(tmp_path)
     )
     clocks = [rule for path, rule in rules.items() if path.startswith("analog_clock")]
     assert clocks.count("near_duplicates") >= 6, "lesson 10 shows what this rule breaks"
+
+
+def test_a_scan_differs_in_more_bits_than_the_clocks_do(tmp_path):
+    """What lesson 10 says of six drawings: tilted, blurred, on grey and grainy paper."""
+    from s2i_teach.lessons.archive import _line_drawings
+
+    noise = np.random.default_rng(0)
+    drawings = _line_drawings()
+    for thing in ("snail", "duck", "umbrella", "cat", "mushroom", "apple"):
+        drawings[thing].save(tmp_path / f"{thing}_0.png")
+        tilted = (
+            drawings[thing]
+            .resize((300, 300), Image.Resampling.LANCZOS)
+            .rotate(2, fillcolor="white")
+            .filter(ImageFilter.GaussianBlur(2))
+        )
+        grainy = np.asarray(tilted) * 0.9 + noise.normal(0, 6, (300, 300, 1))
+        Image.fromarray(grainy.clip(0, 255).astype(np.uint8)).save(tmp_path / f"{thing}_1.jpg", quality=60)
+    reasons = [row.reason for row in s2i.clean(tmp_path).rows if row.rule == "near_duplicates"]
+    bits = [int(re.search(r"(\d+) of 256 bits", reason)[1]) for reason in reasons]
+    assert len(bits) == 6 and min(bits) >= 10 and max(bits) <= 20

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 CLAIMS = {
     "a": "LAION-5B is a data set of over 5 million sketches, drawn by a diverse group of artists.",
-    "b": "LAION lets you download the pictures of its data set.",
+    "b": "LAION hands out the pictures of its data set.",
     "c": "The sketches of ImageNet-Sketch were drawn by annotators in the game Quick, Draw!, in 20 seconds each.",
     "d": "ImageNet-Sketch holds over 50,000 pairs of a sketch and a photograph.",
     "e": "ImageNet-Sketch covers all 1,000 classes of ImageNet.",
     "f": "No picture in ImageNet-Sketch is a copy of another.",
     "g": "The repository of ImageNet-Sketch has an MIT licence, so the sketches may be put on a website.",
     "h": "Drawings from Quick, Draw! may be passed on, as long as one says where they come from.",
-    "i": "Stable Diffusion 1 was trained to the end on pictures that were chosen for their beauty.",
+    "i": "In the last stages of its training Stable Diffusion 1 saw only pictures chosen by a score for beauty.",
     "j": "Every coloured picture in this course's data/pairs has its sketch.",
 }
 """Letter → claim. a, c and d stand, in nearly these words, in a student's thesis."""
@@ -29,26 +29,22 @@ FACTS = {
     "laion": Fact(
         "Schuhmann et al. 2022, arXiv 2210.08402, abstract",
         "5.85 billion pairs of a picture and a text from the web, 2.32 billion in English, kept if CLIP finds that "
-        "picture "
-        "and text match.",
+        "picture and text match.",
     ),
     "relaion": Fact(
         "LAION, note on Re-LAION-5B, August 2024",
-        "5.5 billion links with their texts; 2,236 links that may lead to abuse were taken out. LAION hands out lists "
-        "of "
-        "links, never pictures.",
+        "5.5 billion links with their texts; 2,236 links to suspected pictures of child sexual abuse were taken out. "
+        "LAION hands out lists of links, never pictures.",
     ),
     "card": Fact(
         "Model card of Stable Diffusion 1",
         "237,000 steps on laion2B-en, 194,000 on large pictures, and from there on only pictures with an estimated "
-        "aesthetics "
-        "score above 5.0.",
+        "aesthetics score above 5.0.",
     ),
     "query": Fact(
         "ImageNet-Sketch, README: how it was made",
         'Google Images was asked for "sketch of …", black and white, 100 results a class; what did not fit was '
-        "deleted by "
-        "hand.",
+        "deleted by hand.",
     ),
     "size": Fact(
         "Wang et al. 2019, arXiv 1905.13549",
@@ -84,7 +80,7 @@ FACTS = {
 
 
 def verdict(claim: str) -> tuple[bool, str]:
-    """Whether the claim of that letter is true, and the key of the fact that shows it."""
+    """Whether the claim of that letter is true, and the key of the fact that settles it."""
     return {
         "a": (False, "laion"),
         "b": (False, "relaion"),
@@ -101,19 +97,17 @@ def verdict(claim: str) -> tuple[bool, str]:
 
 WHY = {
     "a": "5.85 billion, a thousand times more, and nobody drew them for it: pictures from the web with the text that "
-    "stood "
-    "beside them.",
+    "stood beside them.",
     "b": "LAION gives away links and texts. Who wants the pictures fetches them one by one, and some are gone or "
     "changed.",
     "c": "nobody drew for it: they are finds of an image search. Quick, Draw! is another data set.",
     "d": "a row is one picture and one class; photographs of the same class, from ImageNet, are of other things, so "
-    "there are "
-    "no pairs.",
+    "there are no pairs.",
     "e": "it has a thousand classes, and they are ImageNet's.",
     "f": "its own authors filled up small classes with flipped and rotated copies.",
     "g": "a licence covers what its giver owns. The authors wrote the scripts; they did not draw the pictures.",
     "h": "CC BY 4.0 allows just this.",
-    "i": "the last checkpoints saw only pictures that a small network on CLIP's vectors had scored above 5.",
+    "i": "after the first two stages it saw only pictures that a small network on CLIP's vectors had scored above 5.",
     "j": "each coloured picture names its sketch, and each of these files is there. You have just counted it.",
 }
 """Letter → why the verdict is what it is."""

@@ -21,6 +21,8 @@ def _pick_cases(generator):
     yield names[:9], 5, seed + 1, "goldfish"
     yield ["b.png", "a.png", "b.png", "c.png", "a.png"], 3, seed, "cat"
     yield names[:4], 10, seed, "owl"
+    # So many that some tickets agree in their first byte or two.
+    yield [f"sketch_{number}.JPEG" for number in range(1000)], 300, seed, "drake"
 
 
 def _ticket(text: str) -> bytes:
@@ -37,8 +39,16 @@ def _pick(key=lambda seed, category, name: f"{seed}/{category}/{name}", hashed=_
     return variant
 
 
+def _explain_pick(arguments: tuple, answer) -> str | None:
+    """What is wrong with a list that holds other things than names, such as the tickets."""
+    names = arguments[0]
+    strange = [one for one in answer if one not in names] if isinstance(answer, (list, tuple)) else []
+    return f"{strange[0]!r} is none of the names: give back the names that hold the tickets." if strange else None
+
+
 def _pages(generator):
-    """Grey pages ``(H, W)``, uint8: soft lines on yellowed, grainy paper, lines on white, many, none."""
+    """Grey pages ``(H, W)``, uint8: soft lines on yellowed, grainy paper, lines on white, many, none; stains just as
+    dark as grain may be; a label lighter than the paper."""
 
     def page(height, width, paper, grain, line, lines):
         noise = torch.randint(-grain, grain + 1, (height, width), generator=generator).numpy()
@@ -47,12 +57,17 @@ def _pages(generator):
             grey[row, width // 4 :] = line
         return grey
 
-    return [
+    pages = [
         page(30, 20, 225, 6, 150, 5),
         page(24, 32, 255, 0, 0, 3),
         page(20, 20, 240, 8, 20, 9),
         page(16, 16, 250, 4, 0, 0),
+        page(20, 20, 235, 0, 40, 4),
+        page(24, 24, 190, 3, 30, 4),
     ]
+    pages[-2][:, :3] = 235 - GRAIN
+    pages[-1][4:10, 4:10] = 250
+    return pages
 
 
 def _ink_cases(generator):
@@ -60,15 +75,21 @@ def _ink_cases(generator):
         yield (grey,)
 
 
-def _ink(paper=paper_tone, whole=None, grain=GRAIN, of=lambda grey: grey.astype(float)):
+def _ink(paper=paper_tone, whole=None, grain=GRAIN, of=lambda grey: grey.astype(float), signed=lambda darker: darker):
     """A variant of the share of ink, for the mistakes."""
 
     def variant(grey):
         light = paper(grey)
-        darker = light - of(grey)
+        darker = signed(light - of(grey))
         return float(np.where(darker > grain, darker, 0).mean() / (whole or light))
 
     return variant
+
+
+def _of_the_ink_alone(grey):
+    """The mean darkness of what is ink, for the mistakes."""
+    darker = paper_tone(grey) - grey.astype(float)
+    return float(darker[darker > GRAIN].mean() / paper_tone(grey))
 
 
 def _verdict_cases(generator):
@@ -94,7 +115,9 @@ def _explain_verdict(arguments: tuple, answer) -> str | None:
         return _why(claim)
     if answer[1] not in FACTS:
         return f"claim {claim}: {answer[1]!r} is no key; the keys are {', '.join(FACTS)}."
-    return f"claim {claim}: the verdict is right, but `{answer[1]}` does not show it. Which fact does?"
+    return (
+        f"claim {claim}: the verdict is right, but `{answer[1]}` does not settle it: each claim has a fact of its own."
+    )
 
 
 _IDLE = set(FACTS) - {verdict(claim)[1] for claim in CLAIMS}
@@ -131,8 +154,7 @@ LESSON = Lesson(
                 "sorted before random": Mistake(
                     lambda names, k, seed, category: random.Random(seed).sample(sorted(names), min(k, len(names))),
                     "this does not mind the order any more, but draws the same places in every category, and one file "
-                    "more changes "
-                    "all of them: draw by tickets.",
+                    "more changes all of them: draw by tickets.",
                 ),
                 "with replacement": Mistake(
                     lambda names, k, seed, category: random.Random(seed).choices(names, k=k),
@@ -143,8 +165,7 @@ LESSON = Lesson(
                         sorted(set(names)), min(k, len(set(names)))
                     ),
                     "a good draw, and no category disturbs another; but a file more or less changes all picks, and "
-                    "Python promises "
-                    "no `sample` that stays the same for ever. Tickets do better.",
+                    "Python promises no `sample` that stays the same for ever. Tickets do better.",
                 ),
                 "no seed": Mistake(
                     _pick(lambda seed, category, name: f"{category}/{name}"),
@@ -157,7 +178,8 @@ LESSON = Lesson(
                 ),
                 "no name": Mistake(
                     _pick(lambda seed, category, name: f"{seed}/{category}"),
-                    "the name is not in the ticket: all have the same one, and the order decides.",
+                    "the order of a list or a set decides here: each name needs a ticket of its own, with the name in "
+                    "it.",
                 ),
                 "no strokes between": Mistake(
                     _pick(lambda seed, category, name: f"{seed}{category}{name}"),
@@ -175,6 +197,14 @@ LESSON = Lesson(
                     _pick(hashed=lambda text: hash(text)),
                     "Python's own hash gives other numbers each time Python starts: take hashlib.sha256.",
                 ),
+                "another hash": Mistake(
+                    _pick(hashed=lambda text: hashlib.md5(text.encode()).digest()),
+                    "this is a lottery, but with other tickets (MD5): take hashlib.sha256, or nobody draws the same.",
+                ),
+                "the first byte": Mistake(
+                    _pick(hashed=lambda text: _ticket(text)[0]),
+                    "this is the first byte of the ticket alone, which many names share: compare whole tickets.",
+                ),
                 "sorted picks": Mistake(
                     lambda names, k, seed, category: sorted(pick(names, k, seed, category)),
                     "the right files; leave them in the order of their tickets, so that the first few stay the first.",
@@ -186,6 +216,7 @@ LESSON = Lesson(
                     "where there are fewer than k, take all.",
                 ),
             },
+            explain=_explain_pick,
             minutes=8,
             difficulty=2,
         ),
@@ -201,9 +232,13 @@ LESSON = Lesson(
             mistakes={
                 "a byte overflows": Mistake(
                     _ink(of=lambda grey: grey),
-                    "bytes (uint8) have no numbers below 0: paper that is a little lighter than its tone becomes 255 "
-                    "− darkness, nearly "
-                    "black. Use grey.astype(float).",
+                    "bytes (uint8) have no numbers below 0: a pixel 5 tones lighter than the paper becomes 251 tones "
+                    "darker, nearly black. Use grey.astype(float).",
+                ),
+                "a byte overflows, divided by 255": Mistake(
+                    _ink(of=lambda grey: grey, whole=255),
+                    "bytes (uint8) have no numbers below 0, so light paper becomes black: use grey.astype(float). And "
+                    "divide by the paper's tone, not by 255.",
                 ),
                 "dark pixels counted": Mistake(
                     lambda grey: float((grey < 128).mean()),
@@ -218,6 +253,25 @@ LESSON = Lesson(
                     _ink(paper=lambda grey: 255),
                     "you hold the page against 255: yellowed paper then counts as ink. Its own tone is "
                     "paper_tone(grey).",
+                ),
+                "the lightest is paper": Mistake(
+                    _ink(paper=lambda grey: int(grey.max())),
+                    "you hold the page against its lightest pixel, and one light speck can make all paper ink: the "
+                    "paper's tone is paper_tone(grey).",
+                ),
+                "the edge of grain": Mistake(
+                    _ink(grain=GRAIN - 1),
+                    "what is darker by exactly 16 tones counts as ink here: 16 *or fewer* is grain, keep what is > 16.",
+                ),
+                "light is ink": Mistake(
+                    _ink(signed=np.abs),
+                    "what is lighter than the paper counts as ink here: abs takes the sign away; ink is only what is "
+                    "darker.",
+                ),
+                "the ink's own darkness": Mistake(
+                    _of_the_ink_alone,
+                    "this is how dark the ink is, not how much there is: take the mean over the whole page, with 0 for "
+                    "paper.",
                 ),
                 "grain is ink": Mistake(
                     _ink(grain=0), "the paper's own grain counts as ink: leave out what is darker by 16 tones or fewer."
