@@ -710,12 +710,13 @@ def test_a_class_pack_there_and_back(copy, web, tmp_path):
     link, item = web.drive(pack.path.read_bytes(), page="confirm")
     plain = web.put("/class.zip", pack.path.read_bytes())
     got = s2i.class_pack(f"{web.url}/class.zip", sha256=pack.sha256, to="got", quiet=True)
-    assert contents(got.folder) == contents(made.folder)
+    assert pictures(got.folder) == pictures(made.folder)
+    assert got.manifest.request["source"] == "copy" and str(tmp_path) not in (got.folder / "manifest.json").read_text()
     served = plain.served
     s2i.class_pack(f"{web.url}/class.zip", sha256=pack.sha256, to="got2", quiet=True, offline=True)
     assert plain.served == served
     drive = s2i.class_pack(link, sha256=pack.sha256, to="drive", quiet=True)
-    assert contents(drive.folder) == contents(made.folder) and item.served >= pack.bytes
+    assert pictures(drive.folder) == pictures(made.folder) and item.served >= pack.bytes
     local = s2i.class_pack(pack.path, sha256=pack.sha256)
     assert local.folder == Path("samples/copy") and s2i.class_pack(pack.path).files == made.files
     second = s2i.class_pack([f"{web.url}/gone.zip", f"{web.url}/class.zip"], to="second", quiet=True)
@@ -764,11 +765,11 @@ def test_a_class_pack_is_made_good(copy, tmp_path, monkeypatch):
     (tmp_path / "here" / ".pack.partial").mkdir()  # of a call that was killed
     monkeypatch.chdir(tmp_path / "here")
     got = s2i.class_pack(tmp_path / path, to=".")
-    assert contents(tmp_path / "here") == contents(tmp_path / made.folder)
+    assert pictures(tmp_path / "here") == pictures(tmp_path / made.folder)
     got.path(got.files[0]).unlink()
     got.path(got.files[1]).write_bytes(b"scribble")
     s2i.class_pack(tmp_path / path, to=".")
-    assert contents(tmp_path / "here") == contents(tmp_path / made.folder)
+    assert pictures(tmp_path / "here") == pictures(tmp_path / made.folder)
     with alone(tmp_path / "other"):
         assert "Another process" in refusal(s2i.class_pack, tmp_path / path, to=tmp_path / "other")
 

@@ -53,11 +53,14 @@ class Manifest:
     request: dict
     files: tuple[Entry, ...]
 
+    def to_bytes(self) -> bytes:
+        """As the file holds it: JSON in UTF-8."""
+        table = {"format": FORMAT, **self.request, "files": [entry.row() for entry in self.files]}
+        return (json.dumps(table, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogatepass")
+
     def write(self, folder: Path) -> Path:
         """Write it into the folder as ``manifest.json``, whole or not at all."""
-        table = {"format": FORMAT, **self.request, "files": [entry.row() for entry in self.files]}
-        text = json.dumps(table, ensure_ascii=False, indent=1) + "\n"
-        return write_whole(folder / NAME, lambda file: file.write(text.encode("utf-8", "surrogatepass")))
+        return write_whole(folder / NAME, lambda file: file.write(self.to_bytes()))
 
     def is_missing(self, folder: Path) -> list[Entry]:
         """The entries whose file is not there, or is not what it was."""

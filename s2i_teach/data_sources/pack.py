@@ -63,13 +63,18 @@ def pack(sample, to) -> Pack:
     if not made.files:
         raise InputError(f"{shown(made.folder)} has no files left to pack: sample more, or clean by fewer rules.")
 
+    source = str(made.manifest.request.get("source", ""))
+    if not is_address(source):  # a path of the teacher's computer is nobody's business
+        source = Path(source).name
+    manifest = Manifest({**made.manifest.request, "source": source}, made.files).to_bytes()
+
     def write(file) -> None:
         # Pictures are packed already: to store them is as small, and a student can fetch single ones.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name in (NAME, *(entry.path for entry in made.files)):
                 info = zipfile.ZipInfo(name, _LONG_AGO)
                 info.external_attr = 0o644 << 16
-                archive.writestr(info, (made.folder / name).read_bytes())
+                archive.writestr(info, manifest if name == NAME else (made.folder / name).read_bytes())
 
     write_whole(target, write)
     with open(target, "rb") as file:
