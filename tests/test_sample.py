@@ -274,6 +274,8 @@ def test_a_cleaned_copy_is_not_taken_for_the_sample(tmp_path, monkeypatch):
     assert "Cleaned by the rules: unreadable, tiny" in s2i.open_sample("made-clean").datasheet()
     assert "Cleaned" not in s2i.open_sample("made").datasheet()
     s2i.sample("line-art", **wanted, to="made", clean=True)  # once more replaces the copy
+    assert Image.open("made-report/cleaning.png").width > 100
+    assert len(Path("made-report/cleaning.csv").read_text().splitlines()) == 1 + len(s2i.open_sample("made"))
     pack = s2i.pack("made-clean", "clean.zip")
     assert s2i.class_pack(pack.path, to="theirs").files == s2i.open_sample("made-clean").files
     (tmp_path / "here").mkdir()

@@ -25,7 +25,9 @@ def add_data_parsers(commands) -> None:
     sample.add_argument("--seed", type=int, default=0, help="whole number (default: 0)")
     sample.add_argument("--to", metavar="FOLDER", help="the folder to make (default: samples/<source>)")
     sample.add_argument("--plan", action="store_true", help="say what would be drawn and what it costs, and stop")
-    sample.add_argument("--clean", action="store_true", help="make a cleaned copy beside it, with a report")
+    sample.add_argument(
+        "--clean", action="store_true", help="make a cleaned copy, FOLDER-clean, and a report, FOLDER-report"
+    )
     sample.add_argument(
         "--pack", metavar="ZIP", help="make one zip for a class of it (of the cleaned copy with --clean)"
     )
@@ -57,7 +59,7 @@ def _bytes(text: str) -> float:
 
 def _sample(args) -> None:
     from s2i_teach.data_sources.pack import pack, pack_place
-    from s2i_teach.data_sources.sample import clean_place, sample
+    from s2i_teach.data_sources.sample import clean_beside, sample
 
     categories = args.categories
     if categories and len(categories) == 1 and categories[0].isdecimal():
@@ -82,11 +84,7 @@ def _sample(args) -> None:
         return
     folder = made.folder
     if args.clean:
-        from s2i_teach.data_sources.clean import clean
-
-        folder = clean_place(made.folder)
-        report = clean(made.folder, to=folder, progress=False if args.quiet else None)
-        print(f"The cleaned copy is in {folder}." if args.quiet else report)
+        folder = clean_beside(made, args.quiet)
     if args.pack is not None:
         print(pack(folder, args.pack))
 

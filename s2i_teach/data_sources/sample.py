@@ -84,7 +84,7 @@ def sample(
         per_category: how many of each; a category that has fewer gives all it has.
         seed: any whole number.
         to: the folder to make, or one that holds the same sample; None is ``samples/<name of the source>``.
-        clean: afterwards make a cleaned copy beside it, ``<to>-clean``, with a report; see :func:`s2i_teach.clean`.
+        clean: afterwards make a cleaned copy, ``<to>-clean``, and a report, ``<to>-report``; see :func:`s2i_teach.clean`.
         plan: fetch and write nothing: return what would be drawn and how many bytes it would cost.
         max_bytes: a sample that would fetch more from the web is refused before it starts; one of a Drive folder,
             whose list tells no sizes, stops when it has fetched more.
@@ -567,18 +567,29 @@ def _with_progress(files, total: int, quiet: bool):
     return tqdm(files, total=total, unit="file")
 
 
-def clean_place(folder: Path) -> Path:
-    """Where the cleaned copy of a sample goes: beside it."""
+def _beside(folder: Path, word: str) -> Path:
+    """The place beside a folder whose name ends in a word more."""
     folder = folder.resolve() if folder.name in ("", "..") else folder
-    return folder.with_name(f"{folder.name}-clean")
+    return folder.with_name(f"{folder.name}-{word}")
 
 
 def _finished(made: Sample, clean: bool, quiet: bool) -> Sample:
     """The sample, its cleaned copy made beside it if that was asked for."""
     if clean:
-        from s2i_teach.data_sources.clean import clean as clean_folder
-
-        report = clean_folder(made.folder, to=clean_place(made.folder), progress=False if quiet else None)
-        if not quiet:
-            print(report)
+        clean_beside(made, quiet)
     return made
+
+
+def clean_beside(made: Sample, quiet: bool = False) -> Path:
+    """Make the cleaned copy ``<folder>-clean`` and the report ``<folder>-report``; returns the copy's folder."""
+    from s2i_teach.data_sources.clean import clean
+
+    folder = _beside(made.folder, "clean")
+    report = clean(made.folder, to=folder, progress=False if quiet else None)
+    table, sheet = report.save(_beside(made.folder, "report"))
+    if quiet:
+        print(f"The cleaned copy is in {folder}, the report in {table.parent}.")
+    else:
+        print(report)
+        print(f"The report is {table} and {sheet}.")
+    return folder
