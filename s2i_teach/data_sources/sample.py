@@ -32,8 +32,7 @@ def pick(names: Iterable[str], k: int, seed: int, category: str) -> list[str]:
 
     Every name gets a lottery ticket, the SHA-256 of ``"seed/category/name"``, and the ``k`` smallest tickets win, in
     their order. A ticket depends on nothing else, so neither the order of the names nor another category changes the
-    draw; a larger ``k`` keeps what a smaller one drew, and a file more or less moves at most one pick. Accents are
-    taken as one letter (NFC), since a Mac's copy writes them as two.
+    draw; a larger ``k`` keeps what a smaller one drew, and a file more or less moves at most one pick.
 
     Args:
         names: in any order; one that stands twice takes part once.
@@ -42,9 +41,8 @@ def pick(names: Iterable[str], k: int, seed: int, category: str) -> list[str]:
         category: the name under which the draw is made.
     """
 
-    def ticket(name: str) -> tuple[bytes, str]:
-        text = unicodedata.normalize("NFC", f"{seed}/{category}/{name}")
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), name
+    def ticket(name: str) -> bytes:
+        return hashlib.sha256(f"{seed}/{category}/{name}".encode("utf-8", "surrogatepass")).digest()
 
     return sorted(set(names), key=ticket)[:k]
 
@@ -389,7 +387,8 @@ def _draw(source: Source, categories, per_category: int, seed: int) -> Draw:
             raise InputError(
                 f"{categories} categories are asked for and {source.title} has {len(there)}: ask for fewer."
             )
-        chosen = sorted(pick(there, categories, seed, ""))
+        plain = {_one_letter(name): name for name in there}
+        chosen = sorted(plain[name] for name in pick(plain, categories, seed, ""))
     else:
         chosen = find_categories(categories, there)
         if not chosen:
@@ -400,7 +399,7 @@ def _draw(source: Source, categories, per_category: int, seed: int) -> Draw:
     fewer, folders = [], _folders(there)
     for name in chosen:
         items = _short_names(by_category[name])
-        wanted = pick(items, per_category, seed, there[name] or name)
+        wanted = pick(items, per_category, seed, there[name] or _one_letter(name))
         if len(wanted) < per_category:
             fewer.append(f"{name} {len(wanted)}")
         for short in sorted(wanted):
@@ -429,12 +428,17 @@ def _short_names(items: list[Item]) -> dict[str, Item]:
 
     Where two files of a category share it, their whole names take part.
     """
-    own = Counter(PurePosixPath(item.name).name for item in items)
+    own = Counter(_one_letter(PurePosixPath(item.name).name) for item in items)
     names = {}
     for item in items:
-        short = PurePosixPath(item.name).name
+        short = _one_letter(PurePosixPath(item.name).name)
         names[short if own[short] == 1 else item.name] = item
     return names
+
+
+def _one_letter(name: str) -> str:
+    """A name whose accented letters are one letter each (NFC): a Mac's copy of a data set writes them as two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _file_name(name: str) -> str:
