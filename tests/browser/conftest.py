@@ -18,10 +18,8 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in double]
     for item in items:
         if "lane" in getattr(getattr(item, "callspec", None), "params", {}):
-            # With `-n 2 --dist loadgroup` two notebook programs are driven side by side, a file's tests on one page.
-            item.add_marker(pytest.mark.xdist_group(f"{item.callspec.params['lane']} {item.path.stem}"))
-    if hasattr(config, "workerinput"):  # the longest first, so that neither waits for the other at the end
-        items.sort(key=lambda item: item.path.stem != "test_studio")
+            # With `-n 2 --dist loadgroup` the two notebook programs are driven side by side.
+            item.add_marker(pytest.mark.xdist_group(item.callspec.params["lane"]))
 
 
 def missing(why: str):

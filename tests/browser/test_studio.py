@@ -3,8 +3,10 @@
 import json
 import math
 import random
+import time
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.look import photograph, violations
 from tests.browser.test_pad import drag
@@ -330,23 +332,32 @@ def test_german(lane, page):
     assert python(lane, page, "studio.result.settings.prompt").startswith("a snail")
 
 
+def becomes(lane, page, expression: str, value) -> None:
+    """Wait until Python has this value: on a busy machine what a page sends may take seconds to arrive."""
+    deadline = time.monotonic() + 30
+    while (found := python(lane, page, expression)) != value and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
+    assert found == value
+
+
 def test_two_views_and_a_reload_agree(lane, page):
     lane.run(page, CELL, "studio")
     page.wait_for_function("document.querySelectorAll('.s2i-frame[data-state=result]').length === 2", timeout=60_000)
+    becomes(lane, page, "len(studio.history)", 1)
     settle(page, 500)
-    assert python(lane, page, "len(studio.history)") == 1
     first, second = page.locator(".s2i-studio").nth(0), page.locator(".s2i-studio").nth(1)
     slider = first.get_by_role("slider", name="Strength")
     slider.evaluate(
         "(slider) => { slider.value = 1; slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change')); }"
     )
+    becomes(lane, page, "len(studio.history)", 2)
     settle(page, 500)
-    assert second.get_by_role("slider", name="Strength").input_value() == "1"
+    expect(second.get_by_role("slider", name="Strength")).to_have_value("1", timeout=20_000)
     sources = [view.locator(".s2i-picture").first.get_attribute("src") for view in (first, second)]
     assert sources[0] == sources[1]
     drag(page, second.locator(".s2i-paper"), (50, 60), (100, 60))
+    becomes(lane, page, "len(studio.history)", 3)
     settle(page, 500)
-    assert python(lane, page, "len(studio.history)") == 3
     assert python(lane, page, "studio.result.plan.evaluations") == 1
     if lane.name == "colab":
         return  # the classic page does not bring live widgets back
