@@ -1,6 +1,7 @@
 """Files and their names: a name in a message, a path from what was typed, a file written whole."""
 
 import contextlib
+import hashlib
 import os
 import tempfile
 import unicodedata
@@ -53,6 +54,12 @@ def reading(path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def place_key(path: str) -> str:

@@ -379,7 +379,7 @@ def test_a_large_jpeg_is_decoded_small(tmp_path, monkeypatch):
 
 
 def test_a_file_that_cannot_be_opened_is_left_out_whatever_the_switch(tmp_path, monkeypatch):
-    from s2i_teach.data_sources import clean as module
+    from s2i_teach import files
 
     put(tmp_path, "in/a.png", line("owl"))
     put(tmp_path, "in/b.png", line("house"))
@@ -389,7 +389,7 @@ def test_a_file_that_cannot_be_opened_is_left_out_whatever_the_switch(tmp_path, 
             raise PermissionError(13, "Permission denied")
         return open(path, *mode)
 
-    monkeypatch.setattr(module, "open", refuse, raising=False)
+    monkeypatch.setattr(files, "open", refuse, raising=False)
     row = s2i.clean(tmp_path / "in", tmp_path / "copy", unreadable=False).rows[0]
     assert (row.verdict, row.reason) == ("left out", "cannot be read: Permission denied")
 

@@ -224,6 +224,14 @@ def test_the_first_axis_written_is_the_slowest(tiny_pipe, sketch):
     assert [image.size for image in sizes.images] == [(64, 64), (64, 48)]
 
 
+def test_a_sketch_that_is_an_open_file_is_read_once(tiny_pipe, sketch, tmp_path):
+    sketch.save(tmp_path / "sketch.png")
+    named = dict(pipe=tiny_pipe, num_inference_steps=1, size=(64, 64), seeds=[0, 1], quiet=True)
+    with open(tmp_path / "sketch.png", "rb") as file:
+        made = s2i.sweep(file, "a", **named)
+    assert np.array_equal(np.asarray(made.images), np.asarray(s2i.sweep(sketch, "a", **named).images))
+
+
 def test_finished_cells_are_kept(tiny_pipe, sketch, tmp_path, monkeypatch):
     named = dict(pipe=tiny_pipe, num_inference_steps=6, size=(64, 64), to=tmp_path / "cells", quiet=True)
     whole = s2i.sweep(sketch, "a turtle", strength=[0.2, 0.6, 1.0], seeds=[0, 1], **(named | {"to": None}))

@@ -17,7 +17,7 @@ from s2i_teach.data_sources.hashes import BITS, codes, find_copies
 from s2i_teach.data_sources.report import LEFT_OUT, TURNED, Cleaning, Row
 from s2i_teach.data_sources.rules import chosen, grey_values, ink, tones
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, file_sha256, reading, shown
 from s2i_teach.images import MAX_PIXELS, looks_white_on_black, read_picture
 
 SUFFIXES = frozenset(
@@ -126,8 +126,7 @@ class _Look:
 def _look(path: Path, rules: dict) -> _Look:
     """Measure one picture by every rule that needs no other picture."""
     try:
-        with open(path, "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = file_sha256(path)
     except OSError as error:  # what cannot be read cannot be copied either, so no switch keeps it
         return _Look(_left_out("unreadable", f"cannot be read: {error.strerror or error}"))
     try:
@@ -208,12 +207,10 @@ def _source(folder) -> Path:
     if not isinstance(folder, (str, os.PathLike)):
         raise InputError(f"A {type(folder).__name__} is no folder: give the name of a folder with pictures.")
     folder = as_path(folder)
-    try:
+    with reading(folder):
         if folder.is_dir():
             return folder
         there = folder.exists()
-    except OSError as error:
-        raise InputError(f"{shown(folder)} cannot be read: {error.strerror or error}.") from error
     if there:
         raise InputError(f"{shown(folder)} is a file: give the folder that holds it.")
     raise InputError(f"{shown(folder)} does not exist: check the name (you are in {Path.cwd()}).")
@@ -230,14 +227,12 @@ def _target(to: Path, folder: Path) -> Path:
         raise InputError(f"{shown(to)} lies inside the folder that is cleaned: give a folder beside it for the copy.")
     if original.is_relative_to(place):
         raise InputError(f"{shown(to)} has the folder that is cleaned in it: give a folder beside it for the copy.")
-    try:
+    with reading(to):
         if not place.exists():
             return to
         if not place.is_dir():
             raise InputError(f"{shown(to)} is a file: give a folder for the copy.")
         foreign = _first_foreign(place)
-    except OSError as error:
-        raise InputError(f"{shown(to)} cannot be read: {error.strerror or error}.") from error
     if foreign:
         raise InputError(
             f"{shown(to)} is not empty and no former copy as clean() left it ({shown(foreign)}): "
@@ -251,16 +246,11 @@ def _first_foreign(place: Path) -> str:
     files = [path.relative_to(place).as_posix() for path in sorted(place.rglob("*")) if not path.is_dir()]
     try:
         known = json.loads((place / RECORD).read_bytes())["files"]
-        known = {**known, RECORD: _sha256(place / RECORD)}  # a record cannot name its own hash
+        known = {**known, RECORD: file_sha256(place / RECORD)}  # a record cannot name its own hash
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         known = {}
-    changed = (n for n in files if (place / n).is_symlink() or known.get(n) != _sha256(place / n))
+    changed = (n for n in files if (place / n).is_symlink() or known.get(n) != file_sha256(place / n))
     return next(changed, "")
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pictures(folder: Path) -> tuple[list[str], int]:
@@ -319,12 +309,12 @@ def _write_copy(cleaning: Cleaning, hashes: dict[str, str], manifest: dict | Non
                 ImageOps.invert(read_picture(source)).save(target, "PNG")
             else:
                 shutil.copyfile(source, target)
-            written[names[row.path]] = _sha256(target)
+            written[names[row.path]] = file_sha256(target)
             if row.verdict != TURNED and written[row.path] != hashes[row.path]:
                 raise InputError(f"{shown(source)} was changed while it was copied: clean the folder again.")
         if manifest is not None:
             _write_json(partial / MANIFEST, _manifest_of_copy(manifest, names, cleaning, partial, written))
-            written[MANIFEST] = _sha256(partial / MANIFEST)
+            written[MANIFEST] = file_sha256(partial / MANIFEST)
         _write_json(partial / RECORD, {"format": 1, "rules": cleaning.rules, "files": dict(sorted(written.items()))})
         umask = os.umask(0)
         os.umask(umask)

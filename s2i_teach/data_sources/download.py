@@ -26,7 +26,7 @@ from s2i_teach.data_sources.web import (
     validator_of,
 )
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.files import as_path, file_sha256, reading, shown, write_whole
 from s2i_teach.paths import cache_dir
 
 
@@ -397,11 +397,8 @@ def _target(to: str | Path) -> Path:
 
 
 def _hash_of(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
+    with reading(path):
+        return file_sha256(path)
 
 
 def _read_json(path: Path) -> dict:

@@ -1,13 +1,12 @@
 """What lies in a folder of sketches, written down: source, names, sizes, hashes, categories, licence."""
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import place_key, shown, write_whole
+from s2i_teach.files import file_sha256, place_key, reading, shown, write_whole
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -72,8 +71,7 @@ def is_same(path: Path, entry: Entry) -> bool:
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size != entry.bytes:
             return False
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+        return file_sha256(path) == entry.sha256
     except OSError:
         return False  # what cannot be read has to be made again
 
@@ -85,12 +83,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         InputError: it cannot be read, is not ours, or names a place outside the folder.
     """
     path = folder / NAME
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
+    with reading(path):
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return None
     return parse_manifest(text, shown(path))
 
 

@@ -15,7 +15,7 @@ from s2i_teach.data_sources.sample import LOCK, Sample, alone, open_sample, shor
 from s2i_teach.data_sources.sources import UNKNOWN, is_address
 from s2i_teach.data_sources.web import readable
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, reading, shown, write_whole
+from s2i_teach.files import as_path, file_sha256, reading, shown, write_whole
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The date of every file in a pack: the same sample gives the same bytes."""
@@ -77,10 +77,8 @@ def pack(sample, to) -> Pack:
                 archive.writestr(info, manifest if name == NAME else (made.folder / name).read_bytes())
 
     write_whole(target, write)
-    with open(target, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     licences = tuple(sorted({entry.licence for entry in made.files}))
-    return Pack(target, digest, target.stat().st_size, licences)
+    return Pack(target, file_sha256(target), target.stat().st_size, licences)
 
 
 def pack_place(to) -> Path:
@@ -138,10 +136,8 @@ def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = Fals
     else:
         path = as_path(links[0])
         with reading(path):
-            if sha256 is not None and path.is_file():
-                with open(path, "rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                        raise InputError(f"{shown(path)} is not the pack with this sha256: copy it again.")
+            if sha256 is not None and path.is_file() and file_sha256(path) != sha256:
+                raise InputError(f"{shown(path)} is not the pack with this sha256: copy it again.")
     with open_archive(path) as archive:
         members = {member.name: member for member in archive.members}
         if NAME not in members:

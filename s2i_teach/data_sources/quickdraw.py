@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import reading, shown
 
 ADDRESS = "https://storage.googleapis.com/quickdraw_dataset/full/simplified/{}.ndjson"
 SIDE = 512
@@ -68,11 +68,8 @@ def open_drawings(path: Path) -> Drawings:
     Raises:
         InputError: it cannot be read, is cut off, or holds something else.
     """
-    try:
-        with open(path, "rb") as file:
-            word, places = (_index_binary if path.suffix.lower() == ".bin" else _index_lines)(file, path)
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
+    with reading(path), open(path, "rb") as file:
+        word, places = (_index_binary if path.suffix.lower() == ".bin" else _index_lines)(file, path)
     if not places:
         raise InputError(f"{shown(path)} holds no drawings: fetch it again.")
     return Drawings(path, word or unquote(path.stem).removeprefix("full_simplified_").replace("_", " "), places)

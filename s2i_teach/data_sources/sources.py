@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 import s2i_teach.data_sources.quickdraw as quickdraw
 from s2i_teach.data_sources.archives import Archive, Member, NoRanges, open_archive
 from s2i_teach.data_sources.classes import class_name
-from s2i_teach.data_sources.download import cached, fetch, is_offline
+from s2i_teach.data_sources.download import cached, fetch
 from s2i_teach.data_sources.drive import drive_id, file_url, list_folder, mounted
 from s2i_teach.data_sources.manifest import NAME, Entry, is_manifest, parse_manifest
+from s2i_teach.data_sources.offline import is_offline
 from s2i_teach.data_sources.web import readable, size_of
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, reading, shown

@@ -10,7 +10,7 @@ from s2i_teach.images import open_sketch
 from s2i_teach.models.devices import fitting_threads
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.prepare import prepare_sketch
-from s2i_teach.translation.run import finite, in_use, out_of_memory, short_of_memory
+from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, out_of_memory, short_of_memory
 from s2i_teach.translation.settings import Settings, set_timesteps, start_index
 
 CPU_BATCH = 16
@@ -249,7 +249,7 @@ class _Batch:
         return dict(zip(chunk, output[0].split(1), strict=True))
 
     def _decode(self, cells: list[_Cell]):
-        """The finished cells' pictures, decoded together; equal latents once."""
+        """The finished cells' pictures, decoded together."""
         pipe = self.pipe
         by_shape: dict = {}
         for cell in cells:
@@ -267,7 +267,7 @@ class _Batch:
                 for position, cell in enumerate(part):
                     one, notes = finite(pipe, pixels[position : position + 1], cell.latents)
                     if flagged and flagged[position]:
-                        notes += ("The model's safety checker blacked this picture out: use another prompt or seed.",)
+                        notes += (BLACKED_OUT,)
                     yield cell.index, one, notes
 
 

@@ -39,6 +39,14 @@ def short_of_memory(pipe, size: tuple[int, int]) -> str:
     )
 
 
+BLACKED_OUT = "The model's safety checker blacked this picture out: use another prompt or seed."
+
+
+def as_image(pipe, pixels: torch.Tensor):
+    """Pixels ``(1, 3, H, W)`` in [0, 1] as a PIL image, as the pipeline makes it."""
+    return pipe.image_processor.numpy_to_pil(pipe.image_processor.pt_to_numpy(pixels))[0]
+
+
 _in_use: WeakKeyDictionary = WeakKeyDictionary()
 _in_use_lock = threading.Lock()
 
@@ -154,11 +162,11 @@ def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
     finally:
         pipe.scheduler = current
     if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
-        notes += ("The model's safety checker blacked this picture out: use another prompt or seed.",)
+        notes += (BLACKED_OUT,)
     notes += prompt_notes(pipe, settings)
     wait_for(pipe.device)
     seconds = time.perf_counter() - started - watch.aside
-    image = pipe.image_processor.numpy_to_pil(pipe.image_processor.pt_to_numpy(pixels))[0]
+    image = as_image(pipe, pixels)
     if watch.done > 1:  # a single step warms up and tells little
         note_timing(pipe, plan, watch.per_step, seconds)
     return Result(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
-from s2i_teach.images import open_sketch
+from s2i_teach.images import open_sketch, read_picture
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.result import Result, read_record
-from s2i_teach.translation.run import PRECISIONS, prompt_notes
+from s2i_teach.translation.run import PRECISIONS, as_image, prompt_notes
 from s2i_teach.translation.settings import Settings
 
 PLURALS = {"prompts": "prompt", "seeds": "seed", "strengths": "strength"}
@@ -62,6 +62,7 @@ def sweep(
     cells = [
         Settings(**fixed, **dict(zip(axes, values, strict=True))).resolved(pipe) for values in product(*axes.values())
     ]
+    sketch = read_picture(sketch)  # once: a photograph takes long to decode, and a file can be read but once
     folder = _folder(to)
     if max_batch is not None and (isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1):
         raise InputError(f"max_batch is {max_batch!r}: give a whole number from 1 up, or None.")
@@ -80,9 +81,8 @@ def sweep(
             batch = run_batch(sketch, [cells[i] for i in todo], pipe, max_batch=max_batch, on_step=step, counts=counts)
             for position, pixels, notes in batch:
                 i = todo[position]
-                image = pipe.image_processor.numpy_to_pil(pipe.image_processor.pt_to_numpy(pixels))[0]
                 results[i] = Result(
-                    image=image,
+                    image=as_image(pipe, pixels),
                     sketch=_pictured(sketch, cells[i]),
                     settings=replace(cells[i], invert=False),
                     plan=plans[i],
@@ -188,12 +188,8 @@ class Sweep:
         import base64
         import io
 
-        import matplotlib.pyplot as plt
-
-        figure = self.figure()
         file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
-        plt.close(figure)
+        self.figure().savefig(file, format="png", dpi=110, bbox_inches="tight")
         picture = base64.b64encode(file.getvalue()).decode("ascii")
         alt = html.escape(self.describe(), quote=True)
         return f'<img alt="{alt}" src="data:image/png;base64,{picture}"><p>{html.escape(str(self))}</p>'
