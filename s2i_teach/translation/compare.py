@@ -1,11 +1,13 @@
 """Compare pictures fairly: which settings differ, how much the seed decides, and where the sketch's lines are lost."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from itertools import combinations
 
 import torch
 import torch.nn.functional as F
 
+from s2i_teach.errors import InputError
 from s2i_teach.translation.settings import Settings
 
 NEIGHBOURHOOD = 0.035
@@ -19,6 +21,23 @@ def differences(a: Settings, b: Settings) -> list[str]:
     default and differs from every number: compare settings that are resolved, as a ``Result`` has them.
     """
     return [field.name for field in fields(a) if getattr(a, field.name) != getattr(b, field.name)]
+
+
+def what_it_does(make: Callable, change: dict) -> str:
+    """What a change of arguments does: ``"refused"``, ``"nothing"`` or ``"another picture"``.
+
+    Args:
+        make: gives a PIL picture, or raises ``InputError`` at what it does not take; it is called as ``make()`` and as
+            ``make(**change)``. It must give the same picture for the same arguments, so with a fresh generator each time.
+        change: names of arguments and their values.
+    """
+    plain = make()
+    try:
+        changed = make(**change)
+    except InputError:
+        return "refused"
+    same = changed.size == plain.size and changed.tobytes() == plain.tobytes()
+    return "nothing" if same else "another picture"
 
 
 def spread(pictures: torch.Tensor) -> float:

@@ -41,7 +41,7 @@ class ThesisSettings:
         factor = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
         width, height = plan.size
         length = pipe.scheduler.config.num_train_timesteps
-        runs = f"{settings.num_inference_steps} steps on the whole schedule, of which strength "
+        runs = f"{settings.num_inference_steps or len(self.timesteps)} steps on the whole schedule, of which strength "
         runs += f"{settings.resolved(pipe).strength:g} leaves {plan.evaluations}: {_few(plan.timesteps)}"
         same = tuple(sorted(round(t) for t in plan.timesteps)) == self.timesteps[: plan.evaluations]
         other = "exactly guided-diffusion's" if same else f"guided-diffusion would keep {_few(self.timesteps[::-1])}"

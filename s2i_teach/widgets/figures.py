@@ -29,6 +29,7 @@ def curves(
     log: bool = False,
     log_x: bool = False,
     marks: dict | None = None,
+    errors: dict | None = None,
 ):
     """Lines over a common x. Returns ``(figure, alt)``.
 
@@ -37,6 +38,7 @@ def curves(
         lines: label → values ``(N,)``.
         log, log_x: a logarithmic y axis, x axis (with a tick at every x).
         marks: label → x of a vertical mark.
+        errors: label → half the length of a vertical bar at each x ``(N,)``, for some lines or all.
     """
     figure, axes = _axes(7, 3.2)
     x = [float(value) for value in x]
@@ -45,6 +47,9 @@ def curves(
         y = [float(value) for value in values]
         style = {"color": COLOURS[number % 7], "linestyle": DASHES[number % 7], "linewidth": 2}
         axes.plot(x, y, label=label, **style)
+        if label in (errors or {}):
+            bars = [float(value) for value in errors[label]]
+            axes.errorbar(x, y, bars, fmt="none", ecolor=style["color"], capsize=3)
         middle = y[len(y) // 2]
         words.append(f"{label} goes from {y[0]:.3g} over {middle:.3g} in the middle to {y[-1]:.3g}")
     for label, place in (marks or {}).items():
