@@ -93,14 +93,8 @@ sweeps = [  # some 20 seconds
     s2i.sweep(sketch, rows[t]["text"], strength=[0.5, 0.75], guidance_scale=[1, 2.5], **settings)
     for sketch, t in zip(sketches, drawn)
 ]
-print(
-    len(drawn),
-    "sketches,",
-    sum(map(len, sweeps)),
-    "pictures;",
-    len(others),
-    "true pictures left over",
-)
+counts = len(drawn), sum(map(len, sweeps)), len(others)
+print("{} sketches, {} pictures; {} true pictures left over".format(*counts))
 
 # %% [markdown]
 # Against it stand four "translators" that cost nothing: one hands the sketch back as it is; one hands out the true picture of *another*
@@ -123,7 +117,7 @@ translators = {
 }
 some = [drawn.index(t) for t in ("root vegetable", "dumpling", "carpentry saw", "trolleybus")]
 some += [i for i in range(len(drawn)) if i not in some][:3]
-short = [textwrap.shorten(t, 13, placeholder=" …") for t in drawn]
+short = [textwrap.shorten(t, 16, placeholder=" …") for t in drawn]
 strip = {"the sketch": sketches, "the true picture": true} | translators
 sheet, _ = filmstrip(
     {name: [images[i] for i in some] for name, images in strip.items()},
@@ -153,8 +147,8 @@ for name, images in translators.items():
 
 # %% [markdown]
 # **The copy wins**, by both. Most of a page is white paper, the lines are right to the pixel, and only the colours are missing, which
-# is all that was asked for. Second is the blurred truth, that nobody would print. And look at the empty page: its SSIM is 0.50, near
-# the miniature's and above that of the strength 0.75.
+# is all that was asked for. Second is the blurred truth, that nobody would print. And look at the empty page: its SSIM is 0.50,
+# between those of the miniature's two strengths.
 #
 # Two things go wrong. Both measures reward what is *safe*: no colour beats a wrong colour, a blur beats an edge that is two pixels
 # off. And both know **one right answer** for a sketch that has many: a red trolleybus where OpenMoji's is blue counts as an error.
@@ -222,11 +216,11 @@ s2i.show(
 )
 
 # %% [markdown]
-# Top right, where lines are kept *and* things look real, there is the true picture, and no cheat. The miniature is the only
-# translator that is well above the floor in one and well below the copies in the other. From strength 0.5 to 0.75 it moves to the
-# left: it pays with lines. (The thin lines are 95 % intervals: section 4. The two heights are not told apart.)
+# Top right, where lines are kept *and* things look real, there is the true picture, and no cheat. The blurred truth keeps as many lines
+# as the miniature at strength 0.5, but looks less real. From 0.5 to 0.75 the miniature moves to the left: it pays with lines, and
+# whether it gains anything upwards is not shown. (The thin lines are 95 % intervals: section 4.)
 #
-# Whoever shows you one number, ask for the cheat that would win it.
+# If somebody shows you one number, ask for the cheat that would win it.
 #
 # ## 2. Edge F1 by hand
 #
@@ -242,35 +236,38 @@ s2i.show(
 # %%
 radish = drawn.index("root vegetable")
 lines, found = ink(sketches[radish]), edges(translators["miniature, 0.75"][radish])
-middle = skeletonize(lines)
+to_ink, to_edge = edge_distances(lines, found)
+y_lines, x_lines = np.nonzero(skeletonize(lines))
+y_found, x_found = np.nonzero(found)  # in the order of to_ink
 panels = {
-    "ink of the sketch": (np.where(lines, 0, 1), None),
-    "edges of the picture": (np.where(found, 0, 1), None),
-    "edges on their way to ink": (distance_transform_edt(~lines), found),
-    "lines on their way to an edge": (distance_transform_edt(~found), middle),
+    "ink of the sketch": np.where(lines, 0, 1),
+    "the picture": np.asarray(translators["miniature, 0.75"][radish]),
+    "its edges": np.where(found, 0, 1),
+    "edges look for ink": distance_transform_edt(~lines),
+    "lines look for an edge": distance_transform_edt(~found),
 }
-figure, all_axes = plt.subplots(1, 4, figsize=(11, 3.1), layout="constrained")
-for axes, (title, (values, points)) in zip(all_axes, panels.items()):
-    if points is None:
-        axes.imshow(values, cmap="gray")
-    else:
-        shade = axes.imshow(values, cmap="Blues", vmin=0, vmax=30)
-        for near, colour in ((True, COLOURS[2]), (False, COLOURS[1])):
-            y, x = np.nonzero(points & ((values <= 2 + lines * 2) == near))
-            axes.scatter(x, y, s=2, color=colour)
-    axes.set_title(title, fontsize=10)
+figure, all_axes = plt.subplots(1, 5, figsize=(13, 3), layout="constrained")
+for axes, (title, values) in zip(all_axes[:3], list(panels.items())[:3]):
+    axes.imshow(values, cmap="gray")
+for axes, title, x, y, far in (
+    (all_axes[3], "edges look for ink", x_found, y_found, to_ink > TOLERANCE),
+    (all_axes[4], "lines look for an edge", x_lines, y_lines, to_edge > TOLERANCE),
+):
+    shade = axes.imshow(panels[title], cmap="Blues", vmin=0, vmax=30)
+    axes.scatter(x, y, s=2, c=np.where(far, COLOURS[1], COLOURS[2]))
+for axes, title in zip(all_axes, panels):
+    axes.set_title(title, fontsize=11)
     axes.set_axis_off()
-figure.colorbar(shade, ax=all_axes[-1], label="pixels", shrink=0.7)
+figure.colorbar(shade, ax=all_axes[-1], label="distance, pixels", shrink=0.7)
 s2i.show(
     figure,
-    alt="A radish. The sketch's ink; the edges of the miniature's picture, whose right leaf is another one; a map of "
-    "the distance to the nearest ink with the edges on it, green where they are near, orange where far; a map of the "
-    "distance to the nearest edge with the middle of the sketch's lines on it, likewise.",
+    alt="A radish. The sketch's ink; the miniature's picture, which bends the other way; its edges; a map of the "
+    "distance to the nearest ink with the edges on it, green where they are near, orange where far; a map of the "
+    "distance to the nearest edge with the middle of the sketch's lines on it, green and orange likewise.",
 )
-to_ink, to_edge = edge_distances(lines, found)
 print(f"{len(to_ink)} edge pixels, {len(to_edge)} points on the middle of lines")
-print("first edges, in pixels: ", np.round(to_ink[:8] * 128, 1))
-print("first lines, in pixels: ", np.round(to_edge[:8] * 128, 1))
+print("the first edges, in pixels:", *np.round(to_ink[:8] * 128, 1))
+print("the first lines, in pixels:", *np.round(to_edge[:8] * 128, 1))
 print(f"tolerance: {TOLERANCE * 128:.2f} pixels")
 
 # %% [markdown]
@@ -433,7 +430,7 @@ for (strength, guidance), values in by_setting.items():
     )
 
 # %% [markdown]
-# Four times the sketches, about half the width: intervals shrink with the root of the number. Strengths are told apart easily.
+# Four times the sketches should halve the width, since it shrinks with the root of their number, and roughly it does. Strengths are told apart easily.
 # **Predict first:** does guidance 2.5 cost lines, compared with 1? The two intervals of the same strength overlap.
 
 # %%
@@ -455,27 +452,18 @@ for strength in (0.5, 0.75):
 
 # %%
 few = range(4)
-seeded = [
-    s2i.sweep(
-        sketches[i],
-        rows[drawn[i]]["text"],
-        seeds=range(5),
-        strength=0.75,
-        guidance_scale=1,
-        **settings,
-    )
-    for i in few
-]
+same = dict(strength=0.5, guidance_scale=1, **settings)
+seeded = [s2i.sweep(sketches[i], rows[drawn[i]]["text"], seeds=range(5), **same) for i in few]
 values = [edge_scores(sketches[i], image)[2] for i in few for image in seeded[i].images]
 groups = [drawn[i] for i in few for _ in seeded[i].images]
 for i in few:
-    print(f"{short[i]:>14}:", "  ".join(f"{v:.2f}" for v in values[5 * i : 5 * i + 5]))
+    print(f"{short[i]:>16}:", "  ".join(f"{v:.2f}" for v in values[5 * i : 5 * i + 5]))
 print("as if 20 trials: ", interval(values))
 print("4 sketches:      ", interval(values, groups))
 
 # %% [markdown]
-# The second. Five pictures of one sketch resemble one another: who has asked one person five times has not asked five people.
-# `groups=` says what belongs together, and whole groups are drawn. Seeds are worth running, since they show what the seed does
+# The second, which is about twice as wide. The rows differ more than the numbers within a row: five pictures of one sketch are nearly
+# one trial, as one person who is asked five times is not five people. `groups=` says what belongs together, and whole groups are drawn. Seeds are worth running, since they show what the seed does
 # (lesson 9), but they do not replace sketches.
 #
 # ## 5. Ask people, blindly
@@ -531,7 +519,7 @@ if mine.votes:
 else:
     print("nobody has voted here: all votes below are made up by a rule")
 everyone = merge(files)  # in a class: merge(pathlib.Path("votes").glob("*.csv"))
-print(len(everyone), "votes, the first:", everyone[0], sep="\n")
+print(f"{len(everyone)} votes, the first:", everyone[0], sep="\n")
 
 # %% [markdown]
 # Votes are wins and losses, as in a league. The **Bradley–Terry** model gives each setting a strength such that A beats B with
@@ -553,14 +541,12 @@ for a, b in (("Line", "Word"), ("Line", "Both"), ("Word", "Both")):
     print(f"agreement of {a} and {b}: α = {rater_agreement(two):.2f}")
 first, second, *_ = [row.cell for row in ranking(everyone)]
 needed = votes_needed(everyone, first, second)
-print(
-    f"to tell {first} from {second}: {'no number' if needed is None else f'about {needed}'} of votes more"
-)
+print(f"to tell {first} from {second}:", f"about {needed} more votes" if needed else needed)
 
 # %% [markdown]
-# The pooled ranking hides a quarrel: *Line* and *Word* want opposite things, which α says at once. A mean over people who disagree is
-# nobody's opinion, so report α beside every ranking, and if it is low, ask what people *meant* by better. The last line tells before
-# you ask anybody whether your class is large enough.
+# The pooled ranking hides a quarrel: *Line* and *Word* agree no more than chance would, which α says at once. A mean over people who
+# disagree is nobody's opinion, so report α beside every ranking, and if it is low, ask what people *meant* by better. The last line tells,
+# after a first round, whether your class is large enough.
 #
 # Do votes agree with the numbers? Put them side by side:
 
@@ -605,31 +591,31 @@ print("report.html: one file, with all pictures inside; give it to somebody who 
 # do the pictures look like that each score would choose?
 
 # %%
-chosen = {}
+chosen = {}  # place of a cell → the scores that choose it
 for measure, name, more in MEASURES:
     cell = best(list(judged.cells), measure, more)
-    chosen[f"{name.split(' (')[0]}:\n{cell.name}"] = cell
-strip = {"the sketch": [g.results[0].sketch for g in grids]}
-strip |= {
-    name.split("\n")[0]: [row.result.image for row in cell.rows] for name, cell in chosen.items()
-}
-sheet, _ = filmstrip(strip, [s.caption.split(" ", 1)[-1] for s in by_hand], side=84)
-for name, cell in chosen.items():
-    print(
-        f"{name.replace(chr(10), ' ')}: F1 {cell.f1}, micro-KID {cell.micro_kid}, prompt match {cell.prompt_match}"
-    )
+    chosen.setdefault(judged.cells.index(cell), []).append(name.split(" (")[0].lower())
+strip = {"the sketch": [grid.results[0].sketch for grid in grids]}
+for at, scores in chosen.items():
+    cell = judged.cells[at]
+    strip[f"for {scores[0]}"] = [row.result.image for row in cell.rows]
+    print(f"best in {' and '.join(scores)}: {cell.name}")
+    print(f"   F1 {cell.f1}   micro-KID {cell.micro_kid}   prompt match {cell.prompt_match}")
+sheet, _ = filmstrip(
+    strip, [s.name.removesuffix("_by_hand").replace("_", " ") for s in by_hand], side=84
+)
 s2i.show(
     sheet,
-    alt="Ten sketches and the pictures at the settings that each score would choose: edge F1 chooses the ones that are "
-    "nearest to the sketch, pale and a bit dull; realism and prompt match choose clean icons in full colour that "
-    "often stand in another place, or are turned another way, than the sketch.",
+    alt="Ten sketches and the pictures at the settings that the scores would choose. Edge F1 chooses pictures that are "
+    "near to the sketch, grey and soft; realism and prompt match choose clear icons in full colour, most of them of "
+    "another shape than the sketch; the cat has become a yellow blot.",
 )
 
 # %% [markdown]
-# Who tunes on prompt match gets handsome icons, and the sketch is gone: their F1 is what another thing's picture has. Who tunes on F1
-# gets the sketch back, tinted. **"When a measure becomes a target, it ceases to be a good measure"** (Goodhart's law, in Strathern's words). Prompt
-# match is the worse judge here because it is a relative of the accused: it comes from the small CLIP, whose text tower also steers
-# the miniature (as CLIP's text encoder steers Stable Diffusion, and CLIPScore judges it). So: choose with one score, judge with another,
+# Realism and prompt match choose the same settings, the highest strength: clear icons, and the sketch is gone. Their edge F1 is what
+# *another thing's* picture has. Who tunes on F1 gets the sketch back, tinted. **"When a measure becomes a target, it ceases to be a good measure"** (Goodhart's law, in Strathern's words). Prompt
+# match is also a relative of the accused: it comes from the small CLIP, whose text tower steers the miniature (as a CLIP's text
+# encoder steers Stable Diffusion, and CLIPScore judges it). So: choose with one score, judge with another,
 # on sketches that chose nothing. And say how many settings you tried.
 #
 # ## Think about it

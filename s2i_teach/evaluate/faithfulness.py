@@ -82,7 +82,7 @@ def edge_scores(sketch, picture, tolerance: float = TOLERANCE) -> tuple[float, f
 
 
 def edge_distances(lines: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far a picture's edges lie from the sketch's lines, and the lines from the edges, as shares of the shorter side.
+    """How far a picture's edges lie from the sketch's lines, and these from the edges, as shares of the shorter side.
 
     Args:
         lines: where the sketch is drawn on, ``(H, W)`` bool, as :func:`ink` gives it.

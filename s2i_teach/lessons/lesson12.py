@@ -74,11 +74,11 @@ def _kernel_cases(generator):
     def some(count, d, shift=0.0, scale=1.0):
         return torch.randn(count, d, generator=generator) * scale + shift
 
-    yield some(6, 5, 0.7), some(9, 5)
+    yield some(6, 5, 2.0), some(9, 5)  # above 0
     same = some(5, 4)
     yield same, same.clone()  # below 0
     yield some(2, 3), some(4, 3, 0.5)
-    yield some(12, 16, 9.0, 0.3), some(10, 16, 9.1, 0.3)  # large terms that nearly cancel
+    yield some(12, 16, 20.0, 0.05), some(10, 16, 20.0, 0.05)  # large terms that nearly cancel
 
 
 def _mean_within(kernel_values):
@@ -115,7 +115,7 @@ def _across_without_diagonal(xy):
 
 
 def _mean_root(value):
-    return math.sqrt(value) if value > 0 else 0.0
+    return math.sqrt(value) if value > 0 else math.nan
 
 
 def _cosine(x, y):
@@ -151,10 +151,11 @@ LESSON = Lesson(
             edge_f1,
             _edge_cases,
             hints=(
-                "to_ink <= tolerance is an array of True and False; its mean is the share of True. That is the precision.",
+                "to_ink <= tolerance is an array of True and False; its mean is the share of True. That is the "
+                "precision.",
                 "The recall is the same with to_edge. F1 = 2 · precision · recall / (precision + recall).",
-                "Two things divide by zero: a picture without any edge (len(to_ink) is 0: precision 0), and both shares 0 "
-                "(F1 0). Ask for each with an if.",
+                "Two things divide by zero: a picture without any edge (len(to_ink) is 0: precision 0), and both "
+                "shares 0 (F1 0). Ask for each with an if.",
             ),
             mistakes={
                 "precision and recall swapped": Mistake(
@@ -177,8 +178,8 @@ LESSON = Lesson(
                 ),
                 "arithmetic mean": Mistake(
                     _variant(mean=lambda p, r: (p + r) / 2),
-                    "your F1 is the plain mean of precision and recall: then scribbling over the whole page has at least "
-                    "0.5. The harmonic mean, 2 · p · r / (p + r), is near the smaller one.",
+                    "your F1 is the plain mean of precision and recall: then scribbling over the whole page has at "
+                    "least 0.5. The harmonic mean, 2 · p · r / (p + r), is near the smaller one.",
                 ),
                 "geometric mean": Mistake(
                     _variant(mean=lambda p, r: math.sqrt(p * r)),
@@ -198,8 +199,8 @@ LESSON = Lesson(
                 ),
                 "F1 of counts": Mistake(
                     _both_together,
-                    "your F1 is the share of all points, edges and lines in one pot: then a picture with a thousand edges "
-                    "drowns a sketch of a hundred points. Take the harmonic mean of the two *shares*.",
+                    "your F1 is the share of all points, edges and lines in one pot: then a picture with a thousand "
+                    "edges drowns a sketch of a hundred points. Take the harmonic mean of the two *shares*.",
                 ),
                 "a sum": Mistake(
                     _variant(share=np.sum, mean=_harmonic),
@@ -215,17 +216,18 @@ LESSON = Lesson(
                         float(to_edge.mean()),
                         _harmonic(float(to_ink.mean()) if len(to_ink) else 0.0, float(to_edge.mean())),
                     ),
-                    "these are mean distances (the chamfer distance is made so): F1 asks how many are near, d <= tolerance.",
+                    "these are mean distances (the chamfer distance is made so): F1 asks how many are near, d <= "
+                    "tolerance.",
                 ),
                 "one direction, the edges": Mistake(
                     _picked(0, 0, 0),
-                    "only the edges were asked: a picture with one dot on a line would be perfect. The lines must be asked "
-                    "too (to_edge).",
+                    "only the edges were asked: a picture with one dot on a line would be perfect. The lines must be "
+                    "asked too (to_edge).",
                 ),
                 "one direction, the lines": Mistake(
                     _picked(1, 1, 1),
-                    "only the lines were asked: a page scribbled all over would be perfect. The edges must be asked too "
-                    "(to_ink).",
+                    "only the lines were asked: a page scribbled all over would be perfect. The edges must be asked "
+                    "too (to_ink).",
                 ),
                 "F1 first": Mistake(_picked(2, 0, 1), "the order is precision, recall, F1."),
                 "F1 alone": Mistake(
@@ -237,12 +239,13 @@ LESSON = Lesson(
                 ),
                 "both are zero": Mistake(
                     _variant(mean=_with_numpy),
-                    "where precision and recall are both 0, F1 is 0 / 0, which numpy calls nan. It should be 0: nothing is "
-                    "right.",
+                    "where precision and recall are both 0, F1 is 0 / 0, which numpy calls nan. It should be 0: "
+                    "nothing is right.",
                 ),
                 "both are zero, in Python": Mistake(
                     _variant(mean=lambda p, r: 2 * p * r / (p + r)),
-                    "where precision and recall are both 0, you divide by 0. F1 should be 0 then: ask before you divide.",
+                    "where precision and recall are both 0, you divide by 0. F1 should be 0 then: ask before you "
+                    "divide.",
                 ),
                 "a mean of nothing": Mistake(
                     lambda to_ink, to_edge, tolerance: (
@@ -272,16 +275,17 @@ LESSON = Lesson(
             kernel_distance,
             _kernel_cases,
             hints=(
-                "Three tables: xx = polynomial_kernel(x, x), yy = polynomial_kernel(y, y), xy = polynomial_kernel(x, y). "
-                "Make x and y .double() before.",
-                "Within x: all of xx but its diagonal, (xx.sum() - xx.trace()), over the number of these pairs, m · (m - 1).",
+                "Three tables: xx = polynomial_kernel(x, x), yy = polynomial_kernel(y, y), xy = polynomial_kernel(x, "
+                "y). Make x and y .double() before.",
+                "Within x: all of xx but its diagonal, (xx.sum() - xx.trace()), over the number of these pairs, m · "
+                "(m - 1).",
                 "The distance: within x + within y − 2 · xy.mean(); .item() makes it a number.",
             ),
             mistakes={
                 "diagonal kept": Mistake(
                     _mmd(within=torch.mean),
-                    "the diagonal is in it, each picture beside itself: that pair is always alike, so that a few pictures "
-                    "seem far from everything. Take it out, and divide by m · (m − 1).",
+                    "the diagonal is in it, each picture beside itself: that pair is always alike, so that a few "
+                    "pictures seem far from everything. Take it out, and divide by m · (m − 1).",
                 ),
                 "diagonal kept, fewer pairs": Mistake(
                     _mmd(within=lambda k: k.sum() / (len(k) * (len(k) - 1))),
@@ -297,8 +301,8 @@ LESSON = Lesson(
                 ),
                 "factor 2 missing": Mistake(
                     _mmd(factor=1.0),
-                    "the pairs across count twice: there are two terms within, so two sets that are alike would not come "
-                    "to 0.",
+                    "the pairs across count twice: there are two terms within, so two sets that are alike would not "
+                    "come to 0.",
                 ),
                 "half": Mistake(
                     _mmd(last=lambda v: v / 2),
@@ -306,7 +310,8 @@ LESSON = Lesson(
                 ),
                 "sign": Mistake(
                     _mmd(last=lambda v: -v),
-                    "the sign is turned round: alike within *minus* alike across, so that a larger number is further apart.",
+                    "the sign is turned round: alike within *minus* alike across, so that a larger number is further "
+                    "apart.",
                 ),
                 "across added": Mistake(
                     _mmd(factor=-2.0), "what is alike across is taken off: two sets that mix well are near each other."
@@ -316,18 +321,18 @@ LESSON = Lesson(
                         _mean_within(polynomial_kernel(x.double(), x.double()))
                         - polynomial_kernel(x.double(), y.double()).mean()
                     ).item(),
-                    "only one set is looked at within: how alike the other's pictures are among themselves belongs to it, "
-                    "too.",
+                    "only one set is looked at within: how alike the other's pictures are among themselves belongs "
+                    "to it, too.",
                 ),
                 "root": Mistake(
                     _mmd(last=_mean_root),
-                    "no root: the squared discrepancy is asked. A root of a number that may lie below 0 also spoils the "
-                    "mean, which should be 0 for sets that are alike.",
+                    "no root: the squared discrepancy is asked. A root of a number that may lie below 0 also spoils "
+                    "the mean, which should be 0 for sets that are alike.",
                 ),
                 "never below 0": Mistake(
                     _mmd(last=lambda v: max(v, 0.0)),
-                    "a value below 0 was raised to 0: for sets that are alike it must fall on both sides of 0, or its mean "
-                    "is too large.",
+                    "a value below 0 was raised to 0: for sets that are alike it must fall on both sides of 0, or "
+                    "its mean is too large.",
                 ),
                 "absolute value": Mistake(
                     _mmd(last=abs),
@@ -366,16 +371,16 @@ LESSON = Lesson(
                 ),
                 "means of features": Mistake(
                     _of_the_means,
-                    "this compares the mean features only: a set of all things and a set of one mean thing would be equal. "
-                    "Compare pair by pair, with the kernel.",
+                    "this compares the mean features only: a set of all things and a set of one mean thing would be "
+                    "equal. Compare pair by pair, with the kernel.",
                 ),
                 "one count for both": Mistake(
                     _one_count, "both sets are divided by the first one's number of pairs: y has n pictures, not m."
                 ),
                 "diagonal across": Mistake(
                     _mmd(across=_across_without_diagonal),
-                    "across there is no diagonal to leave out: picture 3 of x and picture 3 of y are two pictures. Take the "
-                    "mean of all.",
+                    "across there is no diagonal to leave out: picture 3 of x and picture 3 of y are two pictures. "
+                    "Take the mean of all.",
                 ),
                 "sums": Mistake(
                     _mmd(within=lambda k: k.sum() - k.trace(), across=torch.sum),
