@@ -373,7 +373,7 @@ def test_right_answers_written_another_way_pass():
 
     def edge_f1(to_ink, to_edge, tolerance):
         def share(distances):
-            return sum(d <= tolerance for d in distances) / max(1, len(distances))
+            return sum(float(d) <= tolerance for d in distances) / max(1, len(distances))
 
         shares = [share(to_ink), share(to_edge)]
         return [*shares, harmonic_mean(shares)]

@@ -231,7 +231,7 @@ s2i.show(
 # - each *line* asks: how far is the nearest edge? (If it is far, the line was lost.)
 #
 # A pen line has two edges, one on either side. So for the second question a line is thinned to its middle, and half of its width is
-# taken off the distance: a thick pen is no error.
+# taken off the distance: a thick pen is no error. In the maps white is near and blue is far; green points are near enough, orange ones are not.
 
 # %%
 radish = drawn.index("root vegetable")
@@ -328,8 +328,8 @@ for pixels in (0, 1, 2, 3, 4, 8, 16):
     print(f"{pixels:>5} pixels  " + "  ".join(f"{mean:15.2f}" for mean in means))
 
 # %% [markdown]
-# Below 2 pixels even the copy is no longer perfect: Canny's edges lie beside the line. With 16, another thing's picture is nearly as
-# faithful as the miniature's. The course takes 2 pixels, the smallest at which a copy has 1. A paper that says "F1 = 0.8" without its
+# Below 2 pixels even the copy is no longer perfect: Canny's edges lie beside the line. With 16, even another thing's
+# picture has more than 0.8. The course takes 2 pixels, the smallest at which a copy has 1. A paper that says "F1 = 0.8" without its
 # tolerance has said nothing.
 #
 # ## 3. A kernel distance by hand
@@ -386,7 +386,8 @@ print(
 # %% [markdown]
 # The mean is about 0 for every size: that is what unbiased means, and for that some values *must* be below 0. But single values jump: with
 # 5 pictures by half a unit up and down, with 50 by about a twentieth. Copies of sketches, at almost 3, can be told from real pictures
-# with a handful. The miniature at two strengths, tenths apart, cannot. More pictures help, and nothing else does.
+# with a handful. The miniature's two strengths, a tenth apart in section 1, cannot be told from each other. More
+# pictures help, and nothing else does.
 #
 # One more trap. **Predict first:** these are real pictures, drawn by professionals, and nothing is wrong with them. How far are they?
 
@@ -487,7 +488,7 @@ mine
 
 # %% [markdown]
 # **Vote now**, twelve times: click the better picture or use the arrow keys, down is a tie. Decide before you start what *better* means
-# to you. Each vote is written to `my_votes.csv` at once.
+# to you. Each vote is written to `my_votes.csv` at once. (If you ran the cells below before you voted, run them again.)
 #
 # To have something to count even if nobody votes, the next cell **makes votes up**. No person stands behind them: three programs
 # vote by a rule and some noise, on all 30 pairs. *Line* prefers the higher edge F1, *Word* the higher prompt match, *Both* their mean.
@@ -577,7 +578,8 @@ judged
 
 # %% [markdown]
 # Read *What to conclude* aloud, sentence by sentence, and point at the cell in the table that it comes from. Then *What not to
-# conclude*: which of these sentences did you miss in the last paper that you read?
+# conclude*: which of these sentences did you miss in the last paper that you read? (Where two cells have
+# the same sketches the report compares them sketch by sketch, as you did.)
 #
 # Find three things. Where does edge F1 come down to the 0.40 of another thing's picture? Which cells does micro-KID really tell apart?
 # (Look at the intervals: n is 10.) And why is there no single best cell, but a **front**?

@@ -282,6 +282,16 @@ LESSON = Lesson(
                 "The distance: within x + within y − 2 · xy.mean(); .item() makes it a number.",
             ),
             mistakes={
+                "never below 0": Mistake(
+                    _mmd(last=lambda v: max(v, 0.0)),
+                    "a value below 0 was raised to 0: for sets that are alike it must fall on both sides of 0, or "
+                    "its mean is too large.",
+                ),
+                "absolute value": Mistake(
+                    _mmd(last=abs),
+                    "a value below 0 was turned round: for sets that are alike it must fall on both sides of 0, or its "
+                    "mean is too large.",
+                ),
                 "diagonal kept": Mistake(
                     _mmd(within=torch.mean),
                     "the diagonal is in it, each picture beside itself: that pair is always alike, so that a few "
@@ -328,16 +338,6 @@ LESSON = Lesson(
                     _mmd(last=_mean_root),
                     "no root: the squared discrepancy is asked. A root of a number that may lie below 0 also spoils "
                     "the mean, which should be 0 for sets that are alike.",
-                ),
-                "never below 0": Mistake(
-                    _mmd(last=lambda v: max(v, 0.0)),
-                    "a value below 0 was raised to 0: for sets that are alike it must fall on both sides of 0, or "
-                    "its mean is too large.",
-                ),
-                "absolute value": Mistake(
-                    _mmd(last=abs),
-                    "a value below 0 was turned round: for sets that are alike it must fall on both sides of 0, or its "
-                    "mean is too large.",
                 ),
                 "linear kernel": Mistake(
                     _mmd(kernel=lambda x, y: x @ y.T / x.shape[1]),
