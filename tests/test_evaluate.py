@@ -124,6 +124,35 @@ def test_an_empty_picture_has_nothing_right():
     assert (found.precision, found.recall, found.f1, found.chamfer) == (0, 0, 0, pytest.approx(math.sqrt(2)))
 
 
+def test_one_direction_alone_is_fooled():
+    """A dot on a line is precise, a page full of edges finds all: F1 sees both."""
+    lines = faithfulness.ink(drawn("turtle"))
+    dot, scribble = np.zeros_like(lines), np.ones_like(lines)
+    dot[tuple(np.argwhere(lines)[0])] = True
+    precision, recall, f1 = faithfulness.edge_f1(*faithfulness.edge_distances(lines, dot), 0.016)
+    assert precision == 1 and recall < 0.1 and f1 < 0.2
+    precision, recall, f1 = faithfulness.edge_f1(*faithfulness.edge_distances(lines, scribble), 0.016)
+    assert precision < 0.6 and recall == 1 and f1 < 0.8
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1 / SIDE, 2 / SIDE, 0.1])
+def test_what_lies_exactly_at_the_tolerance_is_near(tolerance):
+    far = np.nextafter(tolerance, 1)
+    assert faithfulness.edge_f1(np.array([tolerance, far]), np.array([tolerance] * 3 + [far]), tolerance) == (
+        pytest.approx((0.5, 0.75, 0.6))
+    )
+
+
+def test_distances_that_cannot_be():
+    page = np.zeros((SIDE, SIDE), dtype=bool)
+    with pytest.raises(InputError, match="at least one pixel of ink"):
+        faithfulness.edge_distances(page, page)
+    with pytest.raises(InputError, match="cannot be compared"):
+        faithfulness.edge_distances(~page, page[:, :-1])
+    with pytest.raises(InputError, match="no point of a line"):
+        faithfulness.edge_f1(np.zeros(3), np.zeros(0), 0.016)
+
+
 @pytest.mark.parametrize(
     "sketch, picture, words",
     [

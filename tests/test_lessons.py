@@ -8,6 +8,7 @@ import random
 import re
 import textwrap
 import time
+from statistics import harmonic_mean
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from s2i_teach.lessons.compare import difference
 from s2i_teach.lessons.engine import Exercise, is_stub
 from s2i_teach.lessons.progress import Progress
 
-NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 EXERCISES = [(number, exercise) for number in NUMBERS for exercise in s2i.lesson(number)]
 IDS = [f"{number}-{exercise.name}" for number, exercise in EXERCISES]
 every_exercise = pytest.mark.parametrize(("number", "exercise"), EXERCISES, ids=IDS)
@@ -317,6 +318,7 @@ def test_lessons_that_are_not_there():
 def test_right_answers_written_another_way_pass():
     """What a careful learner may write instead of the library's lines."""
     from s2i_teach.data_sources.rules import paper_tone
+    from s2i_teach.evaluate.realism import polynomial_kernel
     from s2i_teach.theory.forward import add_noise
     from s2i_teach.theory.sdedit import start_step
 
@@ -369,7 +371,25 @@ def test_right_answers_written_another_way_pass():
         truths = dict(e="size", h="by", i="card", j="count")
         return [claim in truths, {**falsehoods, **truths}[claim]]
 
+    def edge_f1(to_ink, to_edge, tolerance):
+        def share(distances):
+            return sum(float(d) <= tolerance for d in distances) / max(1, len(distances))
+
+        shares = [share(to_ink), share(to_edge)]
+        return [*shares, harmonic_mean(shares)]
+
+    def kernel_distance(x, y):
+        x, y = x.to(torch.float64), y.to(torch.float64)
+
+        def within(a):
+            table = polynomial_kernel(a, a)
+            return table[~torch.eye(len(a), dtype=torch.bool)].mean()
+
+        return within(x) + within(y) - 2 * polynomial_kernel(x, y).mean()  # a tensor of one number
+
     for seed in range(5):
+        for answer in (edge_f1, kernel_distance):
+            assert getattr(s2i.lesson(12), answer.__name__).judge(answer, seed).passed
         for answer in (pick, ink, verdict):
             assert getattr(s2i.lesson(10), answer.__name__).judge(answer, seed).passed
         for answer in (differences, spread, vanishing_strength):
@@ -377,6 +397,30 @@ def test_right_answers_written_another_way_pass():
         assert s2i.lesson(8).sdedit.judge(sdedit, seed).passed
         assert s2i.lesson(7).posterior.judge(posterior, seed).passed
         assert s2i.lesson(7).attention_flops.judge(attention_flops, seed).passed
+
+
+# Lesson 12: numbers that are none, and rounding
+
+
+def test_two_mistakes_that_end_in_nan_are_alike():
+    nan, inf = float("nan"), float("inf")
+    assert difference(nan, nan, 0) is None and difference((inf, 1), (inf, 1), 0) is None
+    assert (
+        difference(nan, 0.0, 1e9) and difference(0.0, nan, 1e9) and difference(inf, -inf, 1) and difference(1.0, inf, 1)
+    )
+
+
+def test_a_kernel_distance_in_float32_hears_of_rounding_however_it_is_written():
+    from s2i_teach.evaluate.realism import polynomial_kernel
+
+    def rounded(x, y):
+        def within(a):
+            return polynomial_kernel(a, a)[~torch.eye(len(a), dtype=torch.bool)].mean()
+
+        return (within(x) - polynomial_kernel(x, y).mean() + within(y) - polynomial_kernel(y, x).mean()).item()
+
+    for seed in range(5):
+        assert "double()" in s2i.lesson(12).kernel_distance.judge(rounded, seed).message
 
 
 # Lesson 10: claims, and an archive to clean

@@ -12,7 +12,7 @@ from PIL import Image
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate import report
-from s2i_teach.evaluate.bootstrap import Interval
+from s2i_teach.evaluate.bootstrap import Interval, interval
 from s2i_teach.evaluate.cells import Cell, Row, as_results, cells, judged, pareto_front
 from s2i_teach.evaluate.conclusions import conclusions
 from s2i_teach.images import fit_to
@@ -127,6 +127,26 @@ def test_intervals_apart_are_a_difference():
     assert "No other cell's interval reaches it." in so
     so, _ = said([cell(0.2, (0.9, 0.85, 0.95)), cell(0.5, (0.6, 0.5, 0.7)), cell(0.6, (0.89, 0.8, 0.9))])
     assert "1 of 2 others overlap with it" in so
+
+
+def of_sketches(name, values, seed=3) -> Cell:
+    """A cell of one picture a sketch, with these values of both scores."""
+    rows = [Row(i, made(seed=seed), i, {"strength": name}, {"f1": v, "prompt_match": v}) for i, v in enumerate(values)]
+    return Cell({"strength": name}, tuple(rows), interval(values), interval(values), Interval(0.5, 0.4, 0.6, len(rows)))
+
+
+def test_cells_of_the_same_sketches_are_compared_sketch_by_sketch():
+    values = np.linspace(0.3, 0.9, 12)  # sketches differ far more than settings do
+    wobble = np.tile([0.01, -0.01], 6)
+    best, near, lower = (of_sketches(n, values + v) for n, v in ((0.2, 0), (0.3, wobble - 0.001), (0.5, wobble - 0.03)))
+    assert best.f1.overlaps(lower.f1)
+    so, _ = said([best, lower])
+    assert "(strength 0.2, n = 12). Sketch by sketch it differs from each other cell." in so
+    assert "Sketch by sketch, no difference from any other cell is shown." in said([best, near])[0]
+    assert "Sketch by sketch, 1 of 2 others are not told apart from it." in said([best, near, lower])[0]
+    assert "Realism (micro-KID): best is 0.50 [0.40, 0.60] (strength 0.2, n = 12). Every other cell's" in so
+    others = of_sketches(0.5, values - 0.03, seed=4)
+    assert "overlaps" in said([best, others])[0].split("Realism")[0], "other seeds are no pairs"
 
 
 def test_less_is_better_for_the_distance():

@@ -83,13 +83,36 @@ def _ranking(cells: list[Cell], measure: str, name: str, more: bool) -> str:
     own = of(first, measure)
     if own.low is None:
         return f"{name}: the best figure is {own.value:.2f} ({first.name}), which means nothing without intervals."
-    others = [cell for cell in cells if cell is not first and of(cell, measure).overlaps(own)]
     told = f"{name}: best is {own} ({first.name}, n = {first.n})."
+    rest = [cell for cell in cells if cell is not first]
+    pairs = [_paired(first, cell, measure) for cell in rest]
+    if all(pairs):
+        open_ = sum(change.low <= 0 <= change.high for change in pairs)
+        if not open_:
+            return f"{told} Sketch by sketch it differs from each other cell."
+        if open_ == len(rest):
+            return f"{told} Sketch by sketch, no difference from any other cell is shown."
+        return f"{told} Sketch by sketch, {open_} of {len(rest)} others are not told apart from it."
+    others = [cell for cell in rest if of(cell, measure).overlaps(own)]
     if not others:
         return f"{told} No other cell's interval reaches it."
-    if len(others) == len(cells) - 1:
+    if len(others) == len(rest):
         return f"{told} Every other cell's interval overlaps with it, so no difference between cells is shown."
-    return f"{told} {len(others)} of {len(cells) - 1} others overlap with it: they are not told apart from it."
+    return f"{told} {len(others)} of {len(rest)} others overlap with it: they are not told apart from it."
+
+
+def _paired(first: Cell, other: Cell, measure: str) -> Interval | None:
+    """The difference of a score of single pictures over the pairs of one sketch and seed that both cells are made of.
+
+    Intervals that overlap do not say that there is no difference, since what is hard about a sketch is hard in both
+    cells. None for a measure of sets, for cells of other sketches or seeds, and for one sketch.
+    """
+    keyed = [{(row.sketch, row.result.settings.seed): row for row in cell.rows} for cell in (first, other)]
+    same = keyed[0].keys() == keyed[1].keys() and len(keyed[0]) == first.n == other.n
+    if measure not in first.rows[0].scores or not same or len({sketch for sketch, _ in keyed[0]}) < 2:
+        return None
+    values = [[rows[key].scores[measure] for key in keyed[0]] for rows in keyed]
+    return difference(*values, groups=[sketch for sketch, _ in keyed[0]])
 
 
 def _trend(rows: list[Row], axis: str) -> list[str]:

@@ -75,15 +75,65 @@ def edge_scores(sketch, picture, tolerance: float = TOLERANCE) -> tuple[float, f
     Raises:
         InputError: sizes that differ, an empty sketch, a tolerance that is no such number.
     """
-    if not (isinstance(tolerance, (int, float)) and 0 <= tolerance < math.inf):
+    if isinstance(tolerance, bool) or not (isinstance(tolerance, (int, float)) and 0 <= tolerance < math.inf):
         raise InputError(f"tolerance is {tolerance}: use a share of the shorter side, for instance {TOLERANCE}.")
     sketch, picture = same_size(sketch, picture)
-    return _edge_scores(*_gaps(ink(sketch), edges(picture)), tolerance)
+    return edge_f1(*edge_distances(ink(sketch), edges(picture)), tolerance)
 
 
-def f1_score(precision: float, recall: float) -> float:
-    """The harmonic mean of two shares, 0 if both are."""
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+def edge_distances(lines: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far a picture's edges lie from the sketch's lines, and these from the edges, as shares of the shorter side.
+
+    Args:
+        lines: where the sketch is drawn on, ``(H, W)`` bool, as :func:`ink` gives it.
+        found: the picture's edges, ``(H, W)`` bool, as :func:`edges` gives them.
+
+    Returns:
+        ``to_ink``, one number an edge pixel: from there to the nearest ink. And ``to_edge``, one number a point on the
+        middle of the lines: from there to the nearest edge, less the line's half width, since a pen line has its edges
+        on its two sides; infinite where there is no edge at all.
+
+    Raises:
+        InputError: shapes that differ, or no ink.
+    """
+    lines, found = np.asarray(lines, dtype=bool), np.asarray(found, dtype=bool)
+    if lines.ndim != 2 or lines.shape != found.shape or not lines.any():
+        raise InputError(
+            f"Lines of shape {lines.shape} and edges of shape {found.shape} cannot be compared: give two (H, W) of one "
+            "size, and at least one pixel of ink."
+        )
+    middle = skeletonize(lines)
+    half_width = distance_transform_edt(lines)[middle]
+    side = min(lines.shape)
+    to_ink = distance_transform_edt(~lines)[found] / side
+    if not found.any():
+        return to_ink, np.full(half_width.shape, np.inf)
+    to_edge = distance_transform_edt(~found)[middle]
+    return to_ink, np.maximum(to_edge - half_width, 0) / side
+
+
+def edge_f1(to_ink: np.ndarray, to_edge: np.ndarray, tolerance: float) -> tuple[float, float, float]:
+    """Precision, recall and F1 from distances: what lies as near as the tolerance, or nearer, is right.
+
+    Args:
+        to_ink: of each edge of the picture, how far the nearest ink is, ``(E,)``; empty if there is no edge.
+        to_edge: of each point of the sketch's lines, how far the nearest edge is, ``(L,)``, L at least 1.
+        tolerance: 0 or more, in the distances' own unit: what is exactly as far still counts as near.
+
+    Returns:
+        ``precision``, the share of edges that lie near ink; ``recall``, the share of line points near an edge; their
+        harmonic mean. Each 0 to 1. A picture without edges has precision 0, and F1 is 0 where both shares are.
+
+    Raises:
+        InputError: no line point.
+    """
+    if len(to_edge) == 0:
+        raise InputError("There is no point of a line, so nothing can be found or lost: is the sketch empty?")
+    precision = float((to_ink <= tolerance).mean()) if len(to_ink) else 0.0
+    recall = float((to_edge <= tolerance).mean())
+    if precision + recall == 0:
+        return 0.0, 0.0, 0.0
+    return precision, recall, 2 * precision * recall / (precision + recall)
 
 
 def chamfer(sketch, picture) -> float:
@@ -93,7 +143,7 @@ def chamfer(sketch, picture) -> float:
     is long: its diagonal. Raises as :func:`edge_scores` does.
     """
     sketch, picture = same_size(sketch, picture)
-    return _chamfer(*_gaps(ink(sketch), edges(picture)), sketch.size)
+    return _chamfer(*edge_distances(ink(sketch), edges(picture)), sketch.size)
 
 
 def edge_ssim(sketch, picture) -> float:
@@ -120,30 +170,8 @@ def faithfulness(sketch, picture) -> Faithfulness:
     """
     sketch, picture = same_size(sketch, picture)
     found = edges(picture)
-    gaps = _gaps(ink(sketch), found)
-    return Faithfulness(*_edge_scores(*gaps, TOLERANCE), _chamfer(*gaps, sketch.size), _edge_ssim(edges(sketch), found))
-
-
-def _gaps(lines: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far each edge is from ink, and each point on a line's middle, less the line's half width, from an edge.
-
-    As shares of the shorter side; infinite where there is no edge at all.
-    """
-    middle = skeletonize(lines)
-    half_width = distance_transform_edt(lines)[middle]
-    side = min(lines.shape)
-    to_ink = distance_transform_edt(~lines)[found] / side
-    if not found.any():
-        return to_ink, np.full(half_width.shape, np.inf)
-    to_edge = distance_transform_edt(~found)[middle]
-    return to_ink, np.maximum(to_edge - half_width, 0) / side
-
-
-def _edge_scores(to_ink: np.ndarray, to_edge: np.ndarray, tolerance: float) -> tuple[float, float, float]:
-    near = tolerance + 1e-9
-    precision = float(np.mean(to_ink <= near)) if to_ink.size else 0.0
-    recall = float(np.mean(to_edge <= near))
-    return precision, recall, f1_score(precision, recall)
+    gaps = edge_distances(ink(sketch), found)
+    return Faithfulness(*edge_f1(*gaps, TOLERANCE), _chamfer(*gaps, sketch.size), _edge_ssim(edges(sketch), found))
 
 
 def _chamfer(to_ink: np.ndarray, to_edge: np.ndarray, size: tuple[int, int]) -> float:

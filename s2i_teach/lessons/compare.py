@@ -1,5 +1,6 @@
 """Says in words how an answer differs from the right one: wrong type, wrong shape and wrong values are three things."""
 
+import math
 from numbers import Real
 
 import torch
@@ -20,7 +21,9 @@ def difference(answer, expected, tolerance: float) -> str | None:
             answer = answer.item()
         if not isinstance(answer, Real) or isinstance(answer, bool):
             return f"a number is expected, this is a {_kind(answer)}."
-        near = abs(answer - expected) <= tolerance * max(1.0, abs(expected))
+        # Two mistakes that end in nan, or in infinity, are alike.
+        same = answer == expected or (answer != answer and expected != expected)
+        near = same or math.isfinite(expected) and abs(answer - expected) <= tolerance * max(1.0, abs(expected))
         return None if near else f"{answer:.6g} instead of {expected:.6g}."
     if isinstance(expected, (tuple, list)):
         if not isinstance(answer, (tuple, list)):
