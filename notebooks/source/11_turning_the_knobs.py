@@ -22,21 +22,21 @@ import math
 
 import numpy as np
 import torch
-from PIL import ImageFilter
 from skimage.measure import blur_effect
 
+from s2i_teach.data_sources.sample import pick
 from s2i_teach.errors import InputError
-from s2i_teach.evaluate.faithfulness import edge_scores
-from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features, real_features
+from s2i_teach.evaluate.cells import judged
+from s2i_teach.evaluate.effects import leave_one_out
+from s2i_teach.evaluate.realism import kernel_distance, real_features
 from s2i_teach.images import to_picture, to_tensor
 from s2i_teach.theory.measure import max_difference
-from s2i_teach.theory.sampler import space_timesteps
 from s2i_teach.training.pictures import load_pairs
-from s2i_teach.data_sources.sample import pick
-from s2i_teach.widgets.figures import curves, filmstrip, picture_row
+from s2i_teach.widgets.figures import curves, filmstrip
 
 lesson = s2i.lesson(11)
 pipe = s2i.load_pipeline("mini", device="cpu", dtype="fp32")
+turtle = next(sketch for sketch in s2i.sketches() if sketch.name == "turtle")
 
 # %% [markdown]
 # ## 1. Eight parameters
@@ -87,7 +87,7 @@ def thesis_picture(**change):
     """The picture of one sketch by the eight parameters, small and with few steps."""
     asked = {"image_size": (128, 128), "timestep_respacing": 10, "prompt": "a turtle, openmoji style"}
     made = s2i.Settings.from_thesis(**asked | change)
-    return s2i.translate("turtle", pipe=made.pipe, **made.settings.to_dict()).image
+    return s2i.translate(turtle.path, pipe=made.pipe, **made.settings.to_dict()).image
 
 
 tries = {
@@ -105,4 +105,220 @@ for name, value in tries.items():
     print(f"{name:>20} = {value!s:<12} {found:<16} you said: {predicted.get(name, 'nothing yet')}")
 
 # %% [markdown]
-# TODO
+# Three of the eight give another picture; three are refused, since a schedule's length and the number of resolutions are fixed with
+# the weights, and `start_scale` has no place in img2img; one does nothing. (`use_fp16` depends on your machine: where the model ran in
+# half precision, switching it off changes last bits. This lesson's own model calculates in fp32, so that its numbers are the same on
+# every computer, to rounding.) Where each name comes from, and what becomes of it here:
+
+# %%
+explained = s2i.Settings.from_thesis(prompt=turtle.prompt).explain()
+explained
+
+# %% [markdown]
+# Look at `timestep_respacing`: 100 steps on the *whole* schedule. How many of them run is decided by **strength**, which is not among
+# the eight, and neither are **guidance** and the **seed**. A list of settings from which the picture cannot be made again is no list
+# of settings. `result.settings` has all of them, and a PNG that was saved by `result.save` carries them inside.
+#
+# ## 2. A grid
+#
+# Two knobs at once make a grid. `s2i.sweep` takes a list wherever a setting takes a value. **Predict first:** strength runs from
+# little noise to only noise, guidance from 1 (the words as they are) to 16 (overdone). Where in the grid will the best turtle be?
+# Where will the sketch be lost?
+
+# %%
+strengths, guidances = [0.4, 0.7, 1.0], [1, 4, 16]
+grid = s2i.sweep(
+    turtle.path,
+    turtle.prompt,
+    pipe=pipe,
+    strength=strengths,
+    guidance_scale=guidances,
+    num_inference_steps=5,
+    prepare="filled",
+    quiet=True,
+)
+s2i.show(grid.figure(), alt=grid.describe())
+print(grid)
+grid.table[["strength", "guidance_scale", "evaluations", "start_timestep", "sqrt_alpha_bar"]]
+
+# %% [markdown]
+# (Five steps are few, to save time. Of five steps strength 0.7 would be 3.5: three run, as the table says; lesson 8.) A grid is made
+# in batches, which is faster than picture by picture. But is it the same? Check one cell against a single run:
+
+# %%
+single = s2i.translate(
+    turtle.path,
+    turtle.prompt,
+    pipe=pipe,
+    strength=0.7,
+    guidance_scale=4,
+    num_inference_steps=5,
+    prepare="filled",
+)
+cell = grid.result(strength=0.7, guidance_scale=4)
+print("largest difference:", max_difference(to_tensor(single.image), to_tensor(cell.image)))
+
+# %% [markdown]
+# At most the last of 256 tones. Now look at the grid again and say what it shows. Most people see that strength 0.4 keeps every line and
+# that guidance 16 burns the colours. But this is *one* sketch with *one* seed, and you looked before you had decided what to look for.
+#
+# ## 3. From words to a claim
+#
+# The same thesis concludes, in other words: (A) with more strength the pictures become better, more realistic; (B) that is because
+# strength smooths, and they become smoother; (C) too much guidance leads away from the sketch. And all guides say (D): more guidance
+# makes a picture follow the words more closely. None of these is a claim yet. A claim names **a score, a direction and a comparison**,
+# and it is written down *before* anybody looks:
+#
+# | | claim | score | which way |
+# |---|---|---|---|
+# | A | strength 1.0 is more realistic than 0.4 | **micro-KID**, how far a set of pictures is from real ones: 0 is real, copies of the sketches have 3 | falls |
+# | B | strength 1.0 is smoother than 0.4 | **blur effect** (Crété et al. 2007): 0 is sharp, 1 is as blurred as can be | rises |
+# | C | guidance 16 is farther from the sketch than 4, and 4 than 1 | **edge F1**: 1 if all lines are kept and none is new, 0.4 for a picture of something else | falls |
+# | D | guidance 16 is closer to the words than 4, and 4 than 1 | **prompt match**: the cosine of the small CLIP | rises |
+#
+# (Lesson 12 takes these scores apart. Each of them can be fooled.) **Predict first:** which of the claims will hold?
+
+# %%
+claims = {}  # for instance {"A": "holds", "B": "not shown", "C 4 to 16": "the opposite holds"}
+
+# %% [markdown]
+# ## 4. Fifty sketches
+#
+# Fifty things that the miniature never saw, drawn by lot (lesson 10) from the 86 held-out ones, each with its own seed, all with the
+# same nine settings: 450 pictures. This takes a minute or two. While it runs: is that 450 trials?
+
+# %%
+test = load_pairs("test")
+place = {row["file_name"]: i for i, row in enumerate(test.rows)}
+painted = {row["file_name"]: row for row in test.rows if row["style"] == "openmoji"}
+drawn = pick(list(painted), 50, 0, "lesson 11")
+
+sweeps = []
+for number, name in enumerate(drawn):
+    row = painted[name]
+    sketch = to_picture(test.batch([place[row["sketch"]]])[0])
+    sweeps.append(
+        s2i.sweep(
+            sketch,
+            row["text"],
+            pipe=pipe,
+            strength=strengths,
+            guidance_scale=guidances,
+            seed=number,
+            num_inference_steps=5,
+            prepare="filled",
+            quiet=True,
+        )
+    )
+results = [result for made in sweeps for result in made.results]
+print(f"{len(results)} pictures of {len(sweeps)} sketches, {sum(made.seconds for made in sweeps):.0f} s")
+
+# %%
+few = [0, 1, 2, 3, 4, 5, 6]
+rows = {"sketch": [sweeps[i].results[0].sketch for i in few]}
+for s, g in ((0.4, 4), (0.7, 4), (1.0, 4), (0.7, 1), (0.7, 16)):
+    rows[f"strength {s}, guidance {g}"] = [
+        sweeps[i].result(strength=s, guidance_scale=g).image for i in few
+    ]
+sheet, _ = filmstrip(rows, [painted[drawn[i]]["thing"] for i in few], side=96)
+s2i.show(
+    sheet,
+    alt="Seven of the fifty sketches with their pictures at five settings: at strength 0.4 and guidance 1 coloured-in sketches, "
+    "at strength 1.0 other things than those drawn, at guidance 16 glaring colours and broken lines.",
+)
+
+# %% [markdown]
+# Look well: a thing that the training never saw is coloured in at low strength, and becomes something else at high strength. These
+# are harder sketches than the turtle, which is the point of drawing them by lot.
+#
+# Now the scores: a number for each sketch, strength and guidance.
+
+# %%
+judgements, features = judged(results)
+shape = (len(sweeps), len(strengths), len(guidances))
+scores = {
+    name: torch.tensor([row.scores[name] for row in judgements]).view(shape)
+    for name in ("f1", "prompt_match")
+}
+scores["blur"] = torch.tensor(
+    [blur_effect(np.asarray(result.image.convert("L"))) for result in results]
+).view(shape)
+features = features.view(*shape, -1)
+for name, values in scores.items():
+    print(f"{name}: means over {len(sweeps)} sketches; a line a strength, a column a guidance")
+    print(values.mean(0).numpy().round(2))
+
+# %% [markdown]
+# Means alone show nothing: some difference always comes out. How far would it move with fifty *other* sketches? Each sketch says how
+# much *it* changed, `after − before`; the mean of these is the effect, and its **standard error** is their standard deviation divided
+# by √n.
+#
+# What is n? From strength 0.4 to 1.0 there are 150 differences, three a sketch, one for each guidance. But these three are no
+# independent trials: a sketch that loses its lines at guidance 1 loses them at 4 as well. **A sketch is one trial.** So average its
+# columns first.
+
+
+# %% tags=["exercise-paired_effect"]
+def paired_effect(after, before):
+    """(effect, standard error) of after − before, both (sketches, columns), as two numbers."""
+    ...
+
+
+# %%
+lesson.paired_effect.check(paired_effect)
+paired_effect = lesson.paired_effect.use(paired_effect)
+
+# %%
+f1 = scores["f1"]
+after, before = f1[:, 2], f1[:, 0]  # strength 1.0 and 0.4, each (50, 3)
+effect, error = paired_effect(after, before)
+gain = after - before
+print(f"50 sketches: {effect:.3f} ± {error:.4f}")
+print(f"as if 150 trials: {gain.mean():.3f} ± {gain.std() / math.sqrt(gain.numel()):.4f}")
+print(f"not paired: {effect:.3f} ± {math.sqrt((after.mean(1).var() + before.mean(1).var()) / 50):.4f}")
+
+# %% [markdown]
+# The effect is the same in all three, and only the first error is right. Counting pictures as trials makes one too sure. Not pairing
+# throws away that both pictures come from the same sketch.
+#
+# Last, the verdict. By a common rule an effect is shown if it is **more than two standard errors** from 0; pure chance goes that far
+# about once in twenty times. There are three verdicts: the claim holds, *its opposite* holds, or neither is shown. Not shown is not
+# false: with so few sketches a small effect stays unseen.
+
+
+# %% tags=["exercise-verdict"]
+def verdict(effect, error, claimed):
+    """ "holds", "the opposite holds" or "not shown"; claimed is +1 (the score rises) or −1 (it falls)."""
+    ...
+
+
+# %%
+lesson.verdict.check(verdict)
+verdict = lesson.verdict.use(verdict)
+
+# %% [markdown]
+# micro-KID (claim A) is a score of a whole *set*: a single sketch has none. There the **jackknife** helps: leave one sketch out, score
+# the rest, and do so for every sketch; how far these fifty scores lie apart gives the standard error.
+
+# %%
+real = real_features()
+
+
+def realism_gain(places, g=slice(None)):
+    """micro-KID at strength 1.0 minus that at 0.4, of some sketches; g chooses the guidance."""
+    sets = [features[places, s][:, g].flatten(0, -2) for s in (2, 0)]
+    return kernel_distance(sets[0], real) - kernel_distance(sets[1], real)
+
+
+found = {
+    "A": (*leave_one_out(realism_gain, 50), -1),
+    "B": (*paired_effect(scores["blur"][:, 2], scores["blur"][:, 0]), +1),
+    "C 1 to 4": (*paired_effect(f1[:, :, 1], f1[:, :, 0]), -1),
+    "C 4 to 16": (*paired_effect(f1[:, :, 2], f1[:, :, 1]), -1),
+}
+match = scores["prompt_match"]
+found["D 1 to 4"] = (*paired_effect(match[:, :, 1], match[:, :, 0]), +1)
+found["D 4 to 16"] = (*paired_effect(match[:, :, 2], match[:, :, 1]), +1)
+for claim, (effect, error, claimed) in found.items():
+    said = claims.get(claim, "nothing yet")
+    print(f"{claim:<10} {effect:+.3f} ± {error:.3f}   {verdict(effect, error, claimed):<20} you said: {said}")
