@@ -11,6 +11,12 @@ import torch
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(config, items):
+    """Workers take tests in this order: the longest first, so that none of them is waited for in the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: -sum(mark.args[0] for mark in item.iter_markers("seconds")))
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """Any connection to another machine is an error: everything tested here runs offline."""
