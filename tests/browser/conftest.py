@@ -5,24 +5,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.browser.lanes import COLAB, FLAGS, Colab, Lab, find_browser
+from tests.browser.lanes import COLAB, FLAGS, Colab, Lab, find_browser, lane_of
 
 LANES = {"lab": Lab, "colab": Colab}
 MISSING = "No Chromium was found: install it (Debian: apt-get install chromium), or name it in S2I_BROWSER."
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Some tests say nothing new in the second lane. First of all, since xdist looks for groups in this hook too."""
+    """Some tests say nothing new in the second lane."""
     double = [i for i in items if i.get_closest_marker("lab_only") and i.callspec.params["lane"] != "lab"]
     config.hook.pytest_deselected(items=double)
     items[:] = [item for item in items if item not in double]
     for item in items:
         if "lane" in getattr(getattr(item, "callspec", None), "params", {}):
-            # With `-n 2 --dist loadgroup` the two notebook programs are driven side by side, before all else: what a
-            # worker holds as one piece must not be what the other waits for in the end.
-            item.add_marker(pytest.mark.xdist_group(item.callspec.params["lane"]))
-            item.add_marker(pytest.mark.seconds(600))
+            assert lane_of(item.nodeid) == item.callspec.params["lane"], item.nodeid
 
 
 def missing(why: str):
