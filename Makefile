@@ -14,7 +14,7 @@ demo: .venv/.base  ## translate every embedded sketch; pictures and a sheet in o
 	@$(BIN)/s2i demo --out out
 
 test: .venv/.test .venv/.browser  ## run the whole test suite, the browser's part included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-browser: .venv/.test .venv/.browser  ## run what is tested in a real browser, in JupyterLab and with Colab's versions
 	$(BIN)/python -m pytest tests/browser -n 2 --dist loadgroup

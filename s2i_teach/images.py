@@ -65,7 +65,7 @@ def read_picture(source) -> Image.Image:
     if isinstance(source, Image.Image) or hasattr(source, "read"):
         return _decoded(source, "The picture" if isinstance(source, Image.Image) else "This file object")
     raise InputError(
-        f"A sketch cannot be made from a {type(source).__name__}: give a path, the bytes of a picture file, "
+        f"A picture cannot be made from a {type(source).__name__}: give a path, the bytes of a picture file, "
         "a PIL image or an array."
     )
 

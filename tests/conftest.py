@@ -4,11 +4,40 @@ import os
 import socket
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # What a worker starts leaves the other worker its core.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Workers take tests in this order: the longest first, so that none of them is waited for in the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: -sum(mark.args[0] for mark in item.iter_markers("seconds")))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A worker drives one notebook program, all its tests; of everything else each takes what comes next.
+
+    A scheduler and no ``xdist_group`` marks: xdist 3.8 writes a group into the test's name, which pytest 9.2 does not
+    let it, and then groups nothing and says nothing. Groups come first, as they are the longest pieces.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    from tests.browser.lanes import lane_of
+
+    class OneLaneAWorker(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return lane_of(nodeid) or nodeid
+
+    return OneLaneAWorker(config, log)
 
 
 @pytest.fixture(autouse=True)

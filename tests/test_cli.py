@@ -232,6 +232,7 @@ def test_from_the_shell_in_a_folder_of_its_own(tmp_path, sketch):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.seconds(30)
 def test_the_demo(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path)]) == 0
     from s2i_teach import sketches

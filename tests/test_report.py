@@ -7,15 +7,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
+from PIL import Image, ImageFilter
 
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
-from s2i_teach.evaluate import report
+from s2i_teach.evaluate import paired, report
+from s2i_teach.evaluate.agreement import agreement
 from s2i_teach.evaluate.bootstrap import Interval, interval
-from s2i_teach.evaluate.cells import Cell, Row, as_results, cells, judged, pareto_front
+from s2i_teach.evaluate.cells import PAIRED_SCORES, Cell, Row, as_results, cells, judged, pareto_front
 from s2i_teach.evaluate.conclusions import conclusions
+from s2i_teach.evaluate.paired import COPY
 from s2i_teach.images import fit_to
+from s2i_teach.paths import data_dir
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings
 
@@ -184,6 +188,163 @@ def test_settings_of_one_seed_are_no_trials():
     assert re.search(r"Strength from 0.2 to 0.9: edge F1 -0\.\d\d and prompt match .*one sketch and one seed", text)
     results += [made(s, g, seed=1) for s in (0.2, 0.9) for g in (1.0, 3.0, 5.0)]
     assert "over 2 seeds of one sketch" in " ".join(report(results).conclusions.so)
+
+
+# True pictures
+
+
+def true_pictures(names=NAMES) -> list[Image.Image]:
+    """Of each sketch a coloured page under the same lines: known, and unlike every result."""
+    pages = [np.asarray(made(name=name).sketch) for name in names]
+    return [Image.fromarray(np.minimum(page, np.uint8([255, 180, 60 + 40 * i]))) for i, page in enumerate(pages)]
+
+
+@pytest.fixture(scope="module")
+def with_pairs(grid):
+    return report(grid, true_pictures())
+
+
+def test_agreement_is_what_the_functions_say(with_pairs, grid, found):
+    targets = true_pictures()
+    for row, result in zip(with_pairs.rows, grid, strict=True):
+        known = agreement(result.image, targets[NAMES.index(result.settings.prompt.split(",")[0].split()[-1])])
+        assert (row.scores["psnr"], row.scores["ssim"]) == (known.psnr, known.ssim)
+    assert [{k: v for k, v in row.items() if k not in PAIRED_SCORES} for row in with_pairs.table] == found.table
+    for c in with_pairs.cells:
+        assert c.psnr.value == pytest.approx(np.mean([row.scores["psnr"] for row in c.rows])) and c.ssim.n == 3
+        assert c.ssim.low <= c.ssim.value <= c.ssim.high and c.lpips is None
+    assert all(c.psnr is None and c.ssim is None for c in found.cells)
+
+
+def test_one_for_each_result_is_the_same_as_one_for_each_sketch(with_pairs, grid):
+    targets = true_pictures()
+    assert report(grid, [targets[row.sketch] for row in with_pairs.rows]).table == with_pairs.table
+
+
+def test_true_pictures_may_be_anything_that_opens(tmp_path):
+    results = [made(s, seed=k) for s in (0.2, 0.8) for k in (0, 1)]
+    (target,) = true_pictures(NAMES[:1])
+    target.save(tmp_path / "true.png")
+    pixels = torch.from_numpy(np.array(target)).permute(2, 0, 1)
+    forms = [target, [target], str(tmp_path / "true.png"), tmp_path / "true.png", (tmp_path / "true.png").read_bytes()]
+    forms += [np.asarray(target), np.asarray(target)[None], pixels[None], [pixels], pixels / 127.5 - 1]
+    forms += [SimpleNamespace(pixels=pixels[None], rows=[{}]), replace(made(), image=target), iter([target])]
+    wanted = report(results, target).table
+    for form in forms:
+        assert report(results, form).table == wanted, type(form)
+
+
+def test_embedded_pairs_are_true_pictures():
+    from s2i_teach.training.pictures import load_pairs
+
+    pairs = load_pairs("test", keep=lambda row: row["style"] == "openmoji" and "animal" in row["tags"])
+    pairs = pairs.select(lambda row: row in pairs.rows[:2])
+    folder = data_dir() / "pairs" / "test"
+    results = []
+    for row in pairs.rows:
+        line, true = (s2i.open_sketch(folder / row[key]) for key in ("sketch", "file_name"))
+        settings = made().settings
+        results.append(replace(made(), sketch=line, image=true, settings=replace(settings, prompt=row["text"])))
+    assert [row["psnr"] for row in report(results, pairs).table] == [COPY, COPY], "a copy's has no bound, and no mean"
+    assert [row["ssim"] for row in report(results, pairs.pixels).table] == [1, 1]
+
+
+def test_several_sweeps_are_one_list_of_results(grid, with_pairs):
+    sweeps = [SimpleNamespace(results=tuple(grid[i : i + 12])) for i in range(0, 36, 12)]
+    assert report(sweeps, true_pictures()).table == with_pairs.table
+    assert len(as_results([sweeps[0], grid[12], *sweeps[1:]])) == 37
+    with pytest.raises(InputError, match="Number 1 of the results is a SimpleNamespace"):
+        as_results([sweeps[0], SimpleNamespace(results=[1])])
+
+
+def test_agreement_is_concluded_and_its_limits_too(with_pairs, found):
+    so, not_so = (" ".join(part) for part in (with_pairs.conclusions.so, with_pairs.conclusions.not_so))
+    least = max(with_pairs.cells, key=lambda c: c.psnr.value)
+    assert f"Agreement (PSNR, dB): best is {least.psnr} ({least.name}, n = 6)" in so and "Agreement (SSIM): best" in so
+    trend = re.search(r"Strength from 0.2 to 1: edge F1 [^:]* PSNR \(dB\) [^:]* and SSIM falls by (\d\.\d\d) \[", so)
+    low, high = (
+        np.mean([c.ssim.value for c in with_pairs.cells if c.settings["strength"] == strength])
+        for strength in (0.2, 1.0)
+    )
+    assert float(trend[1]) == pytest.approx(low - high, abs=0.006)
+    beside = [agreement(made(name=name).sketch, target) for name, target in zip(NAMES, true_pictures(), strict=True)]
+    psnr, ssim = (np.mean([getattr(a, name) for a in beside]) for name in ("psnr", "ssim"))
+    assert f"The sketches as they are have PSNR {psnr:.2f} dB and SSIM {ssim:.2f} beside" in so
+    assert "No cell is shown to have a higher SSIM." in so, "noise takes structure away"
+    blurred = [row.result.image.filter(ImageFilter.GaussianBlur(2)) for row in with_pairs.rows]
+    psnr = np.mean([agreement(b, row.paired.target).psnr for b, row in zip(blurred, with_pairs.rows, strict=True)])
+    assert f"blurred by 2 pixels, have PSNR {psnr:.2f} dB instead of" in not_so and "PSNR and SSIM rise." in not_so
+    assert "one sketch has many right pictures" in not_so
+    alone = " ".join(found.conclusions.so + found.conclusions.not_so)
+    assert "PSNR" not in alone and "SSIM" not in alone
+
+
+def test_cells_that_agree_more_than_their_sketches_are_named():
+    target = true_pictures(NAMES[:1])[0]
+    noise = np.random.default_rng(0).normal(0, 4, (3, 128, 128, 3))
+    near = [Image.fromarray((np.asarray(target) + n).clip(0, 255).astype(np.uint8)) for n in noise]
+    results = [made(0.2, seed=k, picture=near[k]) for k in range(3)] + [made(0.9, seed=k) for k in range(3)]
+    text = " ".join(report(results, target).conclusions.so)
+    assert "Every cell has a higher PSNR. Shown to have a higher SSIM: strength 0.2." in text
+    text = " ".join(report(results[:3], target).conclusions.so)
+    assert "All results agree more than that in PSNR. All results agree more than that in SSIM." in text
+    text = " ".join(report(results[3:4], target).conclusions.so)
+    assert "No result is shown to have a higher PSNR." in text
+
+
+def test_blur_that_does_not_help_is_not_said_to():
+    target = true_pictures(NAMES[:1])[0]
+    text = " ".join(report(made(picture=target), target).conclusions.not_so)
+    assert "instead of 60.00, SSIM" in text and text.count("here neither rises.") == 1
+
+
+def test_lpips_is_a_column_where_it_is_available(monkeypatch):
+    monkeypatch.setattr(paired, "available", lambda: {"LPIPS": ""})
+    monkeypatch.setattr(paired, "lpips", lambda picture, target: float(np.asarray(picture).mean() < 128))
+    found = report([made(s, seed=k) for s in (0.2, 0.8) for k in (0, 1)], true_pictures(NAMES[:1]))
+    assert all("lpips" in row for row in found.table) and found.cells[0].lpips.value == 0
+    assert "Agreement (LPIPS): best is 0.00" in " ".join(found.conclusions.so)
+    assert ">Agreement (LPIPS)<" in found._repr_html_()
+
+
+def test_the_page_shows_true_pictures_and_figures(with_pairs, found, tmp_path):
+    text = with_pairs.save(tmp_path / "pairs.html").read_text(encoding="utf-8")
+    page = Checked(text)
+    assert page.open == [] and page.outside == []
+    alts = [image["alt"] for image in page.images]
+    assert sum(alt.startswith("The true picture of: ") for alt in alts) == 3
+    heat = next(alt for alt in alts if alt.startswith("Heat map of Agreement (SSIM)"))
+    assert all(f"{c.ssim.value:.2f}" in heat for c in with_pairs.cells)
+    row = with_pairs.cells[0].rows[0].scores
+    assert any(f"PSNR {row['psnr']:.1f} dB, SSIM {row['ssim']:.2f}" in alt for alt in alts)
+    for c in with_pairs.cells:
+        assert str(c.psnr).replace(", ", ",\xa0") in text
+    for words in (">Agreement (PSNR, dB)<", ">PSNR (dB)<", ">SSIM<", "a copy counts as 60 dB"):
+        assert words in text and words not in found._repr_html_()
+    assert "report(results, targets=[…])" in found._repr_html_() and "targets=" not in text
+
+
+@pytest.mark.parametrize(
+    "targets, words",
+    [
+        ([], "There are 0 true pictures for 4 results of 2 sketches: give one for each sketch"),
+        (true_pictures(), "There are 3 true pictures for 4 results of 2 sketches"),
+        (true_pictures()[0], "There is 1 true picture for 4 results of 2 sketches"),
+        (7, "A int is no list of pictures"),
+        ({"turtle": "a.png"}, "A dict is no list of pictures"),
+        ([true_pictures()[0], 7], "Number 1 of the true pictures: A picture cannot be made from a int"),
+        ([true_pictures()[0], None], "Number 1 of the true pictures: A picture cannot be made from a NoneType"),
+        (["nowhere.png"] * 2, "Number 0 of the true pictures: nowhere.png does not exist"),
+        (
+            [true_pictures()[0], Image.new("RGB", (64, 128))],
+            "Number 1 of the true pictures is 64 × 128 and its result 128 × 128: bring it to that with s2i.open_sketch",
+        ),
+    ],
+)
+def test_true_pictures_that_cannot_be(targets, words):
+    with pytest.raises(InputError, match=re.escape(words)) as raised:
+        report([made(seed=k, name=name) for name in NAMES[:2] for k in (0, 1)], targets)
+    assert "\n" not in str(raised.value)
 
 
 # The page

@@ -83,6 +83,7 @@ torch.save((weights, trainer.model.state_dict(), torch.cat(seen)), folder / f"en
 """
 
 
+@pytest.mark.seconds(30)
 def test_two_processes_train_one_model_and_resume_to_the_same_weights(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(TWO_PROCESSES)
@@ -258,6 +259,7 @@ def first_and_last_loss(folder):
     return float(rows[0]["loss"]), float(rows[-1]["loss"])
 
 
+@pytest.mark.seconds(90)
 def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     """Text, VAE, U-Net, judge and saving, a few updates each: the parts fit, and the pipeline that comes out runs."""
     from diffusers import AutoencoderKL

@@ -9,14 +9,24 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate.bootstrap import Interval, interval
 from s2i_teach.evaluate.faithfulness import faithfulness
+from s2i_teach.evaluate.paired import Paired, paired
 from s2i_teach.evaluate.prompt_match import prompt_matches
 from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features, real_features
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings
 
 SCORES = ("precision", "recall", "f1", "chamfer", "edge_ssim", "prompt_match")
+PAIRED_SCORES = ("psnr", "ssim", "lpips")
 NEVER = ("seed", "invert", "prompt")
 """Settings that make no cell of their own; a prompt does if one sketch has several."""
+NAMES = {
+    "guidance_scale": "guidance",
+    "num_inference_steps": "steps",
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "lpips": "LPIPS",
+}
+"""Names that one reads otherwise than with spaces for underscores."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,8 @@ class Row:
         number: its place among the results, from 0.
         sketch: a number for its sketch, from 0 in order of appearance.
         settings: name → value of the settings that make its cell.
-        scores: name → value, of ``SCORES``.
+        scores: name → value, of ``SCORES``, and of ``PAIRED_SCORES`` where it has a true picture.
+        paired: its true picture and what goes with it, or None.
     """
 
     number: int
@@ -35,6 +46,7 @@ class Row:
     sketch: int
     settings: dict
     scores: dict
+    paired: Paired | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class Cell:
         rows: its results.
         f1, prompt_match: means with their intervals.
         micro_kid: with its interval; None of fewer than 2 pictures, which have no distance.
+        psnr, ssim, lpips: means with their intervals; None without true pictures, ``lpips`` also where it is not
+            available.
     """
 
     settings: dict
@@ -53,6 +67,9 @@ class Cell:
     f1: Interval
     prompt_match: Interval
     micro_kid: Interval | None
+    psnr: Interval | None = None
+    ssim: Interval | None = None
+    lpips: Interval | None = None
 
     @property
     def n(self) -> int:
@@ -72,7 +89,7 @@ def name_of(settings: dict) -> str:
 
 def words(name: str) -> str:
     """A setting's name as one reads it."""
-    return {"guidance_scale": "guidance", "num_inference_steps": "steps"}.get(name, name.replace("_", " "))
+    return NAMES.get(name, name.replace("_", " "))
 
 
 def shown_value(value) -> str:
@@ -87,6 +104,8 @@ def shown_value(value) -> str:
 def as_results(results) -> list[Result]:
     """A list of ``Result``, of an iterable or of an object that has them as ``.results``, as a sweep does.
 
+    An iterable may hold such objects too: several sweeps, of as many sketches.
+
     Raises:
         InputError: none, or something else.
     """
@@ -95,33 +114,42 @@ def as_results(results) -> list[Result]:
     results = getattr(results, "results", results)
     if not isinstance(results, Iterable) or isinstance(results, (str, bytes, dict)):
         raise InputError(f"A {type(results).__name__} holds no results: give a list of what s2i.translate returned.")
-    results = list(results)
-    if not results:
+    found = []
+    for number, given in enumerate(results):
+        many = getattr(given, "results", None)
+        for result in many if isinstance(many, (list, tuple)) else [given]:
+            if not isinstance(result, Result):
+                raise InputError(
+                    f"Number {number} of the results is a {type(given).__name__}: give what s2i.translate or s2i.sweep "
+                    "returned."
+                )
+            found.append(result)
+    if not found:
         raise InputError("There is no result to judge: give a list of what s2i.translate returned.")
-    for number, result in enumerate(results):
-        if not isinstance(result, Result):
-            raise InputError(
-                f"Number {number} of the results is a {type(result).__name__}: give what s2i.translate returned."
-            )
-    return results
+    return found
 
 
-def judged(results: list[Result]) -> tuple[list[Row], torch.Tensor]:
+def judged(results: list[Result], targets=None) -> tuple[list[Row], torch.Tensor]:
     """Each result with its scores, and features ``(N, 192)`` of the pictures for micro-KID.
 
+    Args:
+        targets: the true pictures, as :func:`s2i_teach.evaluate.report` takes them, or None.
+
     Raises:
-        InputError: a sketch is empty, or a prompt.
+        InputError: a sketch is empty, or a prompt; true pictures of another number or size.
     """
     places = sketch_numbers(results)
+    beside = [None] * len(results) if targets is None else paired(results, targets, places)
     names = _that_make_cells(results, places)
     pictures = [result.image for result in results]
     matches = prompt_matches(pictures, [result.settings.prompt for result in results]).tolist()
     rows = []
-    for number, (result, place, match) in enumerate(zip(results, places, matches, strict=True)):
+    for number, (result, place, match, pair) in enumerate(zip(results, places, matches, beside, strict=True)):
         found = faithfulness(result.sketch, result.image)
         scores = {name: getattr(found, name) for name in SCORES[:-1]} | {"prompt_match": match}
+        scores |= pair.scores if pair else {}
         settings = {name: _setting(result, name) for name in names}
-        rows.append(Row(number, result, place, settings, scores))
+        rows.append(Row(number, result, place, settings, scores, pair))
     return rows, picture_features(pictures)
 
 
@@ -177,6 +205,11 @@ def cells(rows: list[Row], features: torch.Tensor, names: list[str] | None = Non
                 interval([row.scores["f1"] for row in part], groups),
                 interval([row.scores["prompt_match"] for row in part], groups),
                 kernel_distance_interval(own, real, groups) if len(part) > 1 else None,
+                **{
+                    name: interval([row.scores[name] for row in part], groups)
+                    for name in PAIRED_SCORES
+                    if name in part[0].scores
+                },
             )
         )
     return made

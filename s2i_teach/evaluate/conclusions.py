@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from s2i_teach.evaluate.bootstrap import Interval, difference
 from s2i_teach.evaluate.cells import Cell, Row, independent, shown_value, words
 from s2i_teach.evaluate.faithfulness import CHANCE_F1
+from s2i_teach.evaluate.paired import blur_radius
 
 FEW = 10
 """Below so many pictures in a cell micro-KID says little: of 10 real ones it had a standard deviation of 0.2, of 50 one
@@ -12,6 +13,9 @@ of 0.07; copies of sketches have 3.0 where real pictures have 0.1."""
 MEASURES = (("f1", "Faithfulness (edge F1)", True), ("micro_kid", "Realism (micro-KID)", False))
 MEASURES += (("prompt_match", "Prompt match (cosine)", True),)
 """Attribute of a cell, its name, whether more is better."""
+PAIRED_MEASURES = (("psnr", "Agreement (PSNR, dB)", True), ("ssim", "Agreement (SSIM)", True))
+PAIRED_MEASURES += (("lpips", "Agreement (LPIPS)", False),)
+"""The same, of what needs a true picture."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,11 @@ class Conclusions:
 def of(cell: Cell, measure: str) -> Interval | None:
     """A cell's figure by the name of the measure."""
     return getattr(cell, measure)
+
+
+def measures(cells: list[Cell]) -> list[tuple[str, str, bool]]:
+    """``MEASURES``, and those of ``PAIRED_MEASURES`` that the cells have."""
+    return [*MEASURES, *(measure for measure in PAIRED_MEASURES if of(cells[0], measure[0]) is not None)]
 
 
 def best(cells: list[Cell], measure: str, more: bool) -> Cell:
@@ -42,12 +51,19 @@ def conclusions(cells: list[Cell], rows: list[Row]) -> Conclusions:
     sketches, seeds = {row.sketch for row in rows}, {row.result.settings.seed for row in rows}
     smallest = min(cell.n for cell in cells)
     if len(cells) > 1:
-        for measure, name, more in MEASURES:
+        for measure, name, more in measures(cells):
             if all(of(cell, measure) is not None for cell in cells):
                 so.append(_ranking(cells, measure, name, more))
         for axis in ("strength", "guidance_scale"):
             so += _trend(rows, axis)
     so += _chance(cells)
+    if rows[0].paired is not None:
+        so.append(_beside_the_sketch(cells, rows))
+        not_so.append(_blur(rows))
+        not_so.append(
+            "Not that a picture with little agreement is bad: one sketch has many right pictures, and red where the "
+            "true one is blue scores low, however good."
+        )
     if all(cell.micro_kid is None for cell in cells):
         not_so.append("Nothing about realism: each cell has one picture, and micro-KID is a distance between sets.")
     elif any(cell.micro_kid is None for cell in cells):
@@ -129,7 +145,8 @@ def _trend(rows: list[Row], axis: str) -> list[str]:
     sketches = len({keyed[low][key].sketch for key in both})
     what = f"{words(axis).capitalize()} from {shown_value(low)} to {shown_value(high)}"
     told = []
-    for score, name in (("f1", "edge F1"), ("prompt_match", "prompt match")):
+    scores = [("f1", "edge F1"), ("prompt_match", "prompt match"), ("psnr", "PSNR (dB)"), ("ssim", "SSIM")]
+    for score, name in [(score, name) for score, name in scores if score in rows[0].scores]:
         after, before = ([keyed[value][key].scores[score] for key in both] for value in (high, low))
         change = difference(after, before, groups)
         if change.low is None:
@@ -139,9 +156,9 @@ def _trend(rows: list[Row], axis: str) -> list[str]:
         else:
             told.append(f"{name} {'rises' if change.value > 0 else 'falls'} by {_size(change)}")
     if change.low is None:
-        return [f"{what}: {' and '.join(told)}, for one sketch and one seed, which shows nothing of others."]
+        return [f"{what}: {_and(told)}, for one sketch and one seed, which shows nothing of others."]
     over = f"{sketches} sketches" if sketches > 1 else f"{len(set(groups))} seeds of one sketch"
-    return [f"{what}: {' and '.join(told)}, over {over}, all else equal."]
+    return [f"{what}: {_and(told)}, over {over}, all else equal."]
 
 
 def _signed(change: Interval) -> str:
@@ -167,3 +184,54 @@ def _chance(cells: list[Cell]) -> list[str]:
     return [
         f"Edge F1 of about {CHANCE_F1:.2f} is what a picture of another thing has. Not shown to be above it: {names}."
     ]
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _mean(values) -> float:
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def _beside_the_sketch(cells: list[Cell], rows: list[Row]) -> str:
+    """The sketches as they are agree with the true pictures too: whether a cell is shown to agree more."""
+    psnr, ssim = (_mean(getattr(row.paired.sketch, name) for row in rows) for name in ("psnr", "ssim"))
+    told = f"The sketches as they are have PSNR {psnr:.2f} dB and SSIM {ssim:.2f} beside the true pictures."
+    for name, word in (("psnr", "PSNR"), ("ssim", "SSIM")):
+        changes = [
+            difference(
+                [row.scores[name] for row in cell.rows],
+                [getattr(row.paired.sketch, name) for row in cell.rows],
+                independent(list(cell.rows)),
+            )
+            for cell in cells
+        ]
+        more = [cell for cell, change in zip(cells, changes, strict=True) if change.low is not None and change.low > 0]
+        if len(more) == len(cells):
+            told += (
+                f" All results agree more than that in {word}."
+                if len(cells) == 1
+                else f" Every cell has a higher {word}."
+            )
+        elif not more:
+            told += f" No {'result' if len(cells) == 1 else 'cell'} is shown to have a higher {word}."
+        else:
+            names = "; ".join(cell.name for cell in more[:3]) + (f"; and {len(more) - 3} more" if len(more) > 3 else "")
+            told += f" Shown to have a higher {word}: {names}."
+    return told
+
+
+def _blur(rows: list[Row]) -> str:
+    """PSNR and SSIM reward blur: shown with these very pictures."""
+    own = [_mean(row.scores[name] for row in rows) for name in ("psnr", "ssim")]
+    soft = [_mean(getattr(row.paired.blurred, name) for row in rows) for name in ("psnr", "ssim")]
+    figures = f"PSNR {soft[0]:.2f} dB instead of {own[0]:.2f}, SSIM {soft[1]:.2f} instead of {own[1]:.2f}"
+    pixels = blur_radius(rows[0].paired.target.size)
+    rises = [name for name, a, b in zip(("PSNR", "SSIM"), soft, own, strict=True) if a > b]
+    verdict = f"{_and(rises)} {'rises' if len(rises) == 1 else 'rise'}" if rises else "here neither rises"
+    return (
+        "Not that more PSNR or SSIM looks better: they prefer a blurred picture to a sharp one whose details lie "
+        f"elsewhere. These pictures, blurred by {pixels:g} pixels, have {figures}: {verdict}."
+    )

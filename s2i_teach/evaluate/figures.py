@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from s2i_teach.evaluate.cells import Cell, pareto_front, shown_value, words
-from s2i_teach.evaluate.conclusions import MEASURES, of
+from s2i_teach.evaluate.conclusions import MEASURES, PAIRED_MEASURES, of
 
 AXES = ("strength", "guidance_scale")
 LOOK = {
@@ -133,7 +133,7 @@ def _label(axes, points: list[tuple[float, float, str]], colour: str) -> None:
 
 
 def _measure(measure: str) -> tuple[str, bool]:
-    return next((name, more) for key, name, more in MEASURES if key == measure)
+    return next((name, more) for key, name, more in (*MEASURES, *PAIRED_MEASURES) if key == measure)
 
 
 def _axes(look: str, width: float, height: float):

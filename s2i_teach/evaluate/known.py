@@ -4,6 +4,7 @@ Their networks were trained on data of their own and weigh 90 to 600 MB. Nothing
 said, with how to get it, and never replaced by something else under the same name.
 """
 
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -73,11 +74,15 @@ def lpips(picture, wanted) -> float:
     """
     a, b = same_size(picture, wanted)
     _lpips()
+    with torch.no_grad():
+        return _lpips_net()(to_tensor(a)[None], to_tensor(b)[None]).item()
+
+
+@lru_cache(1)
+def _lpips_net() -> torch.nn.Module:
     import lpips as package
 
-    net = package.LPIPS(net="alex", verbose=False).eval()
-    with torch.no_grad():
-        return net(to_tensor(a)[None], to_tensor(b)[None]).item()
+    return package.LPIPS(net="alex", verbose=False).eval()
 
 
 def kid(pictures, real, *, extractor: torch.nn.Module | None = None) -> float:

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from PIL import Image
 
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate import figures
-from s2i_teach.evaluate.cells import SCORES, Cell, Row, as_results, cells, judged, shown_value, words
-from s2i_teach.evaluate.conclusions import MEASURES, Conclusions, best, conclusions, of
+from s2i_teach.evaluate.bootstrap import Interval
+from s2i_teach.evaluate.cells import PAIRED_SCORES, SCORES, Cell, Row, as_results, cells, judged, shown_value, words
+from s2i_teach.evaluate.conclusions import MEASURES, Conclusions, best, conclusions, measures, of
 from s2i_teach.evaluate.known import available
 from s2i_teach.files import as_path, shown, write_whole
 
@@ -30,7 +31,7 @@ CSS = """
 .s2i-report .pictures img { width: 112px; max-width: none; background: #fff; border: 1px solid #85878f66; }
 .s2i-report .wide { overflow-x: auto; }
 .s2i-report .figures { display: flex; flex-wrap: wrap; gap: 12px; align-items: flex-start; }
-.s2i-report .figures img { max-width: min(100%, 470px); }
+.s2i-report .figures > * { max-width: min(100%, 470px); }
 .s2i-report img { border-radius: 4px; }
 .s2i-report h2 { font-size: 1.25em; } .s2i-report h3 { font-size: 1.05em; margin: 20px 0 4px; }
 .s2i-report li { margin: 3px 0; }
@@ -62,7 +63,11 @@ class Report:
 
     @property
     def table(self) -> list[dict]:
-        """A row a result: number, sketch, prompt, seed, what varies, the scores; as pandas takes it."""
+        """A row a result: number, sketch, prompt, seed, what varies, the scores; as pandas takes it.
+
+        With true pictures also ``psnr`` (dB; a copy, whose PSNR is infinite, counts as 60), ``ssim`` and, where it is
+        available, ``lpips``.
+        """
         return [
             {"number": row.number, "sketch": row.sketch, "prompt": row.result.settings.prompt}
             | {"seed": row.result.settings.seed}
@@ -75,6 +80,11 @@ class Report:
     def other(self) -> str:
         """The measure that faithfulness is set against: "micro_kid", or "prompt_match" where a cell has one picture."""
         return _other(self.cells)
+
+    @property
+    def paired(self) -> bool:
+        """Whether the true pictures were given."""
+        return self.rows[0].paired is not None
 
     def save(self, path: str | Path) -> Path:
         """Write one HTML file that needs no other, whole or not at all. Returns the path.
@@ -110,28 +120,36 @@ class Report:
                 "<p>Each cell: the figure, below it its 95 % interval."
                 f"{' All other settings are taken together.' if pooled else ''}</p>"
             )
-            drawn = [_heat_map(self.over_strength_and_guidance, measure, page) for measure in ("f1", self.other)]
+            shown_in_maps = ["f1", self.other, *(["ssim"] if self.paired else [])]
+            drawn = [_heat_map(self.over_strength_and_guidance, measure, page) for measure in shown_in_maps]
             parts.append(f'<div class="figures">{"".join(drawn)}</div>')
         if len(self.cells) > 1:
             title = "Faithfulness and realism" if self.other == "micro_kid" else "Faithfulness and prompt match"
             parts += [f"<{below}>{title}</{below}>", _trade_off(self, page)]
             parts += [f"<{below}>Best and worst cells</{below}>", _pictures(self)]
         parts += [f"<{below}>Cells</{below}>", _cell_table(self)]
-        parts += [f"<details><summary>All {len(self.rows)} results</summary>{_row_table(self)}</details>", _notes()]
+        parts += [f"<details><summary>All {len(self.rows)} results</summary>{_row_table(self)}</details>"]
+        parts.append(_notes(self.paired))
         return f'<section class="s2i-report">{"".join(parts)}</section>'
 
 
-def report(results) -> Report:
+def report(results, targets=None) -> Report:
     """Judge results and say what follows.
 
     Args:
-        results: a list of :class:`s2i_teach.Result`, or an object that has them as ``.results``, as a sweep does. Cells
-            are made of the settings that vary, apart from seed and sketch.
+        results: a list of :class:`s2i_teach.Result`, or an object that has them as ``.results``, as a sweep does, or a
+            list of such: ``report([s2i.sweep(sketch, …) for sketch in sketches])``. Cells are made of the settings that
+            vary, apart from seed and sketch.
+        targets: the true pictures, where sketches have one, as a list: one for each sketch, in the order in which the
+            sketches first appear among the results, or one for each result. A picture is anything that
+            :func:`s2i_teach.open_sketch` opens, of the result's size; embedded pairs, as ``load_pairs`` gives them, are
+            a list as well, and a single picture does for a single sketch. With them the report also says PSNR, SSIM
+            and, where its weights are on this machine, LPIPS.
 
     Raises:
-        InputError: no result, or a sketch or prompt that is empty.
+        InputError: no result, a sketch or prompt that is empty, or true pictures of another number or size.
     """
-    rows, features = judged(as_results(results))
+    rows, features = judged(as_results(results), targets)
     made = cells(rows, features)
     axes = [name for name in figures.AXES if name in rows[0].settings]
     pooled: list[Cell] = []
@@ -139,7 +157,7 @@ def report(results) -> Report:
         pooled = made if list(rows[0].settings) == axes else cells(rows, features, axes)
         first = rows[0].result.settings
         fixed = {name: getattr(first, name) for name in figures.AXES}
-        pooled = [Cell({**fixed, **c.settings}, c.rows, c.f1, c.prompt_match, c.micro_kid) for c in pooled]
+        pooled = [replace(c, settings={**fixed, **c.settings}) for c in pooled]
     front = figures.front(made, _other(made))
     return Report(tuple(rows), tuple(made), tuple(pooled), conclusions(made, rows), tuple(front))
 
@@ -173,7 +191,7 @@ def _image(data: bytes, alt: str, dark: bytes | None = None, width: int | None =
 
 
 def _heat_map(made, measure: str, page: bool) -> str:
-    name = next(name for key, name, _ in MEASURES if key == measure)
+    name = next(name for key, name, _ in measures(made) if key == measure)
     values = "; ".join(
         f"strength {shown_value(c.settings['strength'])}, guidance {shown_value(c.settings['guidance_scale'])}: "
         f"{of(c, measure).value:.2f}"
@@ -206,19 +224,30 @@ def _pictures(found: Report) -> str:
             cell = best(list(found.cells), measure, which)
             line = f"{word}: {name} {of(cell, measure)}"
             chosen.setdefault(found.cells.index(cell), []).append(line)
-    sketches = {row.sketch: row.result for row in reversed(found.rows)}
+    sketches = {row.sketch: row for row in reversed(found.rows)}
     columns = sorted(sketches)[:MOST_SKETCHES]
-    drawn = [(sketches[c].sketch, f"The sketch of: {sketches[c].settings.prompt}") for c in columns]
-    head = "".join(f"<td>{_small(*sketch)}</td>" for sketch in drawn)
-    lines = [f'<tr><th scope="row">The sketches</th>{head}</tr>']
+    first = [sketches[column] for column in columns]
+    drawn = [("The sketches", [(row.result.sketch, f"The sketch of: {row.result.settings.prompt}") for row in first])]
+    if found.paired:
+        true = [(row.paired.target, f"The true picture of: {row.result.settings.prompt}") for row in first]
+        drawn.append(("The true pictures", true))
+    lines = []
+    for title, pictures in drawn:
+        cells_of = "".join(f"<td>{_small(*picture)}</td>" for picture in pictures)
+        lines.append(f'<tr><th scope="row">{title}</th>{cells_of}</tr>')
     for place, told in chosen.items():
         cell = found.cells[place]
         name = f"<strong>{escape(cell.name)}</strong><br>{'<br>'.join(map(escape, told))}"
         shown_cells = []
         for column in columns:
             row = next((row for row in cell.rows if row.sketch == column), None)
-            alt = "" if row is None else f"{row.result.settings.prompt}; {cell.name}; edge F1 {row.scores['f1']:.2f}"
-            shown_cells.append(f"<td>{'not run' if row is None else _small(row.result.image, alt)}</td>")
+            if row is None:
+                shown_cells.append("<td>not run</td>")
+                continue
+            alt = f"{row.result.settings.prompt}; {cell.name}; edge F1 {row.scores['f1']:.2f}"
+            if row.paired:
+                alt += f"; PSNR {row.scores['psnr']:.1f} dB, SSIM {row.scores['ssim']:.2f}"
+            shown_cells.append(f"<td>{_small(row.result.image, alt)}</td>")
         lines.append(f'<tr><th scope="row">{name}</th>{"".join(shown_cells)}</tr>')
     more = len(sketches) - len(columns)
     rest = f"<p>The first {len(columns)} of {len(sketches)} sketches.</p>" if more else ""
@@ -235,19 +264,25 @@ def _small(picture: Image.Image, alt: str) -> str:
 
 def _cell_table(found: Report) -> str:
     names = list(found.cells[0].settings)
-    head = [words(name) for name in names] + ["n", *(name for _, name, _ in MEASURES), "on the front"]
+    all_measures = measures(found.cells)
+    head = [words(name) for name in names] + ["n", *(name for _, name, _ in all_measures), "on the front"]
     lines = []
     for place, cell in enumerate(found.cells):
-        figures_of = [str(of(cell, key)) if of(cell, key) else "needs 2 pictures" for key, _, _ in MEASURES]
+        figures_of = [_unbroken(of(cell, key)) if of(cell, key) else "needs 2 pictures" for key, _, _ in all_measures]
         own = [shown_value(cell.settings[name]) for name in names]
         lines.append([*own, str(cell.n), *figures_of, "yes" if place in found.front else ""])
     return _table(head, lines)
 
 
+def _unbroken(figure: Interval) -> str:
+    """A figure whose interval stays on one line."""
+    return str(figure).replace(", ", ",\N{NO-BREAK SPACE}")
+
+
 def _row_table(found: Report) -> str:
     table = found.table
     head = list(table[0])
-    lines = [[f"{v:.3f}" if k in SCORES else shown_value(v) for k, v in row.items()] for row in table]
+    lines = [[f"{v:.3f}" if k in SCORES + PAIRED_SCORES else shown_value(v) for k, v in row.items()] for row in table]
     return _table([words(name) for name in head], lines)
 
 
@@ -258,13 +293,17 @@ def _table(head: list[str], lines: list[list[str]]) -> str:
     return f"{region}<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def _notes() -> str:
+def _notes(paired: bool) -> str:
     missing = [answer for answer in available().values() if answer]
     notes = [
         "micro-KID is the kernel distance of KID on features of the small CLIP that ships, against 600 real pictures "
         "of the embedded pairs. It is no KID and no FID. It also sees what is shown and in which style: compare cells "
         "that show the same.",
         "Intervals: 95 %, bootstrap over sketches where a cell has several, else over seeds.",
+        "PSNR is the mean of each picture's dB; a copy counts as 60 dB. SSIM has the paper's Gaussian window, and is "
+        "the mean of three channels."
+        if paired
+        else "Agreement with true pictures, PSNR and SSIM: give them as report(results, targets=[…]).",
         *missing,
     ]
     return f"<details><summary>How it was measured, and what is not available here</summary>{_list(notes)}</details>"

@@ -166,12 +166,14 @@ class Settings:
         settings = self.resolved(pipe)
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
         start, strength = start_index(settings.num_inference_steps, settings.strength)
-        # The scheduler is set on the device where it will run, as the pipeline does.
-        set_timesteps(scheduler, settings, pipe.device)
+        # The scheduler is set on the device where it will run, as the pipeline does; asked once, since diffusers looks
+        # through all modules for it.
+        device = pipe.device
+        set_timesteps(scheduler, settings, device)
         timesteps = scheduler.timesteps[start * scheduler.order :]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(start * scheduler.order)
-        one, zero = torch.ones(1, 1, 1, 1, device=pipe.device), torch.zeros(1, 1, 1, 1, device=pipe.device)
+        one, zero = torch.ones(1, 1, 1, 1, device=device), torch.zeros(1, 1, 1, 1, device=device)
         # What the scheduler really mixes: any scheduler's own convention comes out as signal and noise.
         signal = scheduler.add_noise(one, zero, timesteps[:1]).item()
         noise = scheduler.add_noise(zero, one, timesteps[:1]).item()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.browser.lanes import COLAB, FLAGS, Colab, Lab, find_browser
+from tests.browser.lanes import COLAB, FLAGS, Colab, Lab, find_browser, lane_of
 
 LANES = {"lab": Lab, "colab": Colab}
 MISSING = "No Chromium was found: install it (Debian: apt-get install chromium), or name it in S2I_BROWSER."
@@ -18,8 +18,7 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in double]
     for item in items:
         if "lane" in getattr(getattr(item, "callspec", None), "params", {}):
-            # With `-n 2 --dist loadgroup` the two notebook programs are driven side by side.
-            item.add_marker(pytest.mark.xdist_group(item.callspec.params["lane"]))
+            assert lane_of(item.nodeid) == item.callspec.params["lane"], item.nodeid
 
 
 def missing(why: str):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,12 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --force-color-profile=srgb"
 ).split()
+
+
+def lane_of(nodeid: str) -> str | None:
+    """The lane that a test's name says, "lab" or "colab", or None: the worker that drives it takes all its tests."""
+    found = re.match(r"tests/browser/[^\[]*\[(lab|colab)\b", nodeid)
+    return found[1] if found else None
 
 
 def find_browser() -> str | None:
