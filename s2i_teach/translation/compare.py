@@ -1,4 +1,4 @@
-"""Compare pictures fairly: which settings differ, how much the seed decides, and where the sketch's lines are lost."""
+"""Compare pictures fairly: which settings differ, what seed and words decide, and where the sketch's lines are lost."""
 
 from dataclasses import fields
 from itertools import combinations
@@ -6,6 +6,7 @@ from itertools import combinations
 import torch
 import torch.nn.functional as F
 
+from s2i_teach.errors import InputError
 from s2i_teach.translation.settings import Settings
 
 NEIGHBOURHOOD = 0.035
@@ -28,6 +29,35 @@ def spread(pictures: torch.Tensor) -> float:
     """
     distances = [(a - b).abs().mean() for a, b in combinations(pictures, 2)]
     return torch.stack(distances).mean().item()
+
+
+def variance_shares(pictures: torch.Tensor) -> tuple[float, float, float]:
+    """What makes pictures of P prompts × S seeds differ: the shares of words, of seeds, and of both together.
+
+    The two-way analysis of variance, one picture a cell (Fisher 1925; the shares are η²): a pixel's variance around its
+    mean over all pictures is the variance of the prompts' means, plus that of the seeds' means, plus what neither
+    explains, and the three are added up over all pixels. "Both" is what a seed does under one prompt and not under
+    another. Pictures without any order have on average the shares (P − 1) : (S − 1) : (P − 1)(S − 1), not 0.
+
+    Args:
+        pictures: ``(P, S, …)``, P and S at least 2; every prompt with every seed.
+
+    Returns:
+        ``(words, seeds, both)``, each from 0 to 1, together 1.
+
+    Raises:
+        InputError: fewer than two prompts or seeds, or pictures that are all equal.
+    """
+    if pictures.dim() < 2 or min(pictures.shape[:2]) < 2:
+        raise InputError(f"Shape {tuple(pictures.shape)}: give (P, S, …) with at least 2 prompts and 2 seeds.")
+    centred = pictures - pictures.mean((0, 1))
+    words = centred.mean(1, keepdim=True)  # (P, 1, …): what a prompt does whatever the seed
+    seeds = centred.mean(0, keepdim=True)  # (1, S, …)
+    both = centred - words - seeds
+    total = (centred**2).mean()
+    if total == 0:
+        raise InputError("All pictures are equal: there is no variance to share out.")
+    return tuple(((part**2).mean() / total).item() for part in (words, seeds, both))
 
 
 def vanishing_strength(strengths: list[float], agreements: list[float], threshold: float) -> float | None:
