@@ -244,8 +244,8 @@ LESSON = Lesson(
             read_and_lost,
             _prompt_cases,
             hints=(
-                "tokenizer(prompt).input_ids is a list of numbers with the start token in front and the end token behind. "
-                "Without them: [1:-1].",
+                "tokenizer(prompt).input_ids is a list of numbers with the start token in front and the end token "
+                "behind. Without them: [1:-1].",
                 "There are tokenizer.model_max_length places. Two of them belong to the start and the end token.",
                 "tokenizer.decode(list of numbers) makes a text of them; .strip() takes the spaces off its ends.",
             ),
@@ -277,8 +277,8 @@ LESSON = Lesson(
                 ),
                 "start and end in the text": Mistake(
                     _with_the_marks,
-                    "the start and the end token stand in your text: take them off, [1:-1], before you cut; the room for "
-                    "the rest is two less.",
+                    "the start and the end token stand in your text: take them off, [1:-1], before you cut; the room "
+                    "for the rest is two less.",
                 ),
                 "the end in the lost part": Mistake(
                     _end_kept,
@@ -322,8 +322,8 @@ LESSON = Lesson(
                 ),
                 "cut by the letters that were read": Mistake(
                     _by_letters_read,
-                    "the text that comes out of decode has other spaces than the one that was typed, so its length tells "
-                    "nothing about where to cut: cut the list of numbers.",
+                    "the text that comes out of decode has other spaces than the one that was typed, so its length "
+                    "tells nothing about where to cut: cut the list of numbers.",
                 ),
                 "77 written down": Mistake(
                     _parts(75),
@@ -343,8 +343,8 @@ LESSON = Lesson(
             _grid_cases,
             hints=(
                 "First take from every picture the mean of all: centred = pictures − pictures.mean((0, 1)).",
-                "What a prompt does whatever the seed is its mean over the seeds: centred.mean(1, keepdim=True). For the "
-                "seeds it is the mean over axis 0.",
+                "What a prompt does whatever the seed is its mean over the seeds: centred.mean(1, keepdim=True). For "
+                "the seeds it is the mean over axis 0.",
                 "What neither explains: both = centred − words − seeds. The share of each is (part**2).mean() / "
                 "(centred**2).mean().",
             ),
@@ -369,13 +369,13 @@ LESSON = Lesson(
                 ),
                 "from zero": Mistake(
                     _shares(centre=lambda x: 0),
-                    "this is measured from 0 (mid-grey): what all pictures have in common then counts as difference. Take "
-                    "off the mean of all first.",
+                    "this is measured from 0 (mid-grey): what all pictures have in common then counts as difference. "
+                    "Take off the mean of all first.",
                 ),
                 "one mean for all pixels": Mistake(
                     _shares(centre=lambda x: x.mean()),
-                    "you take one number for the mean of all, so that a dark and a light place of one picture count as a "
-                    "difference: every pixel has its own mean, pictures.mean((0, 1)).",
+                    "you take one number for the mean of all, so that a dark and a light place of one picture count as "
+                    "a difference: every pixel has its own mean, pictures.mean((0, 1)).",
                 ),
                 "pixels averaged first": Mistake(
                     _pixels_first,
@@ -405,13 +405,13 @@ LESSON = Lesson(
                 ),
                 "without averaging first": Mistake(
                     _one_column_at_a_time,
-                    "the variance over the prompts at *one* seed holds what words do and what both do together: take the "
-                    "mean over the seeds first.",
+                    "the variance over the prompts at *one* seed holds what words do and what both do together: take "
+                    "the mean over the seeds first.",
                 ),
                 "n − 1": Mistake(
                     _corrected,
-                    "torch's var divides by n − 1, for prompts and seeds by other numbers than for all, so that these are "
-                    "no shares of one total: use var(…, correction=0), or means of squares.",
+                    "torch's var divides by n − 1, for prompts and seeds by other numbers than for all, so that these "
+                    "are no shares of one total: use var(…, correction=0), or means of squares.",
                 ),
                 "not divided": Mistake(
                     lambda pictures: tuple(
@@ -448,7 +448,7 @@ LESSON = Lesson(
                 ),
                 "farther only": Mistake(
                     _flips(at_least=np.greater),
-                    "you count only what is *farther* (>): the real signs are one of the ways, and p is never 0. Use >=.",
+                    "you count only what is *farther* (>): the real signs are one of the ways, so p is never 0: use >=.",
                 ),
                 "the rest": Mistake(
                     _flips(at_least=np.less),
@@ -472,7 +472,7 @@ LESSON = Lesson(
                 ),
                 "Student's t": Mistake(
                     _t_test,
-                    "this is Student's t-test, which believes in a bell curve: count the ways to set the signs instead.",
+                    "this is Student's t-test, which believes in a bell curve: count ways to set the signs instead.",
                 ),
                 "signs alone": Mistake(
                     _signs_alone,

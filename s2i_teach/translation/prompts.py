@@ -25,8 +25,8 @@ def read_and_lost(tokenizer, prompt: str) -> tuple[str, str]:
 def fill(template: str, **fields) -> list[str]:
     """Prompts from a template: every combination of the fields' values, the first field slowest.
 
-    ``fill("a {thing}, {style} style", thing=["cat", "owl"], style=["noto", "flat"])`` gives four. The order of the fields
-    is that in which they are given, as the axes of :func:`s2i_teach.sweep`, which takes the list as ``prompts=``.
+    ``fill("a {thing}, {style} style", thing=["cat", "owl"], style=["noto", "flat"])`` gives four. The order of the
+    fields is that in which they are given, as the axes of :func:`s2i_teach.sweep`, which takes the list as ``prompts=``.
 
     Args:
         template: with the fields' names in braces, ``{{`` and ``}}`` for braces that are meant.

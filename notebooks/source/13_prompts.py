@@ -1,0 +1,505 @@
+# %% [markdown]
+# # Lesson 13. Prompts
+#
+# {{badge}}
+#
+# About prompts people believe many things, and most of it was never tested. In this lesson you look at what the model really reads,
+# find out which words it knows, push a picture away from something, measure whether words or luck made it, and put a famous belief
+# to a test that it could fail.
+#
+# | | |
+# |---|---|
+# | **You will** | see where a prompt is cut off; make prompts from a template; use negative prompts; split differences into words and seeds; test "magic words" with a control |
+# | **Time** | about 45 minutes, three exercises |
+# | **Hardware** | any computer, two CPU cores are enough |
+# | **Download** | none |
+
+# %% tags=["setup"]
+# (made from the template in notebooks/build.py)
+
+# %%
+import json
+from itertools import product
+
+import numpy as np
+import torch
+
+from s2i_teach.data_sources.sample import pick
+from s2i_teach.evaluate.bootstrap import difference
+from s2i_teach.evaluate.faithfulness import edge_scores
+from s2i_teach.evaluate.prompt_match import prompt_matches
+from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features, real_features
+from s2i_teach.images import to_tensor
+from s2i_teach.models.devices import one_thread
+from s2i_teach.paths import data_dir
+from s2i_teach.translation.compare import spread
+from s2i_teach.translation.prompts import fill
+from s2i_teach.widgets.figures import curves, filmstrip, picture_row
+
+lesson = s2i.lesson(13)
+pipe = s2i.load_pipeline("mini-fast", device="cpu", dtype="fp32")
+tokenizer = pipe.tokenizer
+sketches = {s.name: s for s in s2i.sketches()}
+
+
+def grid(sketch, prompts, **settings):
+    """Pictures of all prompts with all other settings that are lists, as s2i.sweep makes them."""
+    settings = {"strength": 0.75, "prepare": "filled"} | settings
+    with one_thread():  # the miniature is too small for two
+        return s2i.sweep(sketch, prompts=prompts, pipe=pipe, quiet=True, **settings)
+
+
+# %% [markdown]
+# ## 1. What the model reads
+#
+# A text encoder does not see letters. The **tokenizer** cuts the text into *pieces* from a fixed vocabulary, and each piece is a
+# number. Frequent words are one piece, others are put together from several. `</w>` marks the end of a word.
+#
+# **Predict first:** which of these words is one piece: *turtle*, *turtles*, *tortoise*? And what becomes of a word that the
+# vocabulary does not have, or of no word at all?
+
+# %%
+print(f"{len(tokenizer):,} pieces in the vocabulary, {tokenizer.model_max_length} places")
+for text in ("a turtle, openmoji style", "A TURTLE,   OpenMoji style", "turtles", "tortoise"):
+    print(f"{text!r:>30}: ", *tokenizer.tokenize(text))
+for text in ("masterpiece", "Schildkröte", "🐢"):
+    print(f"{text!r:>30}: ", *tokenizer.tokenize(text))
+
+# %% [markdown]
+# Nothing is refused. Capitals and spaces make no difference. A word that is not in the vocabulary falls into smaller and smaller
+# pieces, if need be into single bytes, and these pieces mean something only if the training met them often enough. (The miniature's
+# vocabulary was made from the names of its pictures, 3,214 pieces; Stable Diffusion's CLIP has 49,408, with *turtles*, *tortoise*
+# and *masterpiece* among the words that it reads with ease.)
+#
+# The encoder has a fixed number of places, here as in Stable Diffusion **77**. The start token takes the first, and behind your
+# pieces comes an end token. What does not fit is cut off, mostly without a word. Write the function that says what: `read` and
+# `lost`, both as text. `tokenizer(prompt).input_ids` is the list of numbers with the start and the end token;
+# `tokenizer.decode(numbers)` makes a text of numbers (its spaces may differ from yours). If nothing is lost, `lost` is `""`.
+
+
+# %% tags=["exercise-read_and_lost"]
+def read_and_lost(tokenizer, prompt):
+    """The part of a prompt that the text encoder reads, and the part that it does not: two texts."""
+    ...
+
+
+# %%
+lesson.read_and_lost.check(read_and_lost)
+read_and_lost = lesson.read_and_lost.use(read_and_lost)
+
+# %% [markdown]
+# Two long prompts. Both say what everybody says, and then, at the end, they want different things. **Predict first:** how different
+# will the pictures be?
+
+# %%
+praise = ", very beautiful, very detailed, very colourful, very bright, very big, very small" * 2
+long = {end: f"a turtle, openmoji style{praise}, {end}" for end in ("a red hat", "on a green hill")}
+for end, prompt in long.items():
+    read, lost = read_and_lost(tokenizer, prompt)
+    print(f"{len(prompt.split())} words, {len(tokenizer.tokenize(prompt))} pieces; lost: {lost!r}")
+turtle = sketches["turtle"].path
+results = {
+    end: s2i.translate(turtle, prompt, pipe=pipe, prepare="filled") for end, prompt in long.items()
+}
+sheet, alt = picture_row({f"…, {end}": result.image for end, result in results.items()})
+s2i.show(sheet, alt=f"Turtles from two long prompts that differ in their last words. {alt}")
+one, other = results.values()
+print("the same bytes:", one.image.tobytes() == other.image.tobytes())
+print("a result says so itself:", *one.notes)
+
+# %% [markdown]
+# The prompts have fewer than 77 *words*; the pieces are too many. What matters belongs in front. (Some programs cut long prompts
+# into several parts, encode each and put them in a row. Then more is read, but no part knows of the others.)
+#
+# ## 2. One template, many prompts
+#
+# To compare prompts, change one thing and keep the rest. `fill` makes every combination, the first field slowest, as the axes of
+# `s2i.sweep`:
+
+# %%
+for prompt in fill("a {thing}, {style} style", thing=["snail", "cat"], style=["noto", "flat"]):
+    print(prompt)
+try:
+    fill("a {thing}, {style} style", thing="snail", stlye=["noto", "flat"])
+except s2i.InputError as error:
+    print("InputError:", error)
+
+# %%
+styles = ["openmoji", "noto", "twemoji", "fluent", "flat"]
+snail = sketches["snail"].path
+five = grid(snail, fill("a snail, {style} style", style=styles), seeds=[0, 1])
+columns = {f"seed {seed}": five.images[seed::2] for seed in (0, 1)}
+sheet, _ = filmstrip(columns, styles, side=110)
+s2i.show(
+    sheet,
+    alt="One sketch of a snail in five styles, with two seeds: openmoji has black outlines, noto, fluent and flat are "
+    "soft patches without lines in reds and browns, twemoji is orange on light blue.",
+)
+
+# %% [markdown]
+# One sketch, one word changed, five looks. Now words that do not fit. **Predict first:** what does the miniature make of
+# *watercolour*, which it never saw? Of two styles at once? Of *not openmoji*? Of no style at all?
+
+# %%
+odd = fill(
+    "a snail, {style}", style=["watercolour style", "openmoji noto style", "not openmoji style"]
+)
+odd = ["a snail, openmoji style", *odd, "a snail"]
+strange = grid(snail, odd, seeds=[0, 1])
+captions = ["openmoji", "watercolour", "openmoji noto", "not openmoji", "no style"]
+columns = {f"seed {seed}": strange.images[seed::2] for seed in (0, 1)}
+sheet, _ = filmstrip(columns, captions, side=120)
+s2i.show(
+    sheet,
+    alt="The snail with five endings of the prompt: openmoji, a brown shell with black lines; watercolour, mostly a black "
+    "line drawing; openmoji noto, black lines with a lighter, warmer shell; not openmoji, almost the same as openmoji; no "
+    "style, a black line drawing.",
+)
+
+# %% [markdown]
+# A style that it does not know is next to no style: what remains looks like the sketch, as line drawings were in the training, too.
+# Two styles that contradict each other give some of both. And *not openmoji* is openmoji: the word is there, and *not* is hardly
+# more than another word. Large models read *not* badly as well. For that there is another place to write in.
+#
+# ## 3. Negative prompts
+#
+# Guidance (lesson 6) goes from the prediction without words towards the one with words, and beyond:
+#
+# $$\hat\varepsilon = \hat\varepsilon_\varnothing + s\,(\hat\varepsilon_c - \hat\varepsilon_\varnothing)$$
+#
+# $\varnothing$ is the empty prompt. A **negative prompt** $n$ takes its place: $\hat\varepsilon_n + s\,(\hat\varepsilon_c - \hat\varepsilon_n)$.
+# That is all that it is. The walk starts at what you do *not* want and leads away from it.
+#
+# **Predict first:** put $s = 1$ into the formula. What will a negative prompt do then? And what will *green* as a negative prompt do to
+# a turtle?
+
+# %%
+negatives = ["", "green", "red", "line art", "noto style"]
+scales = [1.0, 2.5, 5.0]
+away = grid(
+    turtle, "a turtle, openmoji style", guidance_scale=scales, negative_prompt=negatives, seed=0
+)
+rows = {
+    f"guidance {s:g}": [away.result(guidance_scale=s, negative_prompt=n).image for n in negatives]
+    for s in scales
+}
+sheet, _ = filmstrip(rows, [n or "(empty)" for n in negatives], side=120)
+s2i.show(
+    sheet,
+    alt="A turtle with five negative prompts at three guidance scales. At guidance 1 all five are the same dull turtle. "
+    "Above: away from green it turns orange and red, away from red it turns green, away from line art it gets paler lines, "
+    "away from noto style it is nearly black all over. At guidance 5 all of it is stronger, with stains on the paper.",
+)
+for s, row in rows.items():
+    print(f"{s}: {len({image.tobytes() for image in row})} different pictures")
+
+# %% [markdown]
+# At $s = 1$ the two $\hat\varepsilon_n$ cancel: five negative prompts, one picture, byte for byte. (The pipeline does not even compute them.
+# Whoever uses a fast model with guidance at 1 and writes long negative prompts writes for nobody.)
+#
+# Above 1 it works, and it works as a *direction*, not as an eraser. Away from *green* is not colourless, it is red and orange;
+# away from *red* is green. Away from *noto style*, which has no black lines, is black: the picture does not become more openmoji, it
+# gets too much of what noto lacks. The words "bad, ugly, blurry" come to mind. They can help only where the training met
+# them beside such pictures. The miniature never did.
+#
+# ## 4. What a word is worth
+#
+# Does order matter? The article? Capitals, commas, a plural, a synonym? Do not argue, measure: the mean distance of the pictures
+# to those of the plain prompt, with the same three seeds. And a distance means nothing without a yardstick. Ours: how far apart
+# are two *seeds* of the plain prompt?
+#
+# **Predict first:** put the list in order, from "no change" to "another picture". Which of them change less than another seed does?
+
+# %%
+plain = "a turtle, openmoji style"
+variants = [
+    "A TURTLE, Openmoji STYLE",
+    "a turtle openmoji style",
+    "turtle, openmoji style",
+    "a green turtle, openmoji style",
+    "turtles, openmoji style",
+    "a tortoise, openmoji style",
+    "openmoji style, a turtle",
+    "openmoji style",
+]
+words = grid(turtle, [plain, *variants], seeds=[0, 1, 2])
+x = torch.stack([to_tensor(image) for image in words.images]).unflatten(0, (-1, 3))
+apart = (x - x[0]).abs().mean((1, 2, 3, 4)).tolist()
+from_style = (x - x[-1]).abs().mean((1, 2, 3, 4)).tolist()  # the last one has no thing at all
+print(f"{'':32} from the plain prompt   from {variants[-1]!r}")
+print(f"{'another seed':>32} {spread(x[0]):12.3f}")
+for prompt, far, far_style in zip(variants, apart[1:], from_style[1:]):
+    print(f"{prompt:>32} {far:12.3f} {far_style:24.3f}")
+captions = [
+    "plain",
+    "CAPITALS",
+    "no comma",
+    "no article",
+    "green",
+    "turtles",
+    "tortoise",
+    "style first",
+    "style only",
+]
+sheet, _ = filmstrip({f"seed {seed}": list(x[:, seed]) for seed in range(3)}, captions, side=92)
+s2i.show(
+    sheet,
+    alt="A turtle sketch with nine prompts and three seeds. Plain, capitals, no comma and no article show turtles that "
+    "hardly differ, green a greener one; turtles gives a grey lump, tortoise, style first and style only give patchworks "
+    "of red, blue and brown within the sketch's outline.",
+)
+
+# %% [markdown]
+# Capitals change nothing, to the byte: the tokenizer takes them away. A comma or an article changes less than another seed does:
+# whoever finds a picture better "because of the comma" should try another seed first. A plural and a synonym lose
+# the thing: *turtles* and *tortoise* are not in this vocabulary.
+#
+# And **style first** loses the turtle altogether. Its pictures are about as near to those of *openmoji style* alone as they can be. All captions in the
+# miniature's training had the thing in front and the style behind. Nobody told it that order does not matter, so to it order matters.
+# Stable Diffusion read captions of every form, knows plurals and synonyms, and minds less. The rule is the same: **a model reads
+# well what looks like its captions.**
+#
+# ## 5. Words or luck?
+#
+# You changed the prompt and the picture got better. The words, or the seed? Take *every* prompt with *every* seed, P × S pictures, and
+# ask how much of their differences comes from where. For each pixel: its variance over all pictures is
+#
+# - the variance of the prompts' means (**words**: what a prompt does whatever the seed),
+# - plus the variance of the seeds' means (**seeds**: what a seed does whatever the prompt),
+# - plus the rest (**both**: what a seed does with this prompt and not with that one).
+#
+# It is a sum, exactly, like Pythagoras. (Standard deviations do not add up, as the sides of a triangle do not.) Add up the variances over all
+# pixels, divide by the whole: three shares that make 1. In statistics: a two-way analysis of variance, its shares are called η².
+#
+# The function gets all pictures as one tensor: axis 0 the prompts, axis 1 the seeds, then whatever a picture has.
+
+
+# %% tags=["teacher"]
+from s2i_teach import InputError  # the library's lines name it
+
+
+# %% tags=["exercise-variance_shares"]
+def variance_shares(pictures):
+    """The shares (words, seeds, both) of the variance of pictures (P, S, ...), three numbers."""
+    ...
+
+
+# %%
+lesson.variance_shares.check(variance_shares)
+variance_shares = lesson.variance_shares.use(variance_shares)
+
+# %% [markdown]
+# Before a measure is used, it should show what it can do. **Predict first:** the shares for 4 × 4 pictures of pure noise, in which
+# neither words nor seeds do anything?
+
+# %%
+generator = torch.Generator().manual_seed(0)
+noise = torch.randn(4, 4, 3, 64, 64, generator=generator)
+tests = {
+    "only words": noise[:, :1].expand(4, 4, -1, -1, -1),
+    "only seeds": noise[:1].expand(4, 4, -1, -1, -1),
+    "words and seeds, added": noise[:, :1] + noise[:1],
+    "nothing but noise": noise,
+}
+
+
+def in_words(shares):
+    return "   ".join(
+        f"{name} {share:.2f}" for name, share in zip(("words", "seeds", "both"), shares)
+    )
+
+
+for name, pictures in tests.items():
+    print(f"{name:>24}: {in_words(variance_shares(pictures))}")
+
+# %% [markdown]
+# Noise has 0.2, 0.2, 0.6, and not zeros: four means of four noisy pictures differ by chance, too. For P prompts and S seeds it is
+# (P − 1) : (S − 1) : (P − 1)(S − 1), here 3 : 3 : 9. So a share of 0.2 is *nothing found*. What is above that counts.
+#
+# Now the turtle's sketch with four prompts that ask for four different things, with four seeds each. **Predict first:** draw the three
+# lines over strength, from 0.25 to 1. Which is highest on the left, which on the right?
+
+# %%
+things = fill("a {thing}, openmoji style", thing=["turtle", "cat", "mushroom", "house"])
+strengths = [0.25, 0.5, 0.75, 1.0]
+made = {s: grid(turtle, things, seeds=range(4), strength=s) for s in strengths}
+tensors = {
+    s: torch.stack([to_tensor(image) for image in sweep.images]).unflatten(0, (4, 4))
+    for s, sweep in made.items()
+}
+shares = [variance_shares(x) for x in tensors.values()]
+for s, three in zip(strengths, shares):
+    print(f"strength {s}: {in_words(three)}")
+figure, alt = curves(
+    strengths,
+    dict(zip(("words", "seeds", "both"), zip(*shares))),
+    x_label="strength",
+    y_label="share of the variance",
+    title="Who made the difference? A turtle's sketch, 4 prompts × 4 seeds",
+)
+s2i.show(figure, alt=alt)
+
+# %%
+rows = {
+    f"{prompt.split(',')[0]}, seed {seed}": [sweep.images[4 * p + seed] for sweep in made.values()]
+    for p, prompt in enumerate(things)
+    for seed in (0, 1)
+}
+sheet, _ = filmstrip(rows, [f"strength {s}" for s in strengths], side=100)
+s2i.show(
+    sheet,
+    alt="The turtle's sketch with four prompts, two seeds each, at four strengths: at 0.25 all rows show the sketch's "
+    "turtle, at 1 each row shows what its words say, and the two seeds of a prompt look alike.",
+)
+
+# %% [markdown]
+# At low strength words have hardly more than noise would, and the seeds have most of a *small* variance: all rows still show the
+# sketch. With strength the words take over, and at 1 they have three quarters or so, the seeds less than noise would.
+# Shares say nothing of *how much* there is to share; look at the pictures, too.
+#
+# At strength 1 this holds because the miniature draws one cat whatever the noise. A large model has seen many
+# cats, and its seeds should keep a larger share. That was not measured here; the lines that would are:
+#
+# ```python
+# pipe = s2i.load_pipeline("sd15")  # on a GPU; 2.7 GB at the first start
+# made = s2i.sweep("my_sketch.png", prompts=fill("{thing}, watercolour", thing=["a turtle", "a cat"]), seeds=range(4), strength=0.8, pipe=pipe)
+# ```
+#
+# ## 6. Magic words
+#
+# "Add *masterpiece, best quality, trending*, and the pictures get better." Thousands of shared prompts do. Does it help *here*? A test
+# that deserves the name says beforehand what it does:
+#
+# - **Sixteen sketches**, eight of things that the miniature was trained on and eight of things that it never saw.
+# - **Pairs.** Each sketch is made with and without, same seed, everything else the same; what counts is the *difference* of each pair.
+# - **Two judges**: edge F1 (does it keep the sketch?) and prompt match (does it show the thing?), and micro-KID for the set. The prompt
+#   match asks about the *plain* prompt: whoever lets the suffix in measures whether the picture matches "masterpiece".
+# - **A control.** Any added words change the picture. So the rival is not "nothing", it is *other words*: a suffix of as many pieces that
+#   asks for nothing. Here two of them, so that we see how far two meaningless suffixes are apart.
+#
+# Why not "table, spoon, chair" as a control? Because a *spoon* is a thing that the miniature can draw. **Look before you choose:**
+
+# %%
+suffixes = {
+    "nothing": "",
+    "magic": ", masterpiece, best quality, trending",
+    "control 1": ", Tuesday, fifteen, verb",
+    "control 2": ", Thursday, sixty, later",
+}
+for name, suffix in suffixes.items():
+    pieces = tokenizer.tokenize(suffix)
+    print(f"{name:>10}: {len(pieces):2} pieces:", *pieces)
+
+# %% [markdown]
+# **Predict first:** better, worse, or no difference that one can show? By edge F1 and by prompt match? Write it down, for *magic against
+# nothing* and for *magic against a control*.
+
+# %%
+my_prediction = {"magic − nothing": None, "magic − control 1": None}
+
+# %%
+known = ["turtle", "sailboat", "mushroom", "owl", "rocket", "cactus", "snail", "backpack"]
+unseen = ["moose", "lime", "garlic", "seal", "flute", "hut", "accordion", "magic wand"]
+folder = data_dir() / "pairs" / "test"
+lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+drawn = {
+    row["thing"]: folder / row["file_name"]
+    for row in map(json.loads, lines)
+    if row["style"] == "line"
+}
+pages = {name: sketches[name].path for name in known} | {name: drawn[name] for name in unseen}
+asked = [("an " if name[0] in "aeiou" else "a ") + f"{name}, openmoji style" for name in pages]
+made = [
+    grid(page, fill("{plain}{suffix}", plain=plain, suffix=list(suffixes.values())), seed=0)
+    for plain, page in zip(asked, pages.values())
+]
+pictures = {name: [sweep.images[i] for sweep in made] for i, name in enumerate(suffixes)}
+sheet, _ = filmstrip(pictures, list(pages), side=78)
+s2i.show(
+    sheet,
+    alt=f"Sixteen sketches ({', '.join(pages)}), a row for each suffix: nothing, magic, control 1, control 2. Known things "
+    "are hardly changed by any suffix; the unseen ones change colour and shape with each, and no row is plainly better.",
+)
+
+# %%
+with one_thread():
+    real = real_features()
+    f1 = {
+        name: [edge_scores(sweep.results[0].sketch, image)[2] for sweep, image in zip(made, row)]
+        for name, row in pictures.items()
+    }
+    match = {name: prompt_matches(row, asked).tolist() for name, row in pictures.items()}
+    far = {
+        name: kernel_distance_interval(picture_features(row), real)
+        for name, row in pictures.items()
+    }
+print(f"{'':>10} edge F1  prompt match  micro-KID (less is better)")
+for name in suffixes:
+    print(f"{name:>10} {np.mean(f1[name]):7.3f} {np.mean(match[name]):13.3f}  {far[name]}")
+
+# %% [markdown]
+# Three means that differ a little. They always do. Is it more than chance? If a suffix did nothing, it would be chance which picture of a
+# pair is the one "with", and each difference might as well have the other sign. So flip them: all $2^n$ ways to set the signs of
+# the $n$ differences. The share of ways whose mean is *at least as far from 0* as the real one, on either side, is the **p-value**.
+# (The real signs are one of the ways, so p is never 0.) It believes in no bell curve. It only needs pairs that are independent,
+# which sketches are, and seeds of one sketch are not.
+#
+# `product((1, -1), repeat=n)` gives all ways. Up to 16 differences, 65,536 ways, that takes no time.
+
+
+# %% tags=["teacher"]
+from collections.abc import Sequence  # the library's lines name these
+
+from s2i_teach.evaluate.bootstrap import MOST_SIGNS
+
+
+# %% tags=["exercise-sign_flip"]
+def sign_flip(differences):
+    """The two-sided p-value of the mean of some differences, a list, by flipping signs in all ways."""
+    ...
+
+
+# %%
+lesson.sign_flip.check(sign_flip)
+sign_flip = lesson.sign_flip.use(sign_flip)
+
+# %%
+comparisons = [
+    ("magic", "nothing"),
+    ("control 1", "nothing"),
+    ("control 2", "nothing"),
+    ("magic", "control 1"),
+    ("magic", "control 2"),
+    ("control 1", "control 2"),
+]
+found = []
+for judge, scores in {"edge F1": f1, "prompt match": match}.items():
+    print(judge)
+    for one, other in comparisons:
+        d = np.subtract(scores[one], scores[other])
+        gap, p = difference(scores[one], scores[other]), sign_flip(d.tolist())
+        found.append(p)
+        print(
+            f"  {one:>9} − {other:<9} {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
+            f"  p = {p:.2f}, higher in {(d > 0).sum():2} of {len(d)}"
+        )
+print(f"smallest of {len(found)} p-values: {min(found):.3f}")
+
+# %% [markdown]
+# TODO1
+
+# %%
+others = pick(sorted(set(drawn) - set(unseen)), 16, seed=0, category="prompts")
+fresh = {"magic": [], "control 2": []}
+for thing in others:
+    plain = f"a {thing}, openmoji style"
+    two = grid(drawn[thing], [plain + suffixes[name] for name in fresh], seed=1)
+    for name, result in zip(fresh, two.results):
+        fresh[name].append(edge_scores(result.sketch, result.image)[2])
+gap = difference(fresh["magic"], fresh["control 2"])
+d = np.subtract(fresh["magic"], fresh["control 2"])
+print(f"magic − control 2, edge F1: {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]", end="")
+print(f"  p = {sign_flip(d.tolist()):.2f}, higher in {(d > 0).sum()} of {len(d)}")
+
+# %% [markdown]
+# TODO2
