@@ -68,8 +68,8 @@ for text in ("masterpiece", "Schildkröte", "🐢"):
 # %% [markdown]
 # Nothing is refused. Capitals and spaces make no difference. A word that is not in the vocabulary falls into smaller and smaller
 # pieces, if need be into single bytes, and these pieces mean something only if the training met them often enough. (The miniature's
-# vocabulary was made from the names of its pictures, 3,214 pieces; Stable Diffusion's CLIP has 49,408, with *turtles*, *tortoise*
-# and *masterpiece* among the words that it reads with ease.)
+# vocabulary was made from the names of its pictures, 3,214 pieces; Stable Diffusion's CLIP has 49,408, so that most
+# common English words are one piece there.)
 #
 # The encoder has a fixed number of places, here as in Stable Diffusion **77**. The start token takes the first, and behind your
 # pieces comes an end token. What does not fit is cut off, mostly without a word. Write the function that says what: `read` and
@@ -92,7 +92,7 @@ read_and_lost = lesson.read_and_lost.use(read_and_lost)
 # will the pictures be?
 
 # %%
-praise = ", very beautiful, very detailed, very colourful, very bright, very big, very small" * 2
+praise = ", very beautiful, very detailed, very colourful, very bright, very big, very small" * 3
 long = {end: f"a turtle, openmoji style{praise}, {end}" for end in ("a red hat", "on a green hill")}
 for end, prompt in long.items():
     read, lost = read_and_lost(tokenizer, prompt)
@@ -191,7 +191,7 @@ s2i.show(
     "away from noto style it is nearly black all over. At guidance 5 all of it is stronger, with stains on the paper.",
 )
 for s, row in rows.items():
-    print(f"{s}: {len({image.tobytes() for image in row})} different pictures")
+    print(f"{s}: {len({image.tobytes() for image in row})} of {len(row)} pictures are different")
 
 # %% [markdown]
 # At $s = 1$ the two $\hat\varepsilon_n$ cancel: five negative prompts, one picture, byte for byte. (The pipeline does not even compute them.
@@ -199,8 +199,8 @@ for s, row in rows.items():
 #
 # Above 1 it works, and it works as a *direction*, not as an eraser. Away from *green* is not colourless, it is red and orange;
 # away from *red* is green. Away from *noto style*, which has no black lines, is black: the picture does not become more openmoji, it
-# gets too much of what noto lacks. The words "bad, ugly, blurry" come to mind. They can help only where the training met
-# them beside such pictures. The miniature never did.
+# gets too much of what noto lacks. And *bad, ugly, blurry*, which so many write there? It can help only where the training met
+# these words beside such pictures; the miniature's met neither *bad* nor *blurry*.
 #
 # ## 4. What a word is worth
 #
@@ -211,53 +211,46 @@ for s, row in rows.items():
 # **Predict first:** put the list in order, from "no change" to "another picture". Which of them change less than another seed does?
 
 # %%
-plain = "a turtle, openmoji style"
-variants = [
-    "A TURTLE, Openmoji STYLE",
-    "a turtle openmoji style",
-    "turtle, openmoji style",
-    "a green turtle, openmoji style",
-    "turtles, openmoji style",
-    "a tortoise, openmoji style",
-    "openmoji style, a turtle",
-    "openmoji style",
-]
-words = grid(turtle, [plain, *variants], seeds=[0, 1, 2])
+variants = {
+    "plain": "a turtle, openmoji style",
+    "CAPITALS": "A TURTLE, Openmoji STYLE",
+    "no comma": "a turtle openmoji style",
+    "no article": "turtle, openmoji style",
+    "green": "a green turtle, openmoji style",
+    "plural": "turtles, openmoji style",
+    "synonym": "a tortoise, openmoji style",
+    "style first": "openmoji style, a turtle",
+    "style only": "openmoji style",
+}
+words = grid(turtle, list(variants.values()), seeds=[0, 1, 2])
 x = torch.stack([to_tensor(image) for image in words.images]).unflatten(0, (-1, 3))
-apart = (x - x[0]).abs().mean((1, 2, 3, 4)).tolist()
-from_style = (x - x[-1]).abs().mean((1, 2, 3, 4)).tolist()  # the last one has no thing at all
-print(f"{'':32} from the plain prompt   from {variants[-1]!r}")
-print(f"{'another seed':>32} {spread(x[0]):12.3f}")
-for prompt, far, far_style in zip(variants, apart[1:], from_style[1:]):
-    print(f"{prompt:>32} {far:12.3f} {far_style:24.3f}")
-captions = [
-    "plain",
-    "CAPITALS",
-    "no comma",
-    "no article",
-    "green",
-    "turtles",
-    "tortoise",
-    "style first",
-    "style only",
-]
-sheet, _ = filmstrip({f"seed {seed}": list(x[:, seed]) for seed in range(3)}, captions, side=92)
+from_plain = (x - x[0]).abs().mean((1, 2, 3, 4))
+from_style = (x - x[-1]).abs().mean((1, 2, 3, 4))
+print("mean distance from the pictures of   plain    style only")
+print(f"{'another seed of the plain prompt':>32} {spread(x[0]):9.3f}")
+for name, far, far_style in zip(variants, from_plain, from_style):
+    print(f"{name:>32} {far:9.3f} {far_style:11.3f}")
+rows = {f"seed {seed}": list(x[:, seed]) for seed in range(3)}
+sheet, _ = filmstrip(rows, list(variants), side=92)
 s2i.show(
     sheet,
     alt="A turtle sketch with nine prompts and three seeds. Plain, capitals, no comma and no article show turtles that "
-    "hardly differ, green a greener one; turtles gives a grey lump, tortoise, style first and style only give patchworks "
-    "of red, blue and brown within the sketch's outline.",
+    "hardly differ; green gives a green beast; the plural a grey lump; synonym, style first and style only give "
+    "patchworks of red, blue and brown.",
 )
 
 # %% [markdown]
-# Capitals change nothing, to the byte: the tokenizer takes them away. A comma or an article changes less than another seed does:
-# whoever finds a picture better "because of the comma" should try another seed first. A plural and a synonym lose
-# the thing: *turtles* and *tortoise* are not in this vocabulary.
+# Capitals change nothing: the tokenizer takes them away. A comma or an article changes less than another seed does: whoever finds
+# a picture better "because of the comma" should try another seed first. *Green* is about as far away as another seed, and it is
+# another beast: a distance says how much changed, not what. The plural and the synonym lose the thing: *turtles* and
+# *tortoise* fall into pieces, and hardly any caption had them.
 #
-# And **style first** loses the turtle altogether. Its pictures are about as near to those of *openmoji style* alone as they can be. All captions in the
-# miniature's training had the thing in front and the style behind. Nobody told it that order does not matter, so to it order matters.
-# Stable Diffusion read captions of every form, knows plurals and synonyms, and minds less. The rule is the same: **a model reads
-# well what looks like its captions.**
+# And **style first** loses the turtle altogether. Its pictures are nearer to those of *openmoji style* alone than two seeds of the plain
+# prompt are to each other. All captions in the miniature's training had the thing in front and the style behind. Nobody told it
+# that order does not matter, so to it order matters.
+#
+# Stable Diffusion's encoder read captions of every form, with plurals and synonyms, and should mind less. The rule is the same: **a
+# model reads well what looks like its captions.**
 #
 # ## 5. Words or luck?
 #
@@ -341,28 +334,28 @@ s2i.show(figure, alt=alt)
 
 # %%
 rows = {
-    f"{prompt.split(',')[0]}, seed {seed}": [sweep.images[4 * p + seed] for sweep in made.values()]
+    prompt.split(",")[0]: [made[s].images[4 * p + seed] for s in strengths for seed in (0, 1)]
     for p, prompt in enumerate(things)
-    for seed in (0, 1)
 }
-sheet, _ = filmstrip(rows, [f"strength {s}" for s in strengths], side=100)
+sheet, _ = filmstrip(rows, [f"{s}, seed {seed}" for s in strengths for seed in (0, 1)], side=100)
 s2i.show(
     sheet,
-    alt="The turtle's sketch with four prompts, two seeds each, at four strengths: at 0.25 all rows show the sketch's "
-    "turtle, at 1 each row shows what its words say, and the two seeds of a prompt look alike.",
+    alt="The turtle's sketch with four prompts at four strengths, two seeds each: at 0.25 all show the sketch's turtle, at 1 "
+    "each row shows what its words say, and the two seeds of a prompt look alike.",
 )
 
 # %% [markdown]
-# At low strength words have hardly more than noise would, and the seeds have most of a *small* variance: all rows still show the
-# sketch. With strength the words take over, and at 1 they have three quarters or so, the seeds less than noise would.
-# Shares say nothing of *how much* there is to share; look at the pictures, too.
+# At the lowest strength the words have little more than noise would have, and the seeds most, but of a *small* variance: all rows
+# still show the sketch. With strength the words take over, and at 1 they have about three quarters and the seeds next to
+# nothing. Shares do not say *how much* there is to share: look at the pictures, too.
 #
-# At strength 1 this holds because the miniature draws one cat whatever the noise. A large model has seen many
+# At strength 1 this holds because the miniature draws much the same cat whatever the noise. A large model has seen many
 # cats, and its seeds should keep a larger share. That was not measured here; the lines that would are:
 #
 # ```python
 # pipe = s2i.load_pipeline("sd15")  # on a GPU; 2.7 GB at the first start
-# made = s2i.sweep("my_sketch.png", prompts=fill("{thing}, watercolour", thing=["a turtle", "a cat"]), seeds=range(4), strength=0.8, pipe=pipe)
+# prompts = fill("a watercolour of {thing}", thing=["a turtle", "a cat", "a mushroom", "a house"])
+# made = s2i.sweep("my_sketch.png", prompts=prompts, seeds=range(4), strength=1.0, pipe=pipe)
 # ```
 #
 # ## 6. Magic words
@@ -395,7 +388,10 @@ for name, suffix in suffixes.items():
 # nothing* and for *magic against a control*.
 
 # %%
-my_prediction = {"magic − nothing": None, "magic − control 1": None}
+predicted = {
+    "magic − nothing": None,
+    "magic − control 1": None,
+}  # "better", "worse" or "nothing shown"
 
 # %%
 known = ["turtle", "sailboat", "mushroom", "owl", "rocket", "cactus", "snail", "backpack"]
@@ -408,18 +404,27 @@ drawn = {
     if row["style"] == "line"
 }
 pages = {name: sketches[name].path for name in known} | {name: drawn[name] for name in unseen}
-asked = [("an " if name[0] in "aeiou" else "a ") + f"{name}, openmoji style" for name in pages]
+
+
+def prompt_for(thing):
+    return ("an " if thing[0] in "aeiou" else "a ") + f"{thing}, openmoji style"
+
+
+asked = [prompt_for(name) for name in pages]
 made = [
     grid(page, fill("{plain}{suffix}", plain=plain, suffix=list(suffixes.values())), seed=0)
     for plain, page in zip(asked, pages.values())
 ]
 pictures = {name: [sweep.images[i] for sweep in made] for i, name in enumerate(suffixes)}
-sheet, _ = filmstrip(pictures, list(pages), side=78)
-s2i.show(
-    sheet,
-    alt=f"Sixteen sketches ({', '.join(pages)}), a row for each suffix: nothing, magic, control 1, control 2. Known things "
-    "are hardly changed by any suffix; the unseen ones change colour and shape with each, and no row is plainly better.",
-)
+for part, names in {"trained on": known, "never seen": unseen}.items():
+    first = 0 if names is known else len(known)
+    rows = {name: row[first : first + len(names)] for name, row in pictures.items()}
+    sheet, _ = filmstrip(rows, names, side=96)
+    seen = (
+        "hardly change with the suffix" if names is known else "change in colour and shape with it"
+    )
+    alt = f"Things {part}: {', '.join(names)}. Rows: nothing, magic, control 1, control 2. They {seen}."
+    s2i.show(sheet, alt=alt)
 
 # %%
 with one_thread():
@@ -438,7 +443,7 @@ for name in suffixes:
     print(f"{name:>10} {np.mean(f1[name]):7.3f} {np.mean(match[name]):13.3f}  {far[name]}")
 
 # %% [markdown]
-# Three means that differ a little. They always do. Is it more than chance? If a suffix did nothing, it would be chance which picture of a
+# Four means that differ a little. They always do. Is it more than chance? If a suffix did nothing, it would be chance which picture of a
 # pair is the one "with", and each difference might as well have the other sign. So flip them: all $2^n$ ways to set the signs of
 # the $n$ differences. The share of ways whose mean is *at least as far from 0* as the real one, on either side, is the **p-value**.
 # (The real signs are one of the ways, so p is never 0.) It believes in no bell curve. It only needs pairs that are independent,
@@ -484,22 +489,100 @@ for judge, scores in {"edge F1": f1, "prompt match": match}.items():
             f"  p = {p:.2f}, higher in {(d > 0).sum():2} of {len(d)}"
         )
 print(f"smallest of {len(found)} p-values: {min(found):.3f}")
+print("you said:", predicted)
 
 # %% [markdown]
-# TODO1
+# Look for the comparison that most people make, *magic − nothing*: the sketch is kept a little better, the thing is matched a little
+# worse, and neither is beyond chance. The two controls are alike, as they should be: two suffixes that mean nothing do the same.
+# *Both* score a little lower than no suffix, by both judges. So "as good as nothing" is not the bar; other words are.
+#
+# But there is a small p-value: magic against control 2, edge F1. A discovery? Count. You looked at **twelve** comparisons. Where
+# there is nothing to find, each has a chance of 1 in 20 to fall below 0.05. At least one of twelve independent ones does so 46
+# times in 100. What you have is a *suspicion*, and a suspicion is tested with **new** pictures and *one* comparison, named
+# beforehand: magic against control 2, edge F1, 16 other things that no training saw, drawn by lot (lesson 10), another seed.
+#
+# **Predict first:** will it hold?
 
 # %%
 others = pick(sorted(set(drawn) - set(unseen)), 16, seed=0, category="prompts")
 fresh = {"magic": [], "control 2": []}
 for thing in others:
-    plain = f"a {thing}, openmoji style"
-    two = grid(drawn[thing], [plain + suffixes[name] for name in fresh], seed=1)
+    two = grid(drawn[thing], [prompt_for(thing) + suffixes[name] for name in fresh], seed=1)
     for name, result in zip(fresh, two.results):
         fresh[name].append(edge_scores(result.sketch, result.image)[2])
-gap = difference(fresh["magic"], fresh["control 2"])
 d = np.subtract(fresh["magic"], fresh["control 2"])
-print(f"magic − control 2, edge F1: {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]", end="")
-print(f"  p = {sign_flip(d.tolist()):.2f}, higher in {(d > 0).sum()} of {len(d)}")
+gap = difference(fresh["magic"], fresh["control 2"])
+print("drawn:", ", ".join(others))
+print(
+    f"magic − control 2, edge F1: {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
+    f"  p = {sign_flip(d.tolist()):.2f}, higher in {(d > 0).sum()} of {len(d)}"
+)
 
 # %% [markdown]
-# TODO2
+# Nothing is left of it. Shown alone, that one line of the table would have been a success story: "magic words keep the
+# sketch, p = 0.02". It is how many success stories are made, and nobody has to lie for it.
+#
+# What the experiment says: *in the miniature* this suffix brings no gain that sixteen sketches can show. (A gain as small as the upper ends
+# of the intervals is not excluded; that would take more sketches.) And why the control? Had magic been better than nothing, you would
+# not know whether its *meaning* did it, or that there were thirteen pieces more. The prompt's own words share the attention with all
+# of them.
+#
+# What it does not say: anything about Stable Diffusion. The miniature never saw *masterpiece*; to it that is `ma st er piece`, as good as *Tuesday*.
+# Stable Diffusion read such words beside pictures that somebody praised; there they may well mean something. **This result does not
+# carry over. The experiment does**, with your own sketches:
+#
+# ```python
+# pipe = s2i.load_pipeline("sd15")  # on a GPU
+# made = [
+#     s2i.sweep(sketch, prompts=[plain + suffix for suffix in suffixes.values()], seed=0, strength=0.75, pipe=pipe)
+#     for sketch, plain in my_sketches.items()  # sixteen or more, chosen before you see a picture
+# ]
+# s2i.BlindRating([result for sweep in made for result in sweep.results])  # people judge, and do not see which is which
+# ```
+#
+# (Count the pieces with *its* tokenizer, `pipe.tokenizer`: there the control needs other words to be as long. The miniature's prompt
+# match and micro-KID know only icons: for real pictures let people judge.)
+#
+# ## 7. Other people's prompts
+#
+# Prompts are shared, collected and sold. One that you took over is somebody's work: say whose, as you do with a sketch. And an artist's name
+# works in a prompt because that artist's pictures were trained on, mostly without being asked; if they live from
+# their style, you use it against them, and a description of what you want (lines, colours, light) does without the name.
+#
+# ## Think about it
+#
+# Somebody shows you twenty splendid pictures and the prompt that made them. What would you have to know before you believe that it was
+# the prompt? And whom would you name under a picture: yourself, who wrote the prompt, the model, those whose pictures it learned
+# from?
+#
+# ## Sources
+#
+# - Ho and Salimans, *Classifier-Free Diffusion Guidance*, 2022, arXiv 2207.12598.
+# - Radford et al., *Learning Transferable Visual Models From Natural Language Supervision*, 2021, arXiv 2103.00020: CLIP and its
+#   77 places.
+# - Fisher, *The Design of Experiments*, 1935: the control, the lot, and the test by flipping signs.
+# - The sketches: OpenMoji, CC BY-SA 4.0.
+#
+# **Next:** you have all instruments now. Take your own sketches to a real Stable Diffusion: on a GPU, `s2i.Studio(model="sd15")` is
+# lesson 9's studio.
+
+# %% [markdown] tags=["teacher"]
+# ## For the teacher
+#
+# **Pacing.** 10 minutes for section 1 with its exercise, 5 for templates and styles, 5 for negative prompts, 5 for section 4, 10 for
+# words and luck, 10 for the test. Short of time? Let them read section 4 from its figure. All cells together take about a
+# minute and a half.
+#
+# **Typical mistakes.** In `read_and_lost`: words counted instead of pieces, the two special tokens forgotten, 77 written down,
+# `[-0:]`. In `variance_shares`: standard deviations, one mean for all pixels, averaging the pixels first, and the variance over
+# prompts at *one* seed, which holds the interaction too. In `sign_flip`: one side only, > for >=, and Student's t.
+#
+# **What to listen for.** "p = 0.02, so it is 98 % sure that magic works." p says how often chance alone would get this far, and
+# nothing about how likely magic is. "Nothing was shown, so they do nothing." Look at the intervals: small gains are not excluded. "But in
+# Stable Diffusion it works!" Perhaps. Which experiment showed it, and what was its control?
+#
+# **A game.** Let every group choose a suffix and a judge of its own, and report only its smallest p-value. With ten groups somebody
+# finds something. Then test it once more with new sketches.
+#
+# **The open questions.** For the prompt: how many pictures there were, all or a random part of them, the same seeds with
+# other prompts. For the name there is no right answer; but "nobody but me" is hard to defend.
