@@ -77,6 +77,10 @@ for text in ("masterpiece", "Schildkröte", "🐢"):
 # `tokenizer.decode(numbers)` makes a text of numbers (its spaces may differ from yours). If nothing is lost, `lost` is `""`.
 
 
+# %% tags=["teacher"]
+from s2i_teach import InputError  # the library's lines name it
+
+
 # %% tags=["exercise-read_and_lost"]
 def read_and_lost(tokenizer, prompt):
     """The part of a prompt that the text encoder reads, and the part that it does not: two texts."""
@@ -265,10 +269,6 @@ s2i.show(
 # pixels, divide by the whole: three shares that make 1. In statistics: a two-way analysis of variance, its shares are called η².
 #
 # The function gets all pictures as one tensor: axis 0 the prompts, axis 1 the seeds, then whatever a picture has.
-
-
-# %% tags=["teacher"]
-from s2i_teach import InputError  # the library's lines name it
 
 
 # %% tags=["exercise-variance_shares"]

@@ -109,10 +109,11 @@ def _explain_parts(arguments, answer) -> str | None:
     right = read_and_lost(tokenizer, prompt)
     if tuple(part.strip() for part in answer) == right:
         return "right but for spaces at the ends: take them off with .strip()."
-    pieces = [len(tokenizer.tokenize(part)) for part in (answer[0], right[0])]
-    if pieces[0] != pieces[1]:
-        return f"{pieces[0]} pieces are read here: of this prompt, with this tokenizer, the model reads {pieces[1]}."
-    return None
+    if answer[0].strip() != right[0]:
+        many = "too little" if len(answer[0]) < len(right[0]) else "too much, or something else,"
+        pieces = min(len(tokenizer.tokenize(prompt)), tokenizer.model_max_length - 2)
+        return f"{many} is read here: of this prompt, with this tokenizer, the model reads {pieces} pieces."
+    return "what is read is right, what is lost is not: it is all the pieces behind, without the end token."
 
 
 def _grid_cases(generator):
@@ -448,7 +449,7 @@ LESSON = Lesson(
                 ),
                 "farther only": Mistake(
                     _flips(at_least=np.greater),
-                    "you count only what is *farther* (>): the real signs are one of the ways, so p is never 0: use >=.",
+                    "you count only what is *farther* (>), but the real signs are one of the ways: p is never 0. Use >=.",
                 ),
                 "the rest": Mistake(
                     _flips(at_least=np.less),
@@ -472,7 +473,7 @@ LESSON = Lesson(
                 ),
                 "Student's t": Mistake(
                     _t_test,
-                    "this is Student's t-test, which believes in a bell curve: count ways to set the signs instead.",
+                    "this is Student's t-test, which believes in a bell curve: count the ways to set signs.",
                 ),
                 "signs alone": Mistake(
                     _signs_alone,

@@ -48,15 +48,16 @@ def variance_shares(pictures: torch.Tensor) -> tuple[float, float, float]:
     Raises:
         InputError: fewer than two prompts or seeds, or pictures that are all equal.
     """
-    if pictures.dim() < 2 or min(pictures.shape[:2]) < 2:
-        raise InputError(f"Shape {tuple(pictures.shape)}: give (P, S, …) with at least 2 prompts and 2 seeds.")
-    centred = pictures - pictures.mean((0, 1))
+    if not isinstance(pictures, torch.Tensor) or pictures.dim() < 2 or min(pictures.shape[:2]) < 2:
+        shape = tuple(getattr(pictures, "shape", ())) or type(pictures).__name__
+        raise InputError(f"{shape} cannot be split: give a tensor (P, S, …) with at least 2 prompts and 2 seeds.")
+    centred = pictures.double() - pictures.double().mean((0, 1))
     words = centred.mean(1, keepdim=True)  # (P, 1, …): what a prompt does whatever the seed
     seeds = centred.mean(0, keepdim=True)  # (1, S, …)
     both = centred - words - seeds
     total = (centred**2).mean()
-    if total == 0:
-        raise InputError("All pictures are equal: there is no variance to share out.")
+    if not 0 < total < torch.inf:
+        raise InputError("These pictures have no variance to share out: they are all equal, or not finite.")
     return tuple(((part**2).mean() / total).item() for part in (words, seeds, both))
 
 

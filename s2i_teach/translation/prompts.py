@@ -15,7 +15,12 @@ def read_and_lost(tokenizer, prompt: str) -> tuple[str, str]:
     The encoder has ``tokenizer.model_max_length`` places (77 in Stable Diffusion), of which the start and the end token
     take two. ``lost`` is ``""`` if all is read. Both are written as the tokenizer writes pieces out: in small letters,
     with a space before a comma.
+
+    Raises:
+        InputError: the prompt is no text.
     """
+    if not isinstance(prompt, str):
+        raise InputError(f"The prompt is a {type(prompt).__name__}: give a text.")
     ids = tokenizer(prompt, verbose=False).input_ids  # or it warns of too many
     end = tokenizer.model_max_length - 1  # the last place belongs to the end token
     read, lost = ids[1:-1][: end - 1], ids[end:-1]
@@ -26,7 +31,7 @@ def fill(template: str, **fields) -> list[str]:
     """Prompts from a template: every combination of the fields' values, the first field slowest.
 
     ``fill("a {thing}, {style} style", thing=["cat", "owl"], style=["noto", "flat"])`` gives four. The order of the
-    fields is that in which they are given, as the axes of :func:`s2i_teach.sweep`, which takes the list as ``prompts=``.
+    fields is that in which they are given, as the axes of :func:`s2i_teach.sweep`, which takes them as ``prompts=``.
 
     Args:
         template: with the fields' names in braces, ``{{`` and ``}}`` for braces that are meant.
