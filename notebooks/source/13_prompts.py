@@ -72,7 +72,7 @@ for text in ("masterpiece", "Schildkröte", "🐢"):
 # common English words are one piece there.)
 #
 # The encoder has a fixed number of places, here as in Stable Diffusion **77**. The start token takes the first, and behind your
-# pieces comes an end token. What does not fit is cut off, mostly without a word. Write the function that says what: `read` and
+# pieces comes an end token. What does not fit is cut off, and most programs do not show it. Write the function that says what: `read` and
 # `lost`, both as text. `tokenizer(prompt).input_ids` is the list of numbers with the start and the end token;
 # `tokenizer.decode(numbers)` makes a text of numbers (its spaces may differ from yours). If nothing is lost, `lost` is `""`.
 
@@ -112,7 +112,8 @@ print("the same bytes:", one.image.tobytes() == other.image.tobytes())
 print("a result says so itself:", *one.notes)
 
 # %% [markdown]
-# The prompts have fewer than 77 *words*; the pieces are too many. What matters belongs in front. (Some programs cut long prompts
+# The prompts have fewer than 77 *words*; the pieces are too many. (The red lines are warnings of transformers and diffusers; the
+# "indexing errors" do not come, since the pipeline cuts.) What matters belongs in front. (Some programs cut long prompts
 # into several parts, encode each and put them in a row. Then more is read, but no part knows of the others.)
 #
 # ## 2. One template, many prompts
@@ -195,7 +196,7 @@ s2i.show(
     "away from noto style it is nearly black all over. At guidance 5 all of it is stronger, with stains on the paper.",
 )
 for s, row in rows.items():
-    print(f"{s}: {len({image.tobytes() for image in row})} of {len(row)} pictures are different")
+    print(f"{s}: {len({image.tobytes() for image in row})} different among {len(row)} pictures")
 
 # %% [markdown]
 # At $s = 1$ the two $\hat\varepsilon_n$ cancel: five negative prompts, one picture, byte for byte. (The pipeline does not even compute them.
@@ -519,7 +520,7 @@ print(
 )
 
 # %% [markdown]
-# Nothing is left of it. Shown alone, that one line of the table would have been a success story: "magic words keep the
+# It is not confirmed: the difference is about 0, and flipped signs get as far most of the time. Shown alone, that one line of the table would have been a success story: "magic words keep the
 # sketch, p = 0.02". It is how many success stories are made, and nobody has to lie for it.
 #
 # What the experiment says: *in the miniature* this suffix brings no gain that sixteen sketches can show. (A gain as small as the upper ends
@@ -537,7 +538,7 @@ print(
 #     s2i.sweep(sketch, prompts=[plain + suffix for suffix in suffixes.values()], seed=0, strength=0.75, pipe=pipe)
 #     for sketch, plain in my_sketches.items()  # sixteen or more, chosen before you see a picture
 # ]
-# s2i.BlindRating([result for sweep in made for result in sweep.results])  # people judge, and do not see which is which
+# s2i.BlindRating([result for sweep in made for result in sweep.results])  # people judge
 # ```
 #
 # (Count the pieces with *its* tokenizer, `pipe.tokenizer`: there the control needs other words to be as long. The miniature's prompt
@@ -580,6 +581,9 @@ print(
 # **What to listen for.** "p = 0.02, so it is 98 % sure that magic works." p says how often chance alone would get this far, and
 # nothing about how likely magic is. "Nothing was shown, so they do nothing." Look at the intervals: small gains are not excluded. "But in
 # Stable Diffusion it works!" Perhaps. Which experiment showed it, and what was its control?
+#
+# **How we chose.** The suffixes and judges stood before the new sketches were drawn. With a second seed the *first* sixteen sketches show
+# magic's lead over control 1 again, the new ones do not show it over control 2: seeds are no new sketches. An effect too small for sixteen is still possible.
 #
 # **A game.** Let every group choose a suffix and a judge of its own, and report only its smallest p-value. With ten groups somebody
 # finds something. Then test it once more with new sketches.

@@ -449,7 +449,7 @@ LESSON = Lesson(
                 ),
                 "farther only": Mistake(
                     _flips(at_least=np.greater),
-                    "you count only what is *farther* (>), but the real signs are one of the ways: p is never 0. Use >=.",
+                    "this counts only what is *farther* (>); the real signs are one of the ways: p is never 0. Use >=.",
                 ),
                 "the rest": Mistake(
                     _flips(at_least=np.less),
