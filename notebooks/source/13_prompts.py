@@ -542,7 +542,8 @@ print(
 # ```
 #
 # (Count the pieces with *its* tokenizer, `pipe.tokenizer`: there the control needs other words to be as long. The miniature's prompt
-# match and micro-KID know only icons: for real pictures let people judge.)
+# match and micro-KID know only icons: for real pictures let people judge. Their votes go into a CSV with both prompts of each pair:
+# count them by suffix, sketch by sketch, and flip signs.)
 #
 # ## 7. Other people's prompts
 #
