@@ -22,7 +22,7 @@ from s2i_teach.lessons.compare import difference
 from s2i_teach.lessons.engine import Exercise, is_stub
 from s2i_teach.lessons.progress import Progress
 
-NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
 EXERCISES = [(number, exercise) for number in NUMBERS for exercise in s2i.lesson(number)]
 IDS = [f"{number}-{exercise.name}" for number, exercise in EXERCISES]
 every_exercise = pytest.mark.parametrize(("number", "exercise"), EXERCISES, ids=IDS)
@@ -371,6 +371,7 @@ def test_right_answers_written_another_way_pass():
         truths = dict(e="size", h="by", i="card", j="count")
         return [claim in truths, {**falsehoods, **truths}[claim]]
 
+<<<<<<< HEAD
     def edge_f1(to_ink, to_edge, tolerance):
         def share(distances):
             return sum(float(d) <= tolerance for d in distances) / max(1, len(distances))
@@ -390,6 +391,30 @@ def test_right_answers_written_another_way_pass():
     for seed in range(5):
         for answer in (edge_f1, kernel_distance):
             assert getattr(s2i.lesson(12), answer.__name__).judge(answer, seed).passed
+=======
+    def read_and_lost(tokenizer, prompt):
+        kept = tokenizer(prompt, truncation=True).input_ids
+        pieces = tokenizer.encode(prompt, add_special_tokens=False)
+        read = tokenizer.decode(kept, skip_special_tokens=True)
+        return [read.strip(), tokenizer.decode(pieces[len(kept) - 2 :]).strip()]
+
+    def variance_shares(pictures):
+        total = pictures.var((0, 1), correction=0).mean()
+        words = pictures.mean(1).var(0, correction=0).mean() / total
+        seeds = torch.var(pictures.mean(0), 0, unbiased=False).mean() / total
+        return words, seeds, 1 - words - seeds
+
+    def sign_flip(differences):
+        real, count, n = abs(sum(differences) / len(differences)), 0, len(differences)
+        for number in range(2**n):
+            flipped = [d if number >> i & 1 else -d for i, d in enumerate(differences)]
+            count += abs(sum(flipped) / n) >= real
+        return count / 2**n
+
+    for seed in range(5):
+        for answer in (read_and_lost, variance_shares, sign_flip):
+            assert getattr(s2i.lesson(13), answer.__name__).judge(answer, seed).passed, answer.__name__
+>>>>>>> lesson13
         for answer in (pick, ink, verdict):
             assert getattr(s2i.lesson(10), answer.__name__).judge(answer, seed).passed
         for answer in (differences, spread, vanishing_strength):
@@ -399,6 +424,7 @@ def test_right_answers_written_another_way_pass():
         assert s2i.lesson(7).attention_flops.judge(attention_flops, seed).passed
 
 
+<<<<<<< HEAD
 # Lesson 12: numbers that are none, and rounding
 
 
@@ -421,6 +447,33 @@ def test_a_kernel_distance_in_float32_hears_of_rounding_however_it_is_written():
 
     for seed in range(5):
         assert "double()" in s2i.lesson(12).kernel_distance.judge(rounded, seed).message
+=======
+def test_a_wrong_answer_about_prompts_that_is_no_typical_mistake_hears_what_is_wrong():
+    exercises = s2i.lesson(13)
+
+    def cut(at):
+        def read_and_lost(tokenizer, prompt):
+            pieces = tokenizer(prompt).input_ids[1:-1]
+            return tokenizer.decode(pieces[:at]), tokenizer.decode(pieces[at:])
+
+        return read_and_lost
+
+    for at, words in ((70, "too little is read"), (80, "too much")):
+        message = exercises.read_and_lost.judge(cut(at)).message
+        assert message.startswith(words) and message.endswith("the model reads 75 pieces."), message
+    halves = exercises.read_and_lost.judge(lambda tokenizer, prompt: (cut(75)(tokenizer, prompt)[0], "later"))
+    assert "what is read is right" in halves.message
+    assert "pair of two texts" in exercises.read_and_lost.judge(lambda tokenizer, prompt: 75).message
+    assert "add up to 1.5" in exercises.variance_shares.judge(lambda pictures: (0.5, 0.5, 0.5)).message
+    assert "plain numbers" in exercises.variance_shares.judge(lambda pictures: (pictures,) * 3).message
+
+    def drawn(differences):
+        signs = np.random.default_rng(0).choice((1, -1), (5000, len(differences)))
+        return float(np.mean(abs(signs @ np.array(differences)) >= abs(sum(differences))))
+
+    assert "try *all* signs" in exercises.sign_flip.judge(drawn).message
+    assert "no share" in exercises.sign_flip.judge(lambda differences: -1.0).message
+>>>>>>> lesson13
 
 
 # Lesson 10: claims, and an archive to clean

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy import stats
@@ -75,6 +76,32 @@ def difference(after: Sequence[float], before: Sequence[float], groups=None, see
     if len(after) != len(before):
         raise InputError(f"{len(after)} values cannot be paired with {len(before)}: give as many of both.")
     return interval(np.subtract(after, before), groups, seed=seed)
+
+
+MOST_SIGNS = 16
+"""Differences of which all signs are tried: 65,536 ways."""
+
+
+def sign_flip(differences: Sequence[float]) -> float:
+    """The p-value of paired differences by flipping their signs: Fisher's exact permutation test (1935), two-sided.
+
+    If it made no difference which of a pair was which, each difference might as well have had the other sign. Of all 2ⁿ
+    ways to set the signs, the share whose mean is at least as far from 0 as the real one, which is among them. Never 0:
+    2 / 2ⁿ at least. The differences must be independent: one a sketch, the mean over its seeds.
+
+    Args:
+        differences: 1 to 16 finite numbers.
+
+    Raises:
+        InputError: none, more, or one that is not finite.
+    """
+    d = np.asarray(list(differences), dtype=float)
+    if d.ndim != 1 or not 1 <= len(d) <= MOST_SIGNS or not np.isfinite(d).all():
+        raise InputError(f"Give 1 to {MOST_SIGNS} finite differences to sign_flip: these are {d.size}.")
+    signs = np.array(list(product((1, -1), repeat=len(d))))  # (2ⁿ, n)
+    reached = np.abs(signs @ d)
+    rounding = 1e-12 * np.abs(d).sum()  # sums that are equal may differ in their last bits
+    return float(np.mean(reached >= np.abs(d.sum()) - rounding))
 
 
 def expanded_tail(n: int) -> float:

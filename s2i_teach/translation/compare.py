@@ -1,4 +1,4 @@
-"""Compare pictures fairly: which settings differ, how much the seed decides, and where the sketch's lines are lost."""
+"""Compare pictures fairly: which settings differ, what seed and words decide, and where the sketch's lines are lost."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -47,6 +47,36 @@ def spread(pictures: torch.Tensor) -> float:
     """
     distances = [(a - b).abs().mean() for a, b in combinations(pictures, 2)]
     return torch.stack(distances).mean().item()
+
+
+def variance_shares(pictures: torch.Tensor) -> tuple[float, float, float]:
+    """What makes pictures of P prompts × S seeds differ: the shares of words, of seeds, and of both together.
+
+    The two-way analysis of variance, one picture a cell (Fisher 1925; the shares are η²): a pixel's variance around its
+    mean over all pictures is the variance of the prompts' means, plus that of the seeds' means, plus what neither
+    explains, and the three are added up over all pixels. "Both" is what a seed does under one prompt and not under
+    another. Pictures without any order have on average the shares (P − 1) : (S − 1) : (P − 1)(S − 1), not 0.
+
+    Args:
+        pictures: ``(P, S, …)``, P and S at least 2; every prompt with every seed.
+
+    Returns:
+        ``(words, seeds, both)``, each from 0 to 1, together 1.
+
+    Raises:
+        InputError: fewer than two prompts or seeds, or pictures that are all equal.
+    """
+    if not isinstance(pictures, torch.Tensor) or pictures.dim() < 2 or min(pictures.shape[:2]) < 2:
+        shape = tuple(getattr(pictures, "shape", ())) or type(pictures).__name__
+        raise InputError(f"{shape} cannot be split: give a tensor (P, S, …) with at least 2 prompts and 2 seeds.")
+    centred = pictures.double() - pictures.double().mean((0, 1))
+    words = centred.mean(1, keepdim=True)  # (P, 1, …): what a prompt does whatever the seed
+    seeds = centred.mean(0, keepdim=True)  # (1, S, …)
+    both = centred - words - seeds
+    total = (centred**2).mean()
+    if not 0 < total < torch.inf:
+        raise InputError("These pictures have no variance to share out: they are all equal, or not finite.")
+    return tuple(((part**2).mean() / total).item() for part in (words, seeds, both))
 
 
 def vanishing_strength(strengths: list[float], agreements: list[float], threshold: float) -> float | None:

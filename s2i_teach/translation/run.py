@@ -16,6 +16,7 @@ from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.prepare import prepare_sketch
+from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings, note_timing
 
@@ -245,12 +246,11 @@ class _Watch:
 def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
     """A sentence for each prompt that is longer than the text encoder reads."""
     notes = []
-    room = pipe.tokenizer.model_max_length
+    room = pipe.tokenizer.model_max_length - 2  # without the start and the end token
     for name, words in (("prompt", settings.prompt), ("negative prompt", settings.negative_prompt)):
-        pieces = pipe.tokenizer(words).input_ids
-        if len(pieces) > room:
-            lost = pipe.tokenizer.decode(pieces[room - 1 : -1]).strip()
-            notes.append(f"The model reads {room - 2} pieces of words; of the {name} it did not read: {shown(lost)}.")
+        _, lost = read_and_lost(pipe.tokenizer, words)
+        if lost:
+            notes.append(f"The model reads {room} pieces of words; of the {name} it did not read: {shown(lost)}.")
     return tuple(notes)
 
 
