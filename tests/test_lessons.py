@@ -371,7 +371,6 @@ def test_right_answers_written_another_way_pass():
         truths = dict(e="size", h="by", i="card", j="count")
         return [claim in truths, {**falsehoods, **truths}[claim]]
 
-<<<<<<< HEAD
     def edge_f1(to_ink, to_edge, tolerance):
         def share(distances):
             return sum(float(d) <= tolerance for d in distances) / max(1, len(distances))
@@ -388,10 +387,26 @@ def test_right_answers_written_another_way_pass():
 
         return within(x) + within(y) - 2 * polynomial_kernel(x, y).mean()  # a tensor of one number
 
-    for seed in range(5):
-        for answer in (edge_f1, kernel_distance):
-            assert getattr(s2i.lesson(12), answer.__name__).judge(answer, seed).passed
-=======
+    def what_it_does(make, change):
+        before = np.asarray(make())
+        try:
+            after = np.asarray(make(**change))
+        except InputError:
+            return "refused"
+        return "nothing" if np.array_equal(before, after) else "another picture"
+
+    def paired_effect(after, before):
+        gains = [sum(a) / len(a) - sum(b) / len(b) for a, b in zip(after.tolist(), before.tolist(), strict=True)]
+        mean = sum(gains) / len(gains)
+        squares = sum((gain - mean) ** 2 for gain in gains)
+        return [mean, (squares / (len(gains) - 1) / len(gains)) ** 0.5]
+
+    def claimed(effect, error, claimed):
+        low, high = effect - 2 * error, effect + 2 * error
+        if low <= 0 <= high:
+            return "not shown"
+        return "holds" if (low > 0) == (claimed > 0) else "the opposite holds"
+
     def read_and_lost(tokenizer, prompt):
         kept = tokenizer(prompt, truncation=True).input_ids
         pieces = tokenizer.encode(prompt, add_special_tokens=False)
@@ -414,7 +429,11 @@ def test_right_answers_written_another_way_pass():
     for seed in range(5):
         for answer in (read_and_lost, variance_shares, sign_flip):
             assert getattr(s2i.lesson(13), answer.__name__).judge(answer, seed).passed, answer.__name__
->>>>>>> lesson13
+        for answer in (edge_f1, kernel_distance):
+            assert getattr(s2i.lesson(12), answer.__name__).judge(answer, seed).passed
+        for answer in (what_it_does, paired_effect):
+            assert getattr(s2i.lesson(11), answer.__name__).judge(answer, seed).passed
+        assert s2i.lesson(11).verdict.judge(claimed, seed).passed
         for answer in (pick, ink, verdict):
             assert getattr(s2i.lesson(10), answer.__name__).judge(answer, seed).passed
         for answer in (differences, spread, vanishing_strength):
@@ -424,7 +443,6 @@ def test_right_answers_written_another_way_pass():
         assert s2i.lesson(7).attention_flops.judge(attention_flops, seed).passed
 
 
-<<<<<<< HEAD
 # Lesson 12: numbers that are none, and rounding
 
 
@@ -447,7 +465,7 @@ def test_a_kernel_distance_in_float32_hears_of_rounding_however_it_is_written():
 
     for seed in range(5):
         assert "double()" in s2i.lesson(12).kernel_distance.judge(rounded, seed).message
-=======
+
 def test_a_wrong_answer_about_prompts_that_is_no_typical_mistake_hears_what_is_wrong():
     exercises = s2i.lesson(13)
 
@@ -473,7 +491,6 @@ def test_a_wrong_answer_about_prompts_that_is_no_typical_mistake_hears_what_is_w
 
     assert "try *all* signs" in exercises.sign_flip.judge(drawn).message
     assert "no share" in exercises.sign_flip.judge(lambda differences: -1.0).message
->>>>>>> lesson13
 
 
 # Lesson 10: claims, and an archive to clean
