@@ -538,7 +538,7 @@ s2i.show(sheet, alt=words)
 # - Sangkloy et al., *The Sketchy Database*, 2016. Ha and Eck, *A Neural Representation of Sketch Drawings*, 2017, arXiv 1704.03477 (Quick, Draw!).
 # - The drawings: OpenMoji, CC BY-SA 4.0; players of Quick, Draw!, CC BY 4.0. The photograph of a cat: Stéfan van der Walt, CC0, from scikit-image.
 #
-# **Next:** tuning and judging; these lessons are being written.
+# **Next:** lesson 11, turning the knobs.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher

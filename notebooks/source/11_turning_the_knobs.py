@@ -421,8 +421,8 @@ s2i.show(
 # ## 7. What was shown, and what was not
 #
 # - Shown for fifty things that the miniature never saw, in one style, with five steps. For another model it is a new question. The
-#   lines below ask it on a GPU (fifty sketches with nine settings, some minutes on Colab's); everything after the sweeps stays as
-#   it is, except that micro-KID compares with icons: give it photographs of your own.
+#   lines below ask it on a GPU (not tried here; at the speed that others report for Colab's it takes a quarter of an hour); everything
+#   after the sweeps stays as it is, except that micro-KID compares with icons: give it photographs of your own.
 # - Two standard errors are passed by chance once in twenty times. Who tests twenty claims finds one. Here were six, and most are far
 #   beyond two errors; the ones near two would need new sketches (lesson 13 does that once).
 # - The scores are no judges. "More realistic" here means that a small network finds the set more alike to icons. A teapot that
@@ -431,7 +431,7 @@ s2i.show(
 # ```python
 # pipe = s2i.load_pipeline("sd15")
 # strengths, guidances = [0.4, 0.7, 1.0], [1, 7.5, 20]
-# made = s2i.sweep(sketch, row["thing"] + ", a photograph", pipe=pipe, strength=strengths, guidance_scale=guidances, seed=number)
+# made = s2i.sweep(sketch, row["thing"] + ", a photograph", pipe=pipe, strength=strengths, guidance_scale=guidances, seed=number, num_inference_steps=25)
 # ```
 #
 # And the advice of the thesis, "tune strength and guidance with care"? It stands. Now you also know how to tell whether the tuning was more
