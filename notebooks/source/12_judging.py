@@ -3,8 +3,8 @@
 #
 # {{badge}}
 #
-# "The model generates high-quality and faithful images." Says who? Whoever writes that owes a number, how sure the number is, and
-# what would have had a better one. In this lesson you judge translators that cheat, write two measures yourself, find out what
+# "The model generates high-quality and faithful images." Says who? Whoever writes that owes you a number, how sure it is, and
+# which cheat would have scored better. In this lesson you judge translators that cheat, write two measures yourself, find out what
 # twenty sketches can prove, vote without knowing for whom, and read a report that also says what it does *not* show.
 #
 # | | |
@@ -97,9 +97,10 @@ counts = len(drawn), sum(map(len, sweeps)), len(others)
 print("{} sketches, {} pictures; {} true pictures left over".format(*counts))
 
 # %% [markdown]
-# Against it stand four "translators" that cost nothing: one hands the sketch back as it is; one hands out the true picture of *another*
-# thing; one has the true picture, but blurs it; one leaves the page empty. (On Stable Diffusion one line changes, on a GPU:
-# `pipe = s2i.load_pipeline("sd15")`. The cheats stay the same.)
+# Against the miniature stand four "translators" that cost nothing: one hands the sketch back as it is; one hands out the true picture of *another*
+# thing; one has the true picture, but blurs it; one leaves the page empty. (The lesson runs on the CPU, on Colab as well. With
+# `pipe = s2i.load_pipeline("sd15")`, on a GPU, the same cells judge Stable Diffusion: its pictures are larger, so shrink them to the size of
+# the true ones where `made` gives them out, `.image.resize((128, 128))`.)
 
 
 # %%
@@ -115,7 +116,8 @@ translators = {
     "miniature, 0.5": made(0.5),
     "miniature, 0.75": made(0.75),
 }
-some = [drawn.index(t) for t in ("root vegetable", "dumpling", "carpentry saw", "trolleybus")]
+shown_first = ("root vegetable", "dumpling", "carpentry saw", "trolleybus")
+some = [drawn.index(t) for t in shown_first if t in drawn]
 some += [i for i in range(len(drawn)) if i not in some][:3]
 short = [textwrap.shorten(t, 16, placeholder=" …") for t in drawn]
 strip = {"the sketch": sketches, "the true picture": true} | translators
@@ -134,9 +136,9 @@ s2i.show(
 # %% [markdown]
 # Whom would *you* hire? Probably not the first four.
 #
-# There is a true picture, so why not measure how far each result agrees with it? **PSNR** is the mean squared error of the pixels in
-# decibels; **SSIM** compares means, contrasts and structure in small windows, 1 is a copy. Both stand in many papers on translation.
-# **Predict first:** who of the six wins? Write down the order.
+# There is a true picture, so why not measure how far each result agrees with it? **PSNR** turns the mean squared error of the pixels round, in
+# decibels: more is better; **SSIM** compares means, contrasts and structure in small windows, 1 is a copy. Both appear in many papers on image translation.
+# **Predict first:** which of the six wins? Write down the order.
 
 # %%
 print(f"{'':16}  PSNR  SSIM   (more is better)")
@@ -147,7 +149,7 @@ for name, images in translators.items():
 
 # %% [markdown]
 # **The copy wins**, by both. Most of a page is white paper, the lines are right to the pixel, and only the colours are missing, which
-# is all that was asked for. Second is the blurred truth, that nobody would print. And look at the empty page: its SSIM is 0.50,
+# is all that was asked for. Second is the blurred truth, which nobody would print. And look at the empty page: its SSIM is 0.50,
 # between those of the miniature's two strengths.
 #
 # Two things go wrong. Both measures reward what is *safe*: no colour beats a wrong colour, a blur beats an edge that is two pixels
@@ -156,7 +158,7 @@ for name, images in translators.items():
 #
 # So ask what was really wanted. *Are the lines kept?* For that no true picture is needed, the sketch is enough. **Edge F1**, which you
 # will write below, asks whether the picture has edges where the sketch has lines, and nowhere else: 0 to 1.
-# **Predict first:** who wins now? And what has a picture of *another* thing?
+# **Predict first:** who wins now? And what does a picture of *another* thing get?
 
 # %%
 f1 = {
@@ -168,14 +170,15 @@ for name, values in f1.items():
     print(f"{name:16} {np.mean(values):8.2f}")
 
 # %% [markdown]
-# The copy is perfect: of course, it *is* the sketch. It even beats the true picture, which has some edges that the sketch has not. And
-# the picture of another thing does not have 0 but nearly 0.4, since lines in the middle of a page always meet a few others. (Over 60
-# other pairs it was 0.40.) So 0.5 is not "half faithful": it is close to nothing. **A number without its floor and its ceiling says
-# nothing.** Here the floor is about 0.4, the ceiling about 0.95.
+# The copy is perfect: of course, it *is* the sketch. It even beats the true picture, which has some edges that the sketch does not have. And
+# the picture of another thing does not have 0 but nearly 0.4, since lines in the middle of a page usually meet some others. (Over 60
+# other pairs it was 0.40.) So 0.5 is not "half faithful": it is close to nothing. **A number says nothing until you know what others
+# get.** Here: 0.4 is a picture that knows nothing of the sketch, 0.95 the true picture. (Lower is possible, an empty page has no edge at
+# all; higher too, the copy.)
 #
 # Then ask the other thing that was wanted. *Does it look like a real picture?* **micro-KID**, your second exercise, compares a *set* of
-# pictures with a set of real ones, here with the 66 true pictures that were not drawn: the same style, other things. Near 0 is alike,
-# more is worse. **Predict first:** who wins?
+# pictures with a set of real ones, here with the 66 true pictures that were not drawn: the same style, other things. Near 0 means alike,
+# larger means farther apart. **Predict first:** who wins?
 
 # %%
 reference = picture_features(others)
@@ -184,8 +187,8 @@ kid = {
     for name, images in ({"the true picture": true} | translators).items()
 }
 print(f"{'':16}  micro-KID   (less is better)")
-for name, found in kid.items():
-    print(f"{name:16} {found.value:10.2f}")
+for name, its_kid in kid.items():
+    print(f"{name:16} {its_kid.value:10.2f}")
 
 # %% [markdown]
 # The picture of another thing is as good as the truth: as a set they are the same pictures, and the measure has never seen the
@@ -202,7 +205,7 @@ for number, name in enumerate(kid):
     axes.plot([x.value, x.value], [y.low, y.high], color=colour, alpha=0.5)
     axes.plot(x.value, y.value, "os^Dv*P"[number], color=colour, label=name, markersize=8)
 axes.axvline(0.4, color="#888888", linestyle=":", linewidth=1)
-axes.text(0.39, 3.4, "another thing's F1", ha="right", color="#555555", fontsize=9)
+axes.text(0.39, 3.4, "0.40: other things", ha="right", color="#555555", fontsize=9)
 axes.invert_yaxis()
 axes.set(xlabel="edge F1: keeps the lines →", ylabel="micro-KID: looks real ↑ (axis turned)")
 axes.spines[["top", "right"]].set_visible(False)
@@ -234,17 +237,17 @@ s2i.show(
 # taken off the distance: a thick pen is no error. In the maps white is near and blue is far; green points are near enough, orange ones are not.
 
 # %%
-radish = drawn.index("root vegetable")
-lines, found = ink(sketches[radish]), edges(translators["miniature, 0.75"][radish])
-to_ink, to_edge = edge_distances(lines, found)
-y_lines, x_lines = np.nonzero(skeletonize(lines))
-y_found, x_found = np.nonzero(found)  # in the order of to_ink
+radish = some[0]
+its_ink, its_edges = ink(sketches[radish]), edges(translators["miniature, 0.75"][radish])
+to_ink, to_edge = edge_distances(its_ink, its_edges)
+y_lines, x_lines = np.nonzero(skeletonize(its_ink))
+y_found, x_found = np.nonzero(its_edges)  # in the order of to_ink
 panels = {
-    "ink of the sketch": np.where(lines, 0, 1),
+    "ink of the sketch": np.where(its_ink, 0, 1),
     "the picture": np.asarray(translators["miniature, 0.75"][radish]),
-    "its edges": np.where(found, 0, 1),
-    "edges look for ink": distance_transform_edt(~lines),
-    "lines look for an edge": distance_transform_edt(~found),
+    "its edges": np.where(its_edges, 0, 1),
+    "edges look for ink": distance_transform_edt(~its_ink),
+    "lines look for an edge": distance_transform_edt(~its_edges),
 }
 figure, all_axes = plt.subplots(1, 5, figsize=(13, 3), layout="constrained")
 for axes, (title, values) in zip(all_axes[:3], list(panels.items())[:3]):
@@ -277,7 +280,7 @@ print(f"tolerance: {TOLERANCE * 128:.2f} pixels")
 #
 # $$F_1 = \frac{2\,P\,R}{P + R},$$
 #
-# which is near the smaller of the two. Two rules for the empty cases: a picture without any edge has precision 0 (its `to_ink` is empty,
+# which is never more than twice the smaller of the two. Two rules for the empty cases: a picture without any edge has precision 0 (its `to_ink` is empty,
 # its `to_edge` infinite), and where both shares are 0, F1 is 0.
 
 
@@ -296,23 +299,24 @@ edge_f1 = lesson.edge_f1.use(edge_f1)
 # scribbled all over, an edge at every pixel?
 
 # %%
-dot = np.zeros_like(lines)
-dot[tuple(np.argwhere(lines)[0])] = True
+dot = np.zeros_like(its_ink)
+dot[tuple(np.argwhere(its_ink)[0])] = True
 for name, marks in {
     "one dot on a line": dot,
-    "scribbled all over": np.ones_like(lines),
-    "the miniature's": found,
+    "scribbled all over": np.ones_like(its_ink),
+    "the miniature's": its_edges,
     "the true picture's": edges(true[radish]),
-    "no edge at all": np.zeros_like(lines),
+    "no edge at all": np.zeros_like(its_ink),
 }.items():
-    p, r, both = edge_f1(*edge_distances(lines, marks), TOLERANCE)
+    p, r, both = edge_f1(*edge_distances(its_ink, marks), TOLERANCE)
     print(
         f"{name:19} precision {p:.2f}   recall {r:.2f}   F1 {both:.2f}   plain mean {(p + r) / 2:.2f}"
     )
 
 # %% [markdown]
-# The dot has precision 1: all that it says is true, it only says next to nothing. The scribble has recall 1: it says everything. The
-# plain mean would give each of them more than half; the harmonic mean does not forgive a share that is near 0.
+# The dot has precision 1: all that it says is true, but it says next to nothing. The scribble has recall 1: it says everything. The
+# plain mean would give each of them more than half; the harmonic mean does not forgive a share that is near 0: the scribble comes to
+# what another thing's picture has.
 #
 # And the tolerance? It is a choice, so look at what it does before you believe a number that was made with it:
 
@@ -329,7 +333,7 @@ for pixels in (0, 1, 2, 3, 4, 8, 16):
 
 # %% [markdown]
 # Below 2 pixels even the copy is no longer perfect: Canny's edges lie beside the line. With 16, even another thing's
-# picture has more than 0.8. The course takes 2 pixels, the smallest at which a copy has 1. A paper that says "F1 = 0.8" without its
+# picture has more than 0.8. The course takes 0.016 of the side, 2.05 pixels here: in this table the first at which the copy has 1. A paper that says "F1 = 0.8" without its
 # tolerance has said nothing.
 #
 # ## 3. A kernel distance by hand
@@ -339,14 +343,14 @@ for pixels in (0, 1, 2, 3, 4, 8, 16):
 # papers report, takes 2,048 numbers of the Inception network and many thousands of pictures; hence *micro*-KID. Never compare
 # the two.)
 #
-# A **kernel** says how alike two pictures are, given their features $a$ and $b$ with $d$ numbers each: $k(a, b) = (a \cdot b / d + 1)^3$.
+# Set $x$ has $m$ pictures, set $y$ has $n$. A **kernel** says how alike two pictures are, given their features $a$ and $b$ with $d$ numbers each: $k(a, b) = (a \cdot b / d + 1)^3$.
 # Take all pairs and ask: are pictures more alike *within* each set than *across* the two? If both came out of one bag, then no:
 #
 # $$\text{distance} = \underbrace{\frac{1}{m(m-1)} \sum_{i \neq j} k(x_i, x_j)}_{\text{within } x} + \underbrace{\frac{1}{n(n-1)} \sum_{i \neq j} k(y_i, y_j)}_{\text{within } y} - \underbrace{\frac{2}{mn} \sum_{i, j} k(x_i, y_j)}_{\text{across, twice}}$$
 #
-# It is called the squared *maximum mean discrepancy* (MMD). Why $i \neq j$? A picture beside itself is always very much alike. Left in,
+# It is called the squared *maximum mean discrepancy* (MMD). Why $i \neq j$? A picture is always very like itself. Left in,
 # these $m$ pairs would make every small set look far from everything, the smaller the set, the more. So the diagonal of the table is
-# left out, and $m(m-1)$ pairs remain of $m^2$. Without it the estimate is *unbiased*: right on the average, however small the sets.
+# left out, and $m(m-1)$ pairs remain of $m^2$. Without the diagonal the estimate is *unbiased*: right on the average, however small the sets.
 #
 # `polynomial_kernel(x, y)` gives the table of all pairs, `(m, n)`. Three large numbers nearly cancel, so calculate in double precision:
 # `x.double()`. (`table.trace()` is the sum of the diagonal.)
@@ -386,8 +390,8 @@ print(
 # %% [markdown]
 # The mean is about 0 for every size: that is what unbiased means, and for that some values *must* be below 0. But single values jump: with
 # 5 pictures by half a unit up and down, with 50 by about a twentieth. Copies of sketches, at almost 3, can be told from real pictures
-# with a handful. The miniature's two strengths, a tenth apart in section 1, cannot be told from each other. More
-# pictures help, and nothing else does.
+# with a handful. (In section 1 they had 2.08: those were other real ones.) The miniature's two strengths, 0.13 apart in section 1, cannot
+# be told from each other. More pictures help; so do pairs, as section 4 shows.
 #
 # One more trap. **Predict first:** these are real pictures, drawn by professionals, and nothing is wrong with them. How far are they?
 
@@ -401,12 +405,13 @@ sets = {
     "mammals": [to_picture(x) for x in mammals.batch(range(len(mammals)))],
     "clocks": [to_picture(x) for x in clocks.batch(range(len(clocks)))],
 }
-for name, images in sets.items():
-    print(f"{len(images):>3} {name:31} {kernel_distance(picture_features(images), reference):+.2f}")
-print(f"{len(sketches):>3} {'copies of sketches':31} {kid['sketch, copied'].value:+.2f}")
+for name, images in (sets | {"copies of sketches": sketches}).items():
+    distance = kernel_distance(picture_features(images), reference)
+    found = kernel_distance_interval(picture_features(images), reference)
+    print(f"{len(images):>3} {name:31} {distance:+.2f}   [{found.low:+.2f}, {found.high:+.2f}]")
 
 # %% [markdown]
-# Real clocks are "less real" than copied sketches! The distance sees *what* is shown, too, and a set of nothing but clocks is not the
+# Real clocks are as far off as copied sketches! (In brackets stand 95 % intervals, of which section 4 tells.) The distance sees *what* is shown, too, and a set of nothing but clocks is not the
 # bag of all things. So compare only sets that show the same things in the same style, and say with what they were compared. The same
 # holds for KID and FID: a model of faces has another FID against cats.
 #
@@ -431,7 +436,7 @@ for (strength, guidance), values in by_setting.items():
     )
 
 # %% [markdown]
-# Four times the sketches should halve the width, since it shrinks with the root of their number, and roughly it does. Strengths are told apart easily.
+# Four times the sketches should halve the width, since it shrinks with the root of their number, and roughly it does. With 20 sketches the strengths are told apart easily.
 # **Predict first:** does guidance 2.5 cost lines, compared with 1? The two intervals of the same strength overlap.
 
 # %%
@@ -444,11 +449,11 @@ for strength in (0.5, 0.75):
         )
 
 # %% [markdown]
-# With 20 sketches it does. What is hard about a sketch is hard for both settings, and the wide intervals come from sketches that
+# With 20 sketches it does, at both strengths; with five only at 0.5. What is hard about a sketch is hard for both settings, and the wide intervals come from sketches that
 # differ, not from settings. So take the difference **sketch by sketch** (same sketch, same seed) and put the interval on *that*: if 0
 # lies outside, the difference is shown. Two intervals that overlap only say that this comparison was too weak.
 #
-# And if you have but four sketches, why not run each with five seeds, which makes twenty pictures? **Predict first:** which interval is
+# And if you have only four sketches, why not run each with five seeds, which makes twenty pictures? **Predict first:** which interval is
 # the honest one?
 
 # %%
@@ -463,8 +468,9 @@ print("as if 20 trials: ", interval(values))
 print("4 sketches:      ", interval(values, groups))
 
 # %% [markdown]
-# The second, which is about twice as wide. The rows differ more than the numbers within a row: five pictures of one sketch are nearly
-# one trial, as one person who is asked five times is not five people. `groups=` says what belongs together, and whole groups are drawn. Seeds are worth running, since they show what the seed does
+# The second, which is more than twice as wide. One sketch stands apart in all five of its numbers: *which* sketches they were matters
+# more than the seeds. Five pictures of one sketch are not five trials, as one person who is asked five times is not five people. (And
+# of four sketches even the wide one is too narrow: the report says so where it has fewer than six.) `groups=` says what belongs together, and whole groups are drawn. Seeds are worth running, since they show what the seed does
 # (lesson 9), but they do not replace sketches.
 #
 # ## 5. Ask people, blindly
@@ -473,7 +479,7 @@ print("4 sketches:      ", interval(values, groups))
 # *how good, from 1 to 10*; the same sketch and the same seed on both sides; left and right by lot; and nobody may know which setting
 # is which, above all not the one who hopes for one of them.
 #
-# Now a set of ten drawings that people made in *Quick, Draw!*. Nobody has a true picture for them, as you have none for yours. The
+# Here are ten drawings that people made in *Quick, Draw!*. Nobody has a true picture for them, as you have none for yours. The
 # cell makes nine pictures of each, for this section and the next.
 
 # %%
@@ -483,15 +489,16 @@ grids = [  # some 25 seconds
     for s in by_hand
 ]
 asked = [g.result(strength=s, guidance_scale=2.5) for g in grids for s in (0.5, 0.75, 1.0)]
-mine = s2i.BlindRating(asked, "my_votes.csv", rater="me", votes=12)
+mine = s2i.BlindRating(asked, "my_votes.csv", rater="me", votes=12)  # in a class: your own name
 mine
 
 # %% [markdown]
 # **Vote now**, twelve times: click the better picture or use the arrow keys, down is a tie. Decide before you start what *better* means
-# to you. Each vote is written to `my_votes.csv` at once. (If you ran the cells below before you voted, run them again.)
+# to you. Each vote is written to `my_votes.csv` at once. (If you ran the cells below before you voted, run them again. If you change the settings above, give the votes another file.)
 #
 # To have something to count even if nobody votes, the next cell **makes votes up**. No person stands behind them: three programs
-# vote by a rule and some noise, on all 30 pairs. *Line* prefers the higher edge F1, *Word* the higher prompt match, *Both* their mean.
+# vote by a rule and some noise, on all 30 pairs. *Line* prefers the higher edge F1, *Word* the higher prompt match (lesson 11: the cosine that the small CLIP
+# gives to picture and words), *Both* their mean.
 # In your report such votes would be fraud; here they let you see what real ones can say.
 
 # %%
@@ -519,12 +526,13 @@ if mine.votes:
     print("your", len(mine.votes), "votes are in it")
 else:
     print("nobody has voted here: all votes below are made up by a rule")
-everyone = merge(files)  # in a class: merge(pathlib.Path("votes").glob("*.csv"))
+everyone = merge(files)  # in a class: merge(glob.glob("votes/*.csv")), after import glob
 print(f"{len(everyone)} votes, the first:", everyone[0], sep="\n")
 
 # %% [markdown]
-# Votes are wins and losses, as in a league. The **Bradley–Terry** model gives each setting a strength such that A beats B with
-# probability $1 / (1 + e^{b - a})$: level is 0, one more means winning 73 of 100 times. **Krippendorff's α** says how far raters
+# Votes are wins and losses, as in a league. The **Bradley–Terry** model gives each setting a *skill*, such that A with skill $a$
+# beats B with skill $b$ with probability $1 / (1 + e^{b - a})$: the average is 0, one more means winning 73 of 100 times. (A tie is half a
+# win. The intervals take each vote as a new trial. Votes of three raters on the same pair are not, so they are too narrow.) **Krippendorff's α** says how far raters
 # agree: 1 always, 0 as often as chance, below 0 less. **Predict first:** who agrees with whom?
 
 # %%
@@ -545,11 +553,13 @@ needed = votes_needed(everyone, first, second)
 print(f"to tell {first} from {second}:", f"about {needed} more votes" if needed else needed)
 
 # %% [markdown]
-# The pooled ranking hides a quarrel: *Line* and *Word* agree no more than chance would, which α says at once. A mean over people who
-# disagree is nobody's opinion, so report α beside every ranking, and if it is low, ask what people *meant* by better. The last line tells,
-# after a first round, whether your class is large enough.
+# The pooled ranking hides a quarrel: *Line* and *Word* agree no more than chance would. The α of all only hints at it, the α of each two
+# says it. (*Both* is nearer to *Word*: prompt match varies more than F1, so it has more to say in a plain mean.) A mean over people who
+# disagree may be nobody's opinion, so report α beside every ranking, and if it is low, ask what people *meant* by better. The last line
+# tells, after a first round, whether your class is large enough, if the difference is really as large as it looks now.
 #
-# Do votes agree with the numbers? Put them side by side:
+# Do votes agree with the numbers? Put them side by side. (micro-KID is now against 600 real pictures of all styles, as in every report, and
+# not against the 66 of section 1: do not compare its numbers with those. Of pictures in one style it can even prefer blurred ones.)
 
 # %%
 print(f"{'':14} {'edge F1':>8} {'micro-KID':>10} {'prompt match':>13}   " + "   ".join(shown))
@@ -558,12 +568,12 @@ for strength in (0.5, 0.75, 1.0):
     line = f"strength {strength:<5} {np.mean([lines_kept[i] for i in its]):8.2f}"
     line += f" {micro_kid([asked[i].image for i in its]):10.2f} {np.mean([match[i] for i in its]):13.2f}   "
     for name, votes in shown.items():
-        found = {row.cell: row.strength for row in ranking(votes)}
-        line += f"{found.get(f'strength {strength:g}', float('nan')):+{len(name)}.2f}   "
+        skills = {row.cell: row.strength for row in ranking(votes)}
+        line += f"{skills.get(f'strength {strength:g}', float('nan')):+{len(name)}.2f}   "
     print(line)
 
 # %% [markdown]
-# *Line* follows F1 and *Word* the prompt, for so we made them. The column worth knowing is **yours**. Does it follow F1, or micro-KID,
+# *Line* follows F1, for so we made it. *Word* should follow the prompt match, and its 30 votes do not show it: look at its intervals. The column worth knowing is **yours**. Does it follow F1, or micro-KID,
 # or neither? If neither, it is the numbers that have to explain themselves, not you.
 #
 # ## 6. The report
@@ -582,7 +592,8 @@ judged
 # the same sketches the report compares them sketch by sketch, as you did.)
 #
 # Find three things. Where does edge F1 come down to the 0.40 of another thing's picture? Which cells does micro-KID really tell apart?
-# (Look at the intervals: n is 10.) And why is there no single best cell, but a **front**?
+# (Look at the intervals: n is 10.) And why is there no single best cell, but a **front**, the cells
+# that no other one beats in both?
 
 # %%
 judged.save("report.html")
@@ -600,7 +611,7 @@ for measure, name, more in MEASURES:
 strip = {"the sketch": [grid.results[0].sketch for grid in grids]}
 for at, scores in chosen.items():
     cell = judged.cells[at]
-    strip[f"for {scores[0]}"] = [row.result.image for row in cell.rows]
+    strip[f"for {' and '.join(scores)}"] = [row.result.image for row in cell.rows]
     print(f"best in {' and '.join(scores)}: {cell.name}")
     print(f"   F1 {cell.f1}   micro-KID {cell.micro_kid}   prompt match {cell.prompt_match}")
 sheet, _ = filmstrip(
@@ -609,15 +620,16 @@ sheet, _ = filmstrip(
 s2i.show(
     sheet,
     alt="Ten sketches and the pictures at the settings that the scores would choose. Edge F1 chooses pictures that are "
-    "near to the sketch, grey and soft; realism and prompt match choose clear icons in full colour, most of them of "
+    "near to the sketch, dull and soft; realism and prompt match choose clear icons in full colour, many of them of "
     "another shape than the sketch; the cat has become a yellow blot.",
 )
 
 # %% [markdown]
-# Realism and prompt match choose the same settings, the highest strength: clear icons, and the sketch is gone. Their edge F1 is what
-# *another thing's* picture has. Who tunes on F1 gets the sketch back, tinted. **"When a measure becomes a target, it ceases to be a good measure"** (Goodhart's law, in Strathern's words). Prompt
+# Realism and prompt match choose the same settings, the highest strength: clear icons, and the lines are redrawn. Their edge F1 is what
+# *another thing's* picture has. Whoever tunes on F1 gets the sketch back, tinted. **"When a measure becomes a target, it ceases to be a good measure"** (Goodhart's law, in Strathern's words). Prompt
 # match is also a relative of the accused: it comes from the small CLIP, whose text tower steers the miniature (as a CLIP's text
-# encoder steers Stable Diffusion, and CLIPScore judges it). So: choose with one score, judge with another,
+# encoder steers Stable Diffusion, and CLIPScore judges it). And micro-KID's features come from the same small CLIP, so that these two choose
+# the same settings proves little. So: choose with one score, judge with another,
 # on sketches that chose nothing. And say how many settings you tried.
 #
 # ## Think about it
@@ -629,6 +641,7 @@ s2i.show(
 #
 # - Bińkowski et al., *Demystifying MMD GANs*, 2018, arXiv 1801.01401 (KID). Gretton et al., *A Kernel Two-Sample Test*, 2012 (MMD).
 # - Wang et al., *Image Quality Assessment: From Error Visibility to Structural Similarity*, 2004 (SSIM).
+# - Heusel et al., *GANs Trained by a Two Time-Scale Update Rule*, 2017, arXiv 1706.08500 (FID). Hessel et al., *CLIPScore*, 2021, arXiv 2104.08718.
 # - Zhang et al., *The Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, 2018, arXiv 1801.03924 (LPIPS).
 # - Canny, *A Computational Approach to Edge Detection*, 1986.
 # - Efron, *Bootstrap Methods: Another Look at the Jackknife*, 1979. Hesterberg, *What Teachers Should Know About the Bootstrap*, 2015.

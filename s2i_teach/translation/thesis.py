@@ -75,7 +75,7 @@ class ThesisSettings:
             (
                 f"start_scale = {given['start_scale']}",
                 "not found in any code searched; perhaps init_scale of CLIP-guided notebooks, 0 for off",
-                "nothing; the starting level is strength",
+                "is checked: only 0 can be had; the starting level is strength",
                 "weigh the sketch: img2img has no such loss",
             ),
             (
