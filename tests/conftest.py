@@ -27,7 +27,7 @@ def pytest_xdist_make_scheduler(config, log):
     A scheduler and no ``xdist_group`` marks: xdist 3.8 writes a group into the test's name, which pytest 9.2 does not
     let it, and then groups nothing and says nothing. Groups come first, as they are the longest pieces.
     """
-    if config.getvalue("dist") != "loadgroup":
+    if config.getvalue("dist") not in ("load", "loadgroup"):
         return None
     from xdist.scheduler import LoadScopeScheduling
 

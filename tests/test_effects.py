@@ -40,7 +40,7 @@ def test_what_chance_alone_shows():
     generator = torch.Generator().manual_seed(1)
     shown = 0
     for _ in range(400):
-        own = 0.3 * torch.randn(50, 1, generator=generator)  # how each sketch takes the change
+        own = 2.0 * torch.randn(50, 1, generator=generator)  # how each sketch takes the change
         after, before = own + torch.randn(50, 3, generator=generator), torch.randn(50, 3, generator=generator)
         shown += verdict(*paired_effect(after, before), claimed=1) != "not shown"
     assert 8 <= shown <= 36
@@ -70,3 +70,39 @@ def test_what_a_change_does():
     assert what_it_does(make, {"fixed": 3, "colour": "black"}) == "refused"
     with pytest.raises(TypeError):  # a wrong name is a bug of the caller, not a refusal
         what_it_does(make, {"no_such": 1})
+
+
+def test_what_cannot_be_judged_is_refused():
+    good, nan = torch.rand(5, 3), float("nan")
+    for bad in (
+        torch.rand(1, 3),
+        torch.rand(5, 1),
+        torch.rand(3),
+        torch.rand(5, 3, 2),
+        torch.rand(4, 3),
+        [[1.0]],
+        None,
+    ):
+        with pytest.raises(InputError, match="cannot be paired"):
+            paired_effect(good, bad)
+    with pytest.raises(InputError, match="at least 2"):
+        paired_effect(good[:1], good[:1])
+    with pytest.raises(InputError, match="finite"):
+        paired_effect(good, torch.full((5, 3), nan))
+    for bad in ((0.3, nan, 1), (nan, nan, 1), (0.0, -0.1, 1), (0.3, math.inf, 1)):
+        with pytest.raises(InputError, match="says nothing"):
+            verdict(*bad)
+    with pytest.raises(InputError, match="claimed is 0"):
+        verdict(0.3, 0.1, 0)
+    for n in (0, 1, 2.0, True):
+        with pytest.raises(InputError, match="at least 2"):
+            leave_one_out(lambda places: 0.0, n)
+    assert all(type(number) is float for number in leave_one_out(lambda places: torch.tensor(1.0), 3))
+
+
+def test_pictures_alone_are_compared():
+    red, blue = (Image.new("P", (2, 2)) for _ in range(2))
+    red.putpalette([255, 0, 0]), blue.putpalette([0, 0, 255])
+    assert what_it_does(lambda blue_=False: blue if blue_ else red, {"blue_": True}) == "another picture"
+    with pytest.raises(InputError, match="PIL picture"):
+        what_it_does(lambda x=0: 3, {"x": 1})

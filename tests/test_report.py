@@ -145,7 +145,7 @@ def test_cells_of_the_same_sketches_are_compared_sketch_by_sketch():
     best, near, lower = (of_sketches(n, values + v) for n, v in ((0.2, 0), (0.3, wobble - 0.001), (0.5, wobble - 0.03)))
     assert best.f1.overlaps(lower.f1)
     so, _ = said([best, lower])
-    assert "(strength 0.2, n = 12). Sketch by sketch it differs from each other cell." in so
+    assert "(strength 0.2, n = 12). Sketch by sketch it differs from every other cell." in so
     assert "Sketch by sketch, no difference from any other cell is shown." in said([best, near])[0]
     assert "Sketch by sketch, 1 of 2 others are not told apart from it." in said([best, near, lower])[0]
     assert "Realism (micro-KID): best is 0.50 [0.40, 0.60] (strength 0.2, n = 12). Every other cell's" in so
@@ -165,7 +165,7 @@ def test_what_has_no_more_than_chance_is_said():
 
 def test_few_pictures_one_seed_and_one_sketch_are_no_evidence():
     _, not_so = said([cell(0.2, (0.9, 0.8, 1), n=3), cell(0.5, (0.5, 0.4, 0.6), n=3)])
-    for words in ("one seed is no evidence", "all pictures come from one", "n = 3 pictures", "too narrow"):
+    for words in ("one seed cannot show", "all pictures come from one", "n = 3 pictures", "too narrow"):
         assert words in not_so
     _, not_so = said([cell(0.2, (0.9, None, None), None, n=1), cell(0.5, (0.5, None, None), None, n=1)])
     assert "Nothing about realism: each cell has one picture" in not_so and "Nothing about single cells" in not_so
@@ -178,7 +178,7 @@ def test_trends_are_of_pairs_alike_in_all_else(found):
         np.mean([row.scores["f1"] for row in c.rows]) for c in found.cells if c.settings["strength"] in (0.2, 1.0)
     ]
     assert float(trend[1]) == pytest.approx(np.mean(by_hand[:2]) - np.mean(by_hand[2:]), abs=0.006)
-    assert "over 3 sketches, all else equal" in text
+    assert "over 3 sketches, too few to show it, all else equal" in text
     assert re.search(r"Guidance from 1 to 5: no change of edge F1 is shown \(\+0\.00 \[", text), "nor was there any"
 
 

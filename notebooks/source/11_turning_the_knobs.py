@@ -78,7 +78,10 @@ predicted = {
 
 
 # %% tags=["teacher"]
-from collections.abc import Callable  # the library's signature names it
+from collections.abc import Callable  # the library's lines name these
+
+from s2i_teach.evaluate.effects import check_effect, check_scores
+from s2i_teach.translation.compare import same_picture
 
 
 # %% tags=["exercise-what_it_does"]

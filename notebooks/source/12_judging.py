@@ -284,6 +284,10 @@ print(f"tolerance: {TOLERANCE * 128:.2f} pixels")
 # its `to_edge` infinite), and where both shares are 0, F1 is 0.
 
 
+# %% tags=["teacher"]
+from s2i_teach.evaluate.faithfulness import check_distances  # the library's lines name it
+
+
 # %% tags=["exercise-edge_f1"]
 def edge_f1(to_ink, to_edge, tolerance):
     """Precision, recall and F1, three numbers from 0 to 1; to_ink and to_edge are arrays of distances."""

@@ -41,7 +41,13 @@ class Interval:
         return self.low <= other.high and other.low <= self.high
 
 
-def interval(values: Sequence[float], groups: Sequence | None = None, draws: int = DRAWS, seed: int = 0) -> Interval:
+def interval(
+    values: Sequence[float],
+    groups: Sequence | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Interval:
     """The mean of ``values`` with its 95 % interval: see :func:`expanded_tail`.
 
     Args:
@@ -50,21 +56,24 @@ def interval(values: Sequence[float], groups: Sequence | None = None, draws: int
             independent trials: whole groups are drawn, and ``n`` counts them. None: each value for itself.
         draws: how often the set is drawn anew, with replacement.
         seed: of the draws; the same seed gives the same interval.
+        level: the share of such intervals that should hold the truth.
 
     Raises:
         InputError: no value, one that is not finite, or groups of another number.
     """
-    numbers = np.asarray(list(values), dtype=float)
-    if numbers.ndim != 1 or not numbers.size or not np.isfinite(numbers).all():
-        raise InputError(f"{numbers.size} values of which not all are finite numbers have no mean: give at least one.")
+    numbers = _numbers(values)
+    if not numbers.size:
+        raise InputError("No value has no mean: give at least one.")
 
     def mean(weights: np.ndarray) -> np.ndarray:
         return weights @ numbers / weights.sum(1)
 
-    return bootstrap(mean, float(numbers.mean()), len(numbers), groups, draws, seed)
+    return bootstrap(mean, float(numbers.mean()), len(numbers), groups, draws, seed, level)
 
 
-def difference(after: Sequence[float], before: Sequence[float], groups=None, seed: int = 0) -> Interval:
+def difference(
+    after: Sequence[float], before: Sequence[float], groups=None, seed: int = 0, level: float = LEVEL
+) -> Interval:
     """The mean of ``after − before``, pair by pair, with its interval.
 
     Pairs share sketch and seed, and what is hard about a sketch is hard in both: this tells apart what two intervals
@@ -75,7 +84,7 @@ def difference(after: Sequence[float], before: Sequence[float], groups=None, see
     """
     if len(after) != len(before):
         raise InputError(f"{len(after)} values cannot be paired with {len(before)}: give as many of both.")
-    return interval(np.subtract(after, before), groups, seed=seed)
+    return interval(np.subtract(after, before), groups, seed=seed, level=level)
 
 
 MOST_SIGNS = 16
@@ -95,28 +104,48 @@ def sign_flip(differences: Sequence[float]) -> float:
     Raises:
         InputError: none, more, or one that is not finite.
     """
-    d = np.asarray(list(differences), dtype=float)
-    if d.ndim != 1 or not 1 <= len(d) <= MOST_SIGNS or not np.isfinite(d).all():
-        raise InputError(f"Give 1 to {MOST_SIGNS} finite differences to sign_flip: these are {d.size}.")
+    d = _numbers(differences)
+    if not 1 <= len(d) <= MOST_SIGNS:
+        raise InputError(f"{len(d)} differences cannot be flipped in all ways: give 1 to {MOST_SIGNS}.")
+    d = d / (np.abs(d).max() or 1)  # only ratios count, and sums cannot overflow
     signs = np.array(list(product((1, -1), repeat=len(d))))  # (2ⁿ, n)
     reached = np.abs(signs @ d)
     rounding = 1e-12 * np.abs(d).sum()  # sums that are equal may differ in their last bits
     return float(np.mean(reached >= np.abs(d.sum()) - rounding))
 
 
-def expanded_tail(n: int) -> float:
+def _numbers(values) -> np.ndarray:
+    """A list of finite numbers as ``(n,)``."""
+    try:
+        numbers = np.asarray(list(values), dtype=float)
+    except (TypeError, ValueError, RuntimeError):
+        numbers = None
+    if numbers is None or numbers.ndim != 1 or isinstance(values, (str, bytes, dict, set)):
+        raise InputError(f"These are no numbers in a list ({type(values).__name__}): give a list of numbers.")
+    if not np.isfinite(numbers).all():
+        raise InputError("Not all of these numbers are finite: leave out what they belong to.")
+    return numbers
+
+
+def expanded_tail(n: int, level: float = LEVEL) -> float:
     """The share of draws to leave out at either end, for ``n`` things.
 
     With few things draws vary too little: plain percentiles of 8 held the truth 87 times in 100 instead of 95. The
     expanded percentile interval (Hesterberg 2015, "What Teachers Should Know About the Bootstrap") reaches as far out
     as Student's t and the missing factor √(n / (n − 1)) ask: then 8 hold it 94 times, 5 about 90, 3 only 76.
     """
-    reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1)
     return float(stats.norm.cdf(-reach))
 
 
 def bootstrap(
-    statistic: Callable[[np.ndarray], np.ndarray], value: float, count: int, groups, draws: int, seed: int
+    statistic: Callable[[np.ndarray], np.ndarray],
+    value: float,
+    count: int,
+    groups,
+    draws: int,
+    seed: int,
+    level: float = LEVEL,
 ) -> Interval:
     """The interval of a statistic that is written with weights: ``statistic((draws, count)) → (draws,)``.
 
@@ -136,6 +165,6 @@ def bootstrap(
         return Interval(value, None, None, n)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
     found = statistic(drawn[:, member].astype(float))
-    tail = expanded_tail(n)
+    tail = expanded_tail(n, level)
     low, high = np.nanquantile(found, [tail, 1 - tail])
     return Interval(value, float(low), float(high), n)

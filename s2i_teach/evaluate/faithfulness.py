@@ -75,8 +75,6 @@ def edge_scores(sketch, picture, tolerance: float = TOLERANCE) -> tuple[float, f
     Raises:
         InputError: sizes that differ, an empty sketch, a tolerance that is no such number.
     """
-    if isinstance(tolerance, bool) or not (isinstance(tolerance, (int, float)) and 0 <= tolerance < math.inf):
-        raise InputError(f"tolerance is {tolerance}: use a share of the shorter side, for instance {TOLERANCE}.")
     sketch, picture = same_size(sketch, picture)
     return edge_f1(*edge_distances(ink(sketch), edges(picture)), tolerance)
 
@@ -125,15 +123,27 @@ def edge_f1(to_ink: np.ndarray, to_edge: np.ndarray, tolerance: float) -> tuple[
         harmonic mean. Each 0 to 1. A picture without edges has precision 0, and F1 is 0 where both shares are.
 
     Raises:
-        InputError: no line point.
+        InputError: no line point, distances that are no numbers, another tolerance.
     """
-    if len(to_edge) == 0:
-        raise InputError("There is no point of a line, so nothing can be found or lost: is the sketch empty?")
+    check_distances(to_ink, to_edge, tolerance)
     precision = float((to_ink <= tolerance).mean()) if len(to_ink) else 0.0
     recall = float((to_edge <= tolerance).mean())
     if precision + recall == 0:
         return 0.0, 0.0, 0.0
     return precision, recall, 2 * precision * recall / (precision + recall)
+
+
+def check_distances(to_ink, to_edge, tolerance) -> None:
+    """Refuse what :func:`edge_f1` cannot judge, nan above all, which is near nothing."""
+    if isinstance(tolerance, bool) or not (isinstance(tolerance, (int, float)) and 0 <= tolerance < math.inf):
+        raise InputError(f"tolerance is {tolerance!r}: use 0 or more, such as {TOLERANCE} of the shorter side.")
+    for name, distances in (("to_ink", to_ink), ("to_edge", to_edge)):
+        if not isinstance(distances, np.ndarray) or distances.ndim != 1 or np.isnan(distances).any():
+            raise InputError(
+                f"{name} is no list of distances: give what edge_distances returns, an array (n,) without nan."
+            )
+    if len(to_edge) == 0:
+        raise InputError("There is no point of a line, so nothing can be found or lost: is the sketch empty?")
 
 
 def chamfer(sketch, picture) -> float:

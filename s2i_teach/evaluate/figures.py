@@ -104,7 +104,8 @@ def trade_off(cells: list[Cell], measure: str, look: str = "light") -> bytes:
     axes.legend(loc="best", frameon=False, labelcolor=colours["ink"], fontsize=8)
     axes.set_title(f"Labels: {', '.join(map(words, cells[0].settings))}", fontsize=9, color=colours["ink"], loc="left")
     # Last, since it depends on where everything lies.
-    _label(axes, [(xs[i].value, ys[i].value, _short(cells[i])) for i in order], colours["ink"])
+    others = [(xs[i].value, ys[i].value) for i in range(len(cells)) if i not in order]
+    _label(axes, [(xs[i].value, ys[i].value, _short(cells[i])) for i in order], others, colours["front"])
     return _png(figure)
 
 
@@ -113,10 +114,11 @@ def _short(cell: Cell) -> str:
     return text if len(text) <= 28 else f"{text[:27]}…"
 
 
-def _label(axes, points: list[tuple[float, float, str]], colour: str) -> None:
-    """Names beside points, but none that would lie on another one."""
+def _label(axes, points: list[tuple[float, float, str]], others: list[tuple[float, float]], colour: str) -> None:
+    """Names beside points, but none that would lie on another one, or on one of the other points."""
     axes.figure.canvas.draw()
     page, written = axes.get_window_extent(), []
+    marks = axes.transData.transform([point[:2] for point in points] + others)
     # From both ends inwards: the ends of a front say most.
     for place in sorted(range(len(points)), key=lambda i: min(i, len(points) - 1 - i)):
         x, y, text = points[place]
@@ -126,7 +128,8 @@ def _label(axes, points: list[tuple[float, float, str]], colour: str) -> None:
             )
             box = note.get_window_extent()
             inside = page.contains(box.x0, box.y0) and page.contains(box.x1, box.y1)
-            if inside and not any(box.overlaps(other) for other in written):
+            free = not any(box.overlaps(other) for other in written)
+            if inside and free and not any(box.padded(3).contains(*mark) for mark in marks):
                 written.append(box)
                 break
             note.remove()

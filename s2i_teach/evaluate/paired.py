@@ -96,13 +96,13 @@ def _listed(targets) -> list:
     """One picture or many, of anything, as a list."""
     given = getattr(targets, "pixels", targets)  # the embedded pairs, as load_pairs gives them
     dimensions = getattr(given, "ndim", None)
-    if isinstance(given, (str, bytes, os.PathLike, Image.Image)) or dimensions in (2, 3):
+    if isinstance(given, (str, bytes, os.PathLike, Image.Image)) or callable(given) or dimensions in (2, 3):
         return [given]
     if dimensions is None and any(hasattr(given, name) for name in ("image", "read")):
         return [given]
-    if isinstance(given, Iterable) and not isinstance(given, (dict, set, frozenset)):
+    if dimensions != 0 and isinstance(given, Iterable) and not isinstance(given, (dict, set, frozenset)):
         return list(given)
-    raise InputError(f"A {type(given).__name__} is no list of pictures: give the true pictures in a list.")
+    raise InputError(f"This is no list of pictures ({type(given).__name__}): give the true pictures in a list.")
 
 
 def _read(picture, number: int) -> Image.Image:

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from s2i_teach.errors import InputError
 from s2i_teach.translation.settings import Settings
@@ -30,14 +31,28 @@ def what_it_does(make: Callable, change: dict) -> str:
         make: gives a PIL picture, or raises ``InputError`` at what it does not take; it is called as ``make()`` and as
             ``make(**change)``. It must give the same picture for the same arguments, so with a fresh generator each time.
         change: names of arguments and their values.
+
+    Raises:
+        InputError: ``make`` gives something else, or refuses its own defaults.
     """
     plain = make()
     try:
         changed = make(**change)
     except InputError:
         return "refused"
-    same = changed.size == plain.size and changed.tobytes() == plain.tobytes()
-    return "nothing" if same else "another picture"
+    return "nothing" if same_picture(plain, changed) else "another picture"
+
+
+def same_picture(a, b) -> bool:
+    """Whether two PIL pictures have one size and show the same in every pixel.
+
+    Raises:
+        InputError: one of them is no picture.
+    """
+    for picture in (a, b):
+        if not isinstance(picture, Image.Image):
+            raise InputError(f"This is no PIL picture ({type(picture).__name__}): a result has one, result.image.")
+    return a.size == b.size and a.convert("RGBA").tobytes() == b.convert("RGBA").tobytes()
 
 
 def spread(pictures: torch.Tensor) -> float:
@@ -66,7 +81,12 @@ def variance_shares(pictures: torch.Tensor) -> tuple[float, float, float]:
     Raises:
         InputError: fewer than two prompts or seeds, or pictures that are all equal.
     """
-    if not isinstance(pictures, torch.Tensor) or pictures.dim() < 2 or min(pictures.shape[:2]) < 2:
+    if (
+        not isinstance(pictures, torch.Tensor)
+        or pictures.dim() < 2
+        or min(pictures.shape[:2]) < 2
+        or pictures.is_complex()
+    ):
         shape = tuple(getattr(pictures, "shape", ())) or type(pictures).__name__
         raise InputError(f"{shape} cannot be split: give a tensor (P, S, …) with at least 2 prompts and 2 seeds.")
     centred = pictures.double() - pictures.double().mean((0, 1))

@@ -39,7 +39,17 @@ def curves(
         log, log_x: a logarithmic y axis, x axis (with a tick at every x).
         marks: label → x of a vertical mark.
         errors: label → half the length of a vertical bar at each x ``(N,)``, for some lines or all.
+
+    Raises:
+        InputError: ``errors`` names no line, or has other numbers of values.
     """
+    from s2i_teach.errors import InputError
+
+    for label, bars in (errors or {}).items():
+        if label not in lines or len(bars) != len(lines[label]):
+            raise InputError(
+                f"errors has {label!r} with {len(bars)} values: give a line's name, and a value for each of its."
+            )
     figure, axes = _axes(7, 3.2)
     x = [float(value) for value in x]
     words = []
@@ -52,6 +62,8 @@ def curves(
             axes.errorbar(x, y, bars, fmt="none", ecolor=style["color"], capsize=3)
         middle = y[len(y) // 2]
         words.append(f"{label} goes from {y[0]:.3g} over {middle:.3g} in the middle to {y[-1]:.3g}")
+        if label in (errors or {}):
+            words[-1] += f", with bars of ±{min(bars):.2g} to ±{max(bars):.2g}"
     for label, place in (marks or {}).items():
         axes.axvline(float(place), color="#666666", linewidth=1)
         axes.annotate(

@@ -18,7 +18,10 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in double]
     for item in items:
         if "lane" in getattr(getattr(item, "callspec", None), "params", {}):
-            assert lane_of(item.nodeid) == item.callspec.params["lane"], item.nodeid
+            if lane_of(item.nodeid) != item.callspec.params["lane"]:
+                raise pytest.UsageError(
+                    f"{item.nodeid}: its lane cannot be read from its name (tests/browser/lanes.py)."
+                )
 
 
 def missing(why: str):

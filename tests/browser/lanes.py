@@ -23,7 +23,7 @@ FLAGS = (
 
 def lane_of(nodeid: str) -> str | None:
     """The lane that a test's name says, "lab" or "colab", or None: the worker that drives it takes all its tests."""
-    found = re.match(r"tests/browser/[^\[]*\[(lab|colab)\b", nodeid)
+    found = re.match(r"tests/browser/[^\[]*\[(?:.*-)?(lab|colab)(?:-.*)?\]", nodeid)
     return found[1] if found else None
 
 
