@@ -295,9 +295,15 @@ def paired_effect(after, before):
 lesson.paired_effect.check(paired_effect)
 paired_effect = lesson.paired_effect.use(paired_effect)
 
+
 # %%
-f1 = scores["f1"]
-after, before = f1[:, 2], f1[:, 0]  # strength 1.0 and 0.4, each (50, 3)
+def column(name, strength=None, guidance=None):
+    """A copy of a score's values (n, 3) at one place of the strengths or of the guidances."""
+    values = scores[name]
+    return (values[:, strength] if guidance is None else values[:, :, guidance]).clone()
+
+
+after, before = column("f1", strength=2), column("f1", strength=0)  # strength 1.0 and 0.4
 effect, error = paired_effect(after, before)
 gain = after - before
 print(f"{n} sketches: {effect:.3f} ± {error:.4f}")
@@ -344,13 +350,13 @@ def realism_gain(places, g=slice(None)):
 
 found = {
     "A": (*leave_one_out(realism_gain, n), -1),
-    "B": (*paired_effect(scores["blur"][:, 2], scores["blur"][:, 0]), +1),
-    f"C {low} to {middle}": (*paired_effect(f1[:, :, 1], f1[:, :, 0]), -1),
-    f"C {middle} to {high}": (*paired_effect(f1[:, :, 2], f1[:, :, 1]), -1),
+    "B": (*paired_effect(column("blur", strength=2), column("blur", strength=0)), +1),
 }
-match = scores["prompt_match"]
-found[f"D {low} to {middle}"] = (*paired_effect(match[:, :, 1], match[:, :, 0]), +1)
-found[f"D {middle} to {high}"] = (*paired_effect(match[:, :, 2], match[:, :, 1]), +1)
+steps = {f"{low} to {middle}": (1, 0), f"{middle} to {high}": (2, 1)}
+for letter, name, claimed in (("C", "f1", -1), ("D", "prompt_match", +1)):
+    for step, (to, start) in steps.items():
+        effect = paired_effect(column(name, guidance=to), column(name, guidance=start))
+        found[f"{letter} {step}"] = (*effect, claimed)
 for claim, (effect, error, claimed) in found.items():
     said = claims[claim]
     print(
@@ -369,13 +375,15 @@ for claim, (effect, error, claimed) in found.items():
 
 # %%
 for number, g in enumerate(guidances):
-    blur = paired_effect(scores["blur"][:, 2, [number]], scores["blur"][:, 0, [number]])
+    blur = paired_effect(
+        column("blur", strength=2)[:, [number]], column("blur", strength=0)[:, [number]]
+    )
     kid = leave_one_out(lambda places, number=number: realism_gain(places, [number]), n)
     print(
         f"guidance {g:>2}   B: {blur[0]:+.3f} ± {blur[1]:.3f} {verdict(*blur, +1):<20}"
         f"A: {kid[0]:+.2f} ± {kid[1]:.2f} {verdict(*kid, -1)}"
     )
-change = scores["blur"][:, 2] - scores["blur"][:, 0]  # of each sketch, at each guidance
+change = column("blur", strength=2) - column("blur", strength=0)  # of each sketch, at each guidance
 apart = (
     paired_effect(change[:, [2]], change[:, [0]]),
     leave_one_out(lambda places: realism_gain(places, [2]) - realism_gain(places, [0]), n),

@@ -20,14 +20,14 @@ def difference(answer, expected, tolerance: float) -> str | None:
         if isinstance(answer, torch.Tensor) and answer.numel() == 1:
             answer = answer.item()
         if not isinstance(answer, Real) or isinstance(answer, bool):
-            return f"a number is expected, this is a {_kind(answer)}."
+            return f"a number is expected, this is {_kind(answer)}"
         # Two mistakes that end in nan, or in infinity, are alike.
         same = answer == expected or (answer != answer and expected != expected)
         near = same or math.isfinite(expected) and abs(answer - expected) <= tolerance * max(1.0, abs(expected))
         return None if near else f"{answer:.6g} instead of {expected:.6g}."
     if isinstance(expected, (tuple, list)):
         if not isinstance(answer, (tuple, list)):
-            return f"{len(expected)} values are expected, this is a {_kind(answer)}."
+            return f"{len(expected)} values are expected, this is {_kind(answer)}"
         if len(answer) != len(expected):
             return f"{len(expected)} values are expected, these are {len(answer)}."
         for number, (one, other) in enumerate(zip(answer, expected, strict=True), 1):
@@ -43,7 +43,7 @@ def difference(answer, expected, tolerance: float) -> str | None:
         return None
     if isinstance(expected, Image.Image):
         if not isinstance(answer, Image.Image):
-            return f"a picture is expected, this is a {_kind(answer)}."
+            return f"a picture is expected, this is {_kind(answer)}"
         if (answer.mode, answer.size) != (expected.mode, expected.size):
             return f"a picture {answer.mode} {answer.size} instead of {expected.mode} {expected.size}."
         return None if answer.tobytes() == expected.tobytes() else "right size, wrong pixels."
@@ -52,7 +52,7 @@ def difference(answer, expected, tolerance: float) -> str | None:
 
 def _tensor_difference(answer, expected: torch.Tensor, tolerance: float) -> str | None:
     if not isinstance(answer, torch.Tensor):
-        return f"a tensor of shape {tuple(expected.shape)} is expected, this is a {_kind(answer)}."
+        return f"a tensor of shape {tuple(expected.shape)} is expected, this is {_kind(answer)}"
     if answer.shape != expected.shape:
         return f"wrong shape: {tuple(answer.shape)} instead of {tuple(expected.shape)}."
     if answer.dtype != expected.dtype:
@@ -71,6 +71,10 @@ def _tensor_difference(answer, expected: torch.Tensor, tolerance: float) -> str 
 
 
 def _kind(value) -> str:
+    """What an answer is, in words that end a sentence."""
+    if value is None:
+        return "None: did you forget to return?"
     if isinstance(value, torch.Tensor):
-        return f"tensor of shape {tuple(value.shape)}"
-    return "None: did you forget to return?" if value is None else type(value).__name__
+        return f"a tensor of shape {tuple(value.shape)}."
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}."

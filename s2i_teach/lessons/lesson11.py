@@ -2,22 +2,27 @@
 
 import math
 
+import numpy as np
 import torch
 from PIL import Image
 
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate.effects import paired_effect, verdict
+from s2i_teach.images import to_tensor as _x
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
+from s2i_teach.theory.measure import max_difference
 from s2i_teach.translation.compare import what_it_does
 
 
 def _model(generator):
     """Stands for a model in the cases: a small picture that depends on some of the arguments."""
-    start = torch.randint(0, 200, (), generator=generator).item()
+    start = torch.randint(0, 150, (), generator=generator).item()
 
     def make(steps=4, strength=0.5, rescale=True, resolutions=4, size=(3, 2)):
         if resolutions != 4:
             raise InputError(f"resolutions is {resolutions}: leave it 4.")
+        if not isinstance(strength, float):
+            raise TypeError("strength must be a number")
         picture = Image.new("RGB", size, "white")
         picture.putpixel((size[0] - 1, 0), (start + steps, 0, round(50 * strength)))
         return picture
@@ -36,12 +41,14 @@ def _trial_cases(generator):
         {"rescale": False},
         {"resolutions": 3},
         {"size": (4, 2)},
+        {"steps": 60},
         {"steps": 5},
     ):
         yield make, change
     yield _blank, {"size": (2, 4)}  # the same bytes, all of them white, but another picture
     yield make, {"rescale": False, "strength": 0.52}
     yield make, {"steps": 4, "resolutions": 4}
+    yield make, {"strength": "a lot"}  # a bug of the caller, which must not pass for a refusal
 
 
 def _tried(make, change, same=None, words=("refused", "nothing", "another picture")):
@@ -53,6 +60,22 @@ def _tried(make, change, same=None, words=("refused", "nothing", "another pictur
         return words[0]
     same = same or (lambda a, b: a.size == b.size and a.tobytes() == b.tobytes())
     return words[1] if same(changed, first) else words[2]
+
+
+def _any_error(make, change):
+    """Takes every error for a refusal, for the mistakes."""
+    try:
+        return what_it_does(make, change)
+    except Exception:
+        return "refused"
+
+
+def _all_equal(make, change):
+    return "nothing" if (np.asarray(make()) == np.asarray(make(**change))).all() else "another picture"
+
+
+def _nearly(a, b):
+    return a.size == b.size and np.allclose(np.asarray(a, dtype=float), np.asarray(b, dtype=float), atol=2)
 
 
 def _one_by_one(make, change):
@@ -128,6 +151,10 @@ LESSON = Lesson(
                 "the first change only": Mistake(
                     _one_by_one, "only the first of the changes is made: make(**change) makes all of them."
                 ),
+                "nearly the same": Mistake(
+                    lambda make, change: _tried(make, change, same=_nearly),
+                    "nearly the same is not the same: compare without any tolerance.",
+                ),
                 "the size alone": Mistake(
                     lambda make, change: _tried(make, change, same=lambda a, b: a.size == b.size),
                     "only the sizes are compared: two pictures of one size can show different things. Compare tobytes() too.",
@@ -145,6 +172,21 @@ LESSON = Lesson(
                 "nothing is refused": Mistake(
                     lambda make, change: _tried(make, change, words=("nothing", "nothing", "another picture")),
                     'a change that is refused is no change that does nothing: it is "refused".',
+                ),
+                "every error a refusal": Mistake(
+                    _any_error,
+                    "every error counts as a refusal here, and a bug stays hidden: catch InputError alone.",
+                ),
+                "arrays of two sizes": Mistake(
+                    lambda make, change: _tried(
+                        make, change, same=lambda a, b: bool((np.asarray(a) == np.asarray(b)).all())
+                    ),
+                    "two pictures of different sizes cannot be compared pixel by pixel, but they are different: compare "
+                    "the sizes first.",
+                ),
+                "tensors of two sizes": Mistake(
+                    lambda make, change: _tried(make, change, same=lambda a, b: max_difference(_x(a), _x(b)) == 0),
+                    "max_difference needs two tensors of one shape: compare the sizes first, then the pixels.",
                 ),
                 "the change forgotten": Mistake(
                     lambda make, change: _tried(make, {}),
@@ -168,6 +210,7 @@ LESSON = Lesson(
             minutes=6,
             difficulty=2,
             seconds=5.0,
+            lets_through=(TypeError,),
         ),
         Exercise(
             "paired_effect",
@@ -188,6 +231,33 @@ LESSON = Lesson(
                 "every picture counted": Mistake(
                     _effect(lambda after, before: _error((after - before).mean(1), after.numel())),
                     "the averages are right, but you divide by the root of the number of pictures: n is the number of sketches.",
+                ),
+                "a single picture's spread": Mistake(
+                    _effect(lambda after, before: _error(after - before, len(after))),
+                    "n is right, but the spread is that of single pictures: average the columns first, .mean(1).",
+                ),
+                "always fifty": Mistake(
+                    _effect(lambda after, before: _error((after - before).mean(1), 50)),
+                    "n is always 50 here: it is the number of sketches, len(after).",
+                ),
+                "n − 1 twice": Mistake(
+                    _effect(lambda after, before: _error((after - before).mean(1), len(after) - 1)),
+                    ".std() has divided by n − 1 already: divide it by √n.",
+                ),
+                "the columns added": Mistake(
+                    lambda after, before: paired_effect(after * after.shape[1], before * before.shape[1]),
+                    "the columns are added up: average them, .mean(1).",
+                ),
+                "turned round": Mistake(
+                    lambda after, before: paired_effect(after, before)[::-1],
+                    "the two numbers have changed places: the effect comes first.",
+                ),
+                "without signs, too early": Mistake(
+                    lambda after, before: (
+                        (after - before).abs().mean().item(),
+                        _error((after - before).abs().mean(1)),
+                    ),
+                    "abs() comes before the mean, and losses count as gains: keep the signs.",
                 ),
                 "not paired": Mistake(
                     _effect(
@@ -276,6 +346,10 @@ LESSON = Lesson(
                 "Then the direction: effect * claimed is positive if the effect goes where the claim says.",
             ),
             mistakes={
+                "at nothing": Mistake(
+                    _judged(lambda effect, error: abs(effect) >= 2 * error),
+                    "*more than* two errors are asked: where nothing changed at all, 0 and 0, nothing is shown.",
+                ),
                 "one error": Mistake(
                     _judged(lambda effect, error: abs(effect) > error),
                     "one standard error is not enough: pure chance goes beyond it in one of three experiments. Two are asked.",

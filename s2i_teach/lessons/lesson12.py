@@ -24,6 +24,7 @@ def _edge_cases(generator):
     yield to_ink, to_edge, tolerance
     yield steps(3, 20, 12) / SIDE, steps(4, 9, 7) / SIDE, tolerance  # everything is far
     yield np.zeros(0), np.full(8, np.inf), tolerance  # no edge at all
+    yield np.zeros(5), np.zeros(4), tolerance  # a copy: all distances are 0
     yield np.concatenate([steps(0, 6, 20), [0, 5]]), np.concatenate([steps(2, 9, 9), [3, 8]]), 3.0  # in pixels
     yield np.array([0, 0, 1, 2, 4]) / SIDE, np.array([0.0, 0.0, 0.0]), 0.0  # nothing is forgiven
 
@@ -158,6 +159,22 @@ LESSON = Lesson(
                 "shares 0 (F1 0). Ask for each with an if.",
             ),
             mistakes={
+                "any for empty": Mistake(
+                    lambda to_ink, to_edge, tolerance: (
+                        edge_f1(to_ink, to_edge, tolerance)
+                        if to_ink.any()
+                        else (0.0, edge_f1(to_ink, to_edge, tolerance)[1], 0.0)
+                    ),
+                    "to_ink.any() asks whether a distance is not 0, and of a perfect picture all are: whether there is an edge, "
+                    "ask len(to_ink).",
+                ),
+                "any for empty, all zero": Mistake(
+                    lambda to_ink, to_edge, tolerance: (
+                        edge_f1(to_ink, to_edge, tolerance) if to_ink.any() else (0.0, 0.0, 0.0)
+                    ),
+                    "a picture whose edges all lie exactly on ink has distances of 0 and nothing else: to_ink.any() takes that "
+                    "for no edge. Ask len(to_ink).",
+                ),
                 "precision and recall swapped": Mistake(
                     _picked(1, 0, 2),
                     "precision and recall have changed places: precision asks the picture's *edges* how far the ink is "
@@ -237,6 +254,12 @@ LESSON = Lesson(
                 "precision and recall alone": Mistake(
                     _picked(0, 1), "F1 is missing: return precision, recall and F1, three numbers."
                 ),
+                "brackets": Mistake(
+                    lambda to_ink, to_edge, tolerance: _scores(
+                        to_ink, to_edge, tolerance, mean=lambda p, r: 2 * p * r / p + r if p else 0.0
+                    ),
+                    "2 * p * r / p + r divides by p alone: brackets, 2 * p * r / (p + r).",
+                ),
                 "both are zero": Mistake(
                     _variant(mean=_with_numpy),
                     "where precision and recall are both 0, F1 is 0 / 0, which numpy calls nan. It should be 0: "
@@ -291,6 +314,21 @@ LESSON = Lesson(
                     _mmd(last=abs),
                     "a value below 0 was turned round: for sets that are alike it must fall on both sides of 0, or its "
                     "mean is too large.",
+                ),
+                "brackets, one less": Mistake(
+                    _mmd(within=lambda k: (k.sum() - k.trace()) / (len(k) * len(k) - 1)),
+                    "m * m - 1 is not m * (m - 1): brackets.",
+                ),
+                "brackets, times": Mistake(
+                    _mmd(within=lambda k: (k.sum() - k.trace()) / len(k) * (len(k) - 1)),
+                    "/ m * (m - 1) divides by m and then multiplies: brackets, / (m * (m - 1)).",
+                ),
+                "across a sum": Mistake(
+                    _mmd(across=torch.sum), "the pairs across are added up: their mean is asked, divide by m · n."
+                ),
+                "half a table": Mistake(
+                    _mmd(within=lambda k: torch.triu(k, 1).sum() / (len(k) * (len(k) - 1))),
+                    "torch.triu has each pair once, and m(m − 1) counts it twice: take it twice, or divide by half.",
                 ),
                 "diagonal kept": Mistake(
                     _mmd(within=torch.mean),
