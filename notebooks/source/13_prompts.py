@@ -334,7 +334,7 @@ for s, sweep in made.items():
     x = x.unflatten(0, (len(things), len(seeds)))
     shares.append(variance_shares(x))
     variance = x.var((0, 1), correction=0).mean()
-    print(f"strength {s:<4}: {in_words(shares[-1])}   of a variance of {variance:.3f}")
+    print(f"strength {s:.2f}: {in_words(shares[-1])}   of a variance of {variance:.3f}")
 figure, alt = curves(
     strengths,
     dict(zip(("words", "seeds", "both"), zip(*shares))),
@@ -360,8 +360,8 @@ s2i.show(
 
 # %% [markdown]
 # At strength 0.25 the words have 0.28, and chance alone would give them a third of *both*, 0.05: the words do something from the start.
-# (We also shuffled the prompts within each seed, 500 times: then the words had 0.10 on average, and never more than 0.23.) But the
-# seeds have most, and all of it is shares of a *small* variance: every row still shows the sketch. With strength the variance grows
+# (A stricter trial: we shuffled the prompts within each seed, 500 times. Then the words had 0.10 on average, and never more than
+# 0.23.) But the seeds have most, and all of it is shares of a *small* variance: every row still shows the sketch. With strength the variance grows
 # almost sevenfold, and the words take over. At 1 they have about three quarters; the seeds have 0.07, and chance would give them 0.06. Shares do not say
 # *how much* there is to share: print the variance, and look at the pictures, too.
 #
@@ -442,7 +442,7 @@ for part, names in {"trained on": known, "never seen": unseen}.items():
     if names is known:
         seen = "Most hardly change with a suffix; the rocket and the mushroom's stem get blue with any."
     else:
-        seen = "They change in colour and shape with each suffix."
+        seen = "Most change in colour or shape with a suffix; the moose and the hut get blue with magic."
     alt = f"Things {part}: {', '.join(names)}. Rows: nothing, magic, control 1, control 2. {seen}"
     s2i.show(sheet, alt=alt)
 
