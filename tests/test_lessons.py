@@ -8,6 +8,7 @@ import random
 import re
 import textwrap
 import time
+from itertools import product
 from statistics import harmonic_mean
 
 import numpy as np
@@ -419,6 +420,12 @@ def test_right_answers_written_another_way_pass():
         read = tokenizer.decode(kept, skip_special_tokens=True)
         return [read.strip(), tokenizer.decode(pieces[len(kept) - 2 :]).strip()]
 
+    def as_typed(tokenizer, prompt):
+        pieces, room = tokenizer(prompt).input_ids[1:-1], tokenizer.model_max_length - 2
+        if len(pieces) <= room:
+            return prompt, ""
+        return tokenizer.decode(pieces[:room]).strip(), tokenizer.decode(pieces[room:]).strip()
+
     def variance_shares(pictures):
         total = pictures.var((0, 1), correction=0).mean()
         words = pictures.mean(1).var(0, correction=0).mean() / total
@@ -433,6 +440,7 @@ def test_right_answers_written_another_way_pass():
         return count / 2**n
 
     for seed in range(5):
+        assert s2i.lesson(13).read_and_lost.judge(as_typed, seed).passed
         for answer in (read_and_lost, variance_shares, sign_flip):
             assert getattr(s2i.lesson(13), answer.__name__).judge(answer, seed).passed, answer.__name__
         for answer in (edge_f1, kernel_distance):
@@ -489,14 +497,46 @@ def test_a_wrong_answer_about_prompts_that_is_no_typical_mistake_hears_what_is_w
     halves = exercises.read_and_lost.judge(lambda tokenizer, prompt: (cut(75)(tokenizer, prompt)[0], "later"))
     assert "what is read is right" in halves.message
     assert "pair of two texts" in exercises.read_and_lost.judge(lambda tokenizer, prompt: 75).message
+
+    def from_the_whole(end):
+        def read_and_lost(tokenizer, prompt):
+            ids, places = tokenizer(prompt).input_ids, end or tokenizer.model_max_length - 1
+            return tokenizer.decode(ids[1:places]).strip(), tokenizer.decode(ids[places:-1]).strip()
+
+        return read_and_lost
+
+    for end, places in ((None, False), (76, True)):
+        message = exercises.read_and_lost.judge(from_the_whole(end)).message
+        assert "in a *short* prompt" in message and ("has 12 places" in message) == places, message
     assert "add up to 1.5" in exercises.variance_shares.judge(lambda pictures: (0.5, 0.5, 0.5)).message
     assert "plain numbers" in exercises.variance_shares.judge(lambda pictures: (pictures,) * 3).message
+    shares = exercises.variance_shares.reference
+    for array in (torch.tensor, np.array):
+        message = exercises.variance_shares.judge(lambda pictures, array=array: array(shares(pictures))).message
+        assert "one array" in message, message
+    half = exercises.variance_shares.judge(lambda pictures: tuple(share / 2 for share in shares(pictures)))
+    assert "right ratio" in half.message
 
     def drawn(differences):
         signs = np.random.default_rng(0).choice((1, -1), (5000, len(differences)))
         return float(np.mean(abs(signs @ np.array(differences)) >= abs(sum(differences))))
 
-    assert "try *all* signs" in exercises.sign_flip.judge(drawn).message
+    def means(differences):
+        signs = np.array(list(product((1, -1), repeat=len(differences))))
+        return signs @ np.array(differences) / len(differences), sum(differences) / len(differences)
+
+    def counted_twice(differences):
+        reached, real = means(differences)
+        return (1 + sum(abs(reached) >= abs(real))) / (1 + len(reached))
+
+    for answer in (drawn, counted_twice):
+        assert "Drawn by lot?" in exercises.sign_flip.judge(answer).message
+    for at_least in (
+        lambda reached, real: abs(reached) >= real,
+        lambda reached, real: (reached >= real) | (reached <= -real),
+    ):
+        message = exercises.sign_flip.judge(lambda d, far=at_least: float(np.mean(far(*means(d))))).message
+        assert "real mean (below 0 here) taken with abs" in message, message
     assert "no share" in exercises.sign_flip.judge(lambda differences: -1.0).message
 
 

@@ -37,7 +37,7 @@ def _prompt_cases(generator):
     yield small, f"a turtle, {some(WORDS, 12)}"
     yield full, some(WORDS, 75)
     yield full, some(WORDS, 76)
-    yield small, "an owl, flat style"
+    yield small, "an owl flat style"  # which decode writes as it was typed: whoever gives it back as it is, is right
     yield full, ""
 
 
@@ -106,6 +106,14 @@ def _explain_parts(arguments, answer) -> str | None:
         return "return a pair of two texts, (read, lost)."
     if not all(isinstance(part, str) for part in answer):
         return "both parts are texts: tokenizer.decode makes a text of a list of numbers."
+    if "<|" in "".join(answer):
+        message = (
+            "the start or end token stands in your text: in a *short* prompt the end token comes early. Take both off "
+            "first, input_ids[1:-1], then cut."
+        )
+        places = tokenizer.model_max_length
+        enough = len(tokenizer.tokenize(prompt)) <= places - 2
+        return message if enough else f"{message} And this tokenizer has {places} places: take model_max_length."
     right = read_and_lost(tokenizer, prompt)
     if tuple(part.strip() for part in answer) == right:
         return "right but for spaces at the ends: take them off with .strip()."
@@ -162,10 +170,41 @@ def _corrected(pictures):
     return (words / total).item(), (seeds / total).item(), (1 - (words + seeds) / total).item()
 
 
-def _one_column_at_a_time(pictures):
-    total = pictures.var((0, 1), correction=0).mean()
-    words, seeds = (pictures.var(axis, correction=0).mean() / total for axis in (0, 1))
-    return words.item(), seeds.item(), (1 - words - seeds).item()
+def _with_the_rest(words, seeds, total=lambda p: p.var((0, 1), correction=0).mean()):
+    """A variant for the mistakes: the sizes of words and seeds by the whole, and both as what is left."""
+
+    def variant(pictures):
+        shares = [(size(pictures) / total(pictures)).item() for size in (words, seeds)]
+        return (*shares, 1 - sum(shares))
+
+    return variant
+
+
+def _one_column_at_a_time(words_over, correction=0):
+    """The mean variance over one axis, at one place of the other."""
+    return _with_the_rest(
+        lambda p: p.var(words_over, correction=correction).mean(),
+        lambda p: p.var(1 - words_over, correction=correction).mean(),
+        lambda p: p.var((0, 1), correction=correction).mean(),
+    )
+
+
+def _over_everything(correction):
+    return _with_the_rest(
+        lambda p: p.mean(1).var(correction=correction),
+        lambda p: p.mean(0).var(correction=correction),
+        lambda p: p.var(correction=correction),
+    )
+
+
+def _squares(axis=None):
+    """The sum of squares of the means over an axis, each counted once; of all pictures without one."""
+
+    def size(pictures):
+        centred = pictures - pictures.mean((0, 1))
+        return ((centred if axis is None else centred.mean(axis)) ** 2).sum()
+
+    return size
 
 
 def _grand_mean_left(pictures):
@@ -177,6 +216,8 @@ def _grand_mean_left(pictures):
 
 def _explain_shares(arguments, answer) -> str | None:
     """What is wrong with three numbers that are no typical mistake."""
+    if tuple(getattr(answer, "shape", ())) == (3,):
+        return "these are one array: return a tuple, words, seeds, both."
     if not isinstance(answer, (tuple, list)) or len(answer) != 3:
         return "return three numbers, (words, seeds, both)."
     try:
@@ -184,6 +225,11 @@ def _explain_shares(arguments, answer) -> str | None:
     except (TypeError, ValueError, RuntimeError):
         return "return three plain numbers: take the mean over all pixels, and .item()."
     if abs(total - 1) > 1e-3:
+        if total > 0 and np.allclose([part / total for part in answer], variance_shares(*arguments), atol=1e-3):
+            return (
+                f"words, seeds and both are in the right ratio but add up to {total:.3g}: the whole is the variance of "
+                "each *pixel* over all pictures, and then the mean over the pixels."
+            )
         return f"the three add up to {total:.3g}: of shares of one total the sum is 1."
     return None
 
@@ -230,8 +276,9 @@ def _explain_p(arguments, answer) -> str | None:
         return f"{value:.4g} is no share: p lies between 0 and 1."
     if abs(value - sign_flip(*arguments)) < 0.04:
         return (
-            f"{value:.4g} is near {sign_flip(*arguments):.4g}, but not it: with so few differences try *all* signs, "
-            "product((1, -1), repeat=n), rather than some drawn by lot."
+            f"{value:.4g} is near {sign_flip(*arguments):.4g}, but not it. Drawn by lot? Try *all* 2ⁿ, "
+            "product((1, -1), repeat=n). All tried? Count the real signs exactly once, take >=, and compare means with "
+            "the real mean (or sums with the real sum)."
         )
     return None
 
@@ -404,8 +451,79 @@ LESSON = Lesson(
                     _grand_mean_left,
                     "in the third part the mean of all is still there: take off that, and words, and seeds.",
                 ),
+                "the whole over all pixels": Mistake(
+                    _with_the_rest(
+                        lambda p: p.mean(1).var(0, correction=0).mean(),
+                        lambda p: p.mean(0).var(0, correction=0).mean(),
+                        lambda p: p.var(correction=0),
+                    ),
+                    "words and seeds are right, but your whole is the variance over everything, with the dark and the "
+                    "light places of one picture: take pictures.var((0, 1), correction=0), then the mean over pixels.",
+                ),
+                "everything over all pixels": Mistake(
+                    _over_everything(0),
+                    "var without axes goes over the pixels, too, so that a dark and a light place of one picture count "
+                    "as a difference. Give the axes, 0 and 1, and take the mean over the pixels at the end.",
+                ),
+                "everything over all pixels, n − 1": Mistake(
+                    _over_everything(1),
+                    "var() without axes goes over the pixels, too, so that a dark and a light place of one picture "
+                    "count as a difference. Give the axes, 0 and 1, with correction=0 (or it divides by n − 1).",
+                ),
+                "standard deviations and the rest": Mistake(
+                    _with_the_rest(
+                        lambda p: p.mean(1).var(0, correction=0).mean().sqrt(),
+                        lambda p: p.mean(0).var(0, correction=0).mean().sqrt(),
+                        lambda p: p.var((0, 1), correction=0).mean().sqrt(),
+                    ),
+                    "these are standard deviations, and what is left of 1 is no share then: only *variances* add up. "
+                    "Leave the root out.",
+                ),
+                "standard deviations of pixels and the rest": Mistake(
+                    _with_the_rest(
+                        lambda p: p.mean(1).std(0, correction=0).mean(),
+                        lambda p: p.mean(0).std(0, correction=0).mean(),
+                        lambda p: p.std((0, 1), correction=0).mean(),
+                    ),
+                    "std gives standard deviations, and what is left of 1 is no share then: only *variances* add up. "
+                    "Take var.",
+                ),
+                "standard deviations, n − 1, and the rest": Mistake(
+                    _with_the_rest(
+                        lambda p: p.mean(1).std(0).mean(),
+                        lambda p: p.mean(0).std(0).mean(),
+                        lambda p: p.std((0, 1)).mean(),
+                    ),
+                    "std gives standard deviations, which do not add up: take var, with correction=0 (or it divides by "
+                    "n − 1).",
+                ),
+                "a mean counts once": Mistake(
+                    _shares(size=lambda part: (part**2).sum()),
+                    "these are sums of squares in which a prompt's mean counts once, and it stands for as many "
+                    "pictures as there are seeds. Take means of squares.",
+                ),
+                "a mean counts once, and the rest": Mistake(
+                    _with_the_rest(_squares(1), _squares(0), _squares()),
+                    "these are sums of squares in which a prompt's mean counts once, though it stands for as many "
+                    "pictures as there are seeds; the rest then gets what they lack. Take means of squares.",
+                ),
+                "within a prompt": Mistake(
+                    _one_column_at_a_time(1),
+                    "the variance *within* a prompt, over its seeds, is what words do not do: first the mean over the "
+                    "seeds, then the variance of these means over the prompts.",
+                ),
+                "within a prompt, n − 1": Mistake(
+                    _one_column_at_a_time(1, 1),
+                    "the variance *within* a prompt, over its seeds, is what words do not do: first the mean over the "
+                    "seeds, then var over the prompts, with correction=0.",
+                ),
+                "without averaging first, n − 1": Mistake(
+                    _one_column_at_a_time(0, 1),
+                    "the variance over the prompts at *one* seed holds what words do and what both do together: take "
+                    "the mean over the seeds first, and then var with correction=0.",
+                ),
                 "without averaging first": Mistake(
-                    _one_column_at_a_time,
+                    _one_column_at_a_time(0),
                     "the variance over the prompts at *one* seed holds what words do and what both do together: take "
                     "the mean over the seeds first.",
                 ),
@@ -468,8 +586,8 @@ LESSON = Lesson(
                 ),
                 "always 1": Mistake(
                     lambda differences: 1.0,
-                    "this is 1 whatever the differences are: shuffled, or made positive one by one, they keep their "
-                    "mean. Flip their *signs*.",
+                    "this is 1 here. Is the real mean (below 0 here) taken with abs as well? And are the *signs* "
+                    "flipped? Shuffled, or made positive one by one, differences keep their mean.",
                 ),
                 "Student's t": Mistake(
                     _t_test,
