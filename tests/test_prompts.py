@@ -168,7 +168,25 @@ def test_ties_count_and_rounding_breaks_none():
     assert 0 < sign_flip(list(range(1, 17))) == 2 / 2**16
 
 
-@pytest.mark.parametrize("bad", [[], [1.0] * 17, [1.0, float("nan")], [[1.0], [2.0]]])
-def test_differences_that_cannot_be_flipped(bad):
-    with pytest.raises(InputError, match="1 to 16 finite differences"):
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ([], "0 differences cannot be flipped"),
+        ([1.0] * 17, "17 differences cannot be flipped in all ways: give 1 to 16"),
+        ([1.0, float("nan")], "finite"),
+        ([[1.0], [2.0]], "give a list of numbers"),
+        ([[1.0], [2.0, 3.0]], "give a list of numbers"),
+        (5, "give a list of numbers"),
+        (None, "give a list of numbers"),
+        ("123", "give a list of numbers"),
+        ({1: 2}, "give a list of numbers"),
+        (np.array(1.0), "give a list of numbers"),
+    ],
+)
+def test_differences_that_cannot_be_flipped(bad, words):
+    with pytest.raises(InputError, match=words):
         sign_flip(bad)
+
+
+def test_large_differences_do_not_overflow():
+    assert sign_flip([1e308, 1e308]) == 0.5
