@@ -116,17 +116,29 @@ def _short(cell: Cell) -> str:
 
 def _label(axes, points: list[tuple[float, float, str]], others: list[tuple[float, float]], colour: str) -> None:
     """Names beside points, but none that would lie on another one, or on one of the other points."""
+    from matplotlib.text import Text
+
     axes.figure.canvas.draw()
     page, written = axes.get_window_extent(), []
     marks = axes.transData.transform([point[:2] for point in points] + others)
     # From both ends inwards: the ends of a front say most.
     for place in sorted(range(len(points)), key=lambda i: min(i, len(points) - 1 - i)):
         x, y, text = points[place]
-        for right, up, side in ((8, 8, "left"), (-8, -14, "right"), (8, -14, "left"), (-8, 8, "right")):
+        near = ((12, 12, "left"), (-12, -21, "right"), (12, -21, "left"), (-12, 12, "right"))
+        for right, up, side in (*near, *((2 * right, 2.5 * up, side) for right, up, side in near)):
             note = axes.annotate(
-                text, (x, y), (right, up), textcoords="offset points", fontsize=9, color=colour, zorder=4, ha=side
+                text,
+                (x, y),
+                (right, up),
+                textcoords="offset points",
+                fontsize=9,
+                color=colour,
+                zorder=4,
+                ha=side,
+                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4},
             )
-            box = note.get_window_extent()
+            note.get_window_extent()  # puts it in its place
+            box = Text.get_window_extent(note)  # without the line to the point
             inside = page.contains(box.x0, box.y0) and page.contains(box.x1, box.y1)
             free = not any(box.overlaps(other) for other in written)
             if inside and free and not any(box.padded(3).contains(*mark) for mark in marks):
