@@ -149,16 +149,16 @@ explained
 
 # %%
 strengths, guidances = [0.4, 0.7, 1.0], [1, 4, 16]
-grid = s2i.sweep(
-    turtle.path,
-    turtle.prompt,
-    pipe=pipe,
-    strength=strengths,
-    guidance_scale=guidances,
-    num_inference_steps=5,
-    prepare="filled",
-    quiet=True,
-)
+fixed = {"pipe": pipe, "num_inference_steps": 5, "prepare": "filled"}
+
+
+def nine(sketch, prompt, seed=0):
+    """Pictures of a sketch at all strengths and guidances."""
+    knobs = {"strength": strengths, "guidance_scale": guidances, "seed": seed}
+    return s2i.sweep(sketch, prompt, **knobs, **fixed, quiet=True)
+
+
+grid = nine(turtle.path, turtle.prompt)
 seen = "Downwards the outline loosens; to the right grey becomes ochre, then glaring colours and black."
 s2i.show(grid.figure(), alt=f"{grid.describe()} {seen}")
 print(grid)
@@ -171,15 +171,7 @@ grid.table[["strength", "guidance_scale", "evaluations", "start_timestep", "sqrt
 # in batches, which is faster than picture by picture. But is it the same? Check one cell against a single run:
 
 # %%
-single = s2i.translate(
-    turtle.path,
-    turtle.prompt,
-    pipe=pipe,
-    strength=0.7,
-    guidance_scale=4,
-    num_inference_steps=5,
-    prepare="filled",
-)
+single = s2i.translate(turtle.path, turtle.prompt, strength=0.7, guidance_scale=4, **fixed)
 cell = grid.result(strength=0.7, guidance_scale=4)
 print("largest difference:", max_difference(to_tensor(single.image), to_tensor(cell.image)))
 
@@ -224,19 +216,7 @@ sweeps = []
 for number, name in enumerate(drawn):
     row = painted[name]
     sketch = to_picture(test.batch([place[row["sketch"]]])[0])
-    sweeps.append(
-        s2i.sweep(
-            sketch,
-            row["text"],
-            pipe=pipe,
-            strength=strengths,
-            guidance_scale=guidances,
-            seed=number,
-            num_inference_steps=5,
-            prepare="filled",
-            quiet=True,
-        )
-    )
+    sweeps.append(nine(sketch, row["text"], seed=number))
 n = len(sweeps)
 low, middle, high = guidances
 results = [result for made in sweeps for result in made.results]
@@ -478,9 +458,9 @@ s2i.show(
 #   became a perfect icon of a *dog* counts as realistic. Lesson 12 is about that.
 #
 # ```python
-# pipe = s2i.load_pipeline("sd15")
-# strengths, guidances = [0.4, 0.7, 1.0], [1, 7.5, 20]
-# made = s2i.sweep(sketch, row["thing"] + ", a photograph", pipe=pipe, strength=strengths, guidance_scale=guidances, seed=number, num_inference_steps=25)
+# guidances = [1, 7.5, 20]
+# fixed = {"pipe": s2i.load_pipeline("sd15"), "num_inference_steps": 25}
+# sweeps.append(nine(sketch, row["thing"] + ", a photograph", seed=number))  # in the loop
 # ```
 #
 # And the advice of the thesis, "tune strength and guidance with care"? It stands. Now you also know how to tell whether the tuning was more
