@@ -151,6 +151,12 @@ def test_distances_that_cannot_be():
         faithfulness.edge_distances(~page, page[:, :-1])
     with pytest.raises(InputError, match="no point of a line"):
         faithfulness.edge_f1(np.zeros(3), np.zeros(0), 0.016)
+    for tolerance in (float("nan"), -1, True, None, "2"):
+        with pytest.raises(InputError, match="tolerance is"):
+            faithfulness.edge_f1(np.zeros(3), np.zeros(3), tolerance)
+    for bad in ([0.0], np.zeros((2, 2)), np.array([float("nan")]), None):
+        with pytest.raises(InputError, match="no list of distances"):
+            faithfulness.edge_f1(bad, np.zeros(3), 0.016)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,17 @@ def test_alternative_text_tells_the_data():
     assert "4 points around (1.00, 1.00)" in alt
 
 
+def test_bars_are_drawn_and_told():
+    lines = {"a": [1.0, 2.0, 3.0], "b": [3.0, 2.0, 1.0]}
+    plain, _ = curves([0, 1, 2], lines, x_label="x", y_label="y")
+    figure, alt = curves([0, 1, 2], lines, x_label="x", y_label="y", errors={"b": [0.1, 0.2, 0.4]})
+    count = [len(f.axes[0].collections) for f in (plain, figure)]
+    assert count == [0, 1] and alt.count("with bars of") == 1 and "±0.1 to ±0.4" in alt
+    for bad in ({"c": [0.1, 0.1, 0.1]}, {"a": [0.1]}):
+        with pytest.raises(InputError, match="give a line's name"):
+            curves([0, 1, 2], lines, x_label="x", y_label="y", errors=bad)
+
+
 def test_an_attention_overlay_is_bright_where_the_word_is_looked_at():
     weights = torch.zeros(8, 8)
     weights[0, 7] = 0.5
