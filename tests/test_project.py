@@ -1,9 +1,12 @@
 """The house: layers, environments that agree, notebooks that are fresh and run, no trace of one machine."""
 
 import ast
+import builtins
+import dis
 import re
 import subprocess
 import tomllib
+import types
 from pathlib import Path
 
 import nbformat
@@ -206,6 +209,37 @@ def test_every_lesson_has_both_editions():
     assert LESSONS
     for folder in EDITIONS.values():
         assert sorted(path.stem for path in folder.glob("*.ipynb")) == LESSONS
+
+
+def names_of(code) -> set[str]:
+    """The global names that a function's code looks up, its inner functions' too."""
+    inner = [names_of(part) for part in code.co_consts if isinstance(part, types.CodeType)]
+    looked_up = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return looked_up.union(*inner)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_answer_finds_its_names_in_the_teacher_s_notebook(name):
+    """The answer is the library's source, so what it names must stand in the notebook before it."""
+    from s2i_teach.lessons import lesson
+
+    notebook = nbformat.read(EDITIONS["teacher"] / f"{name}.ipynb", as_version=4)
+    bound = set(dir(builtins))
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        tags = [tag for tag in cell.metadata.get("tags", []) if tag.startswith("exercise-")]
+        for tag in tags:
+            reference = getattr(lesson(int(name[:2])), tag.removeprefix("exercise-")).reference
+            missing = names_of(reference.__code__) - bound - {reference.__name__}
+            assert not missing, f"{tag} needs {missing}"
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                bound |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                bound.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                bound.add(node.id)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.seconds(seconds(name))) for name in LESSONS])

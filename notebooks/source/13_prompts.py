@@ -479,7 +479,7 @@ for name in suffixes:
 # %% tags=["teacher"]
 from collections.abc import Sequence  # the library's lines name these
 
-from s2i_teach.evaluate.bootstrap import MOST_SIGNS
+from s2i_teach.evaluate.bootstrap import MOST_SIGNS, as_numbers
 
 
 # %% tags=["exercise-sign_flip"]

@@ -59,7 +59,7 @@ def interval(
     Raises:
         InputError: no value, one that is not finite, or groups of another number.
     """
-    numbers = _numbers(values)
+    numbers = as_numbers(values)
     if not numbers.size:
         raise InputError("No value has no mean: give at least one.")
 
@@ -100,7 +100,7 @@ def sign_flip(differences: Sequence[float]) -> float:
     Raises:
         InputError: none, more, or one that is not finite.
     """
-    d = _numbers(differences)
+    d = as_numbers(differences)
     if not 1 <= len(d) <= MOST_SIGNS:
         raise InputError(f"{len(d)} differences cannot be flipped in all ways: give 1 to {MOST_SIGNS}.")
     d = d / (np.abs(d).max() or 1)  # only ratios count, and sums cannot overflow
@@ -110,8 +110,12 @@ def sign_flip(differences: Sequence[float]) -> float:
     return float(np.mean(reached >= np.abs(d.sum()) - rounding))
 
 
-def _numbers(values) -> np.ndarray:
-    """A list of finite numbers as ``(n,)``."""
+def as_numbers(values) -> np.ndarray:
+    """A list of finite numbers as an array ``(n,)``.
+
+    Raises:
+        InputError: no list, or something in it that is no finite number.
+    """
     try:
         numbers = np.asarray(list(values), dtype=float)
     except (TypeError, ValueError, RuntimeError):
