@@ -41,12 +41,7 @@ class Interval:
         return self.low <= other.high and other.low <= self.high
 
 
-def interval(
-    values: Sequence[float],
-    groups: Sequence | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Interval:
+def interval(values: Sequence[float], groups: Sequence | None = None, draws: int = DRAWS, seed: int = 0) -> Interval:
     """The mean of ``values`` with its 95 % interval: see :func:`expanded_tail`.
 
     Args:
@@ -139,12 +134,7 @@ def expanded_tail(n: int) -> float:
 
 
 def bootstrap(
-    statistic: Callable[[np.ndarray], np.ndarray],
-    value: float,
-    count: int,
-    groups,
-    draws: int,
-    seed: int,
+    statistic: Callable[[np.ndarray], np.ndarray], value: float, count: int, groups, draws: int, seed: int
 ) -> Interval:
     """The interval of a statistic that is written with weights: ``statistic((draws, count)) → (draws,)``.
 

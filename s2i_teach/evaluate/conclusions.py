@@ -1,13 +1,15 @@
 """What a set of scores allows to say, and what it does not, in sentences made from the numbers."""
 
 from dataclasses import dataclass
-from math import comb, sqrt
-from statistics import fmean, stdev
+from math import comb
+from statistics import fmean
 
+import torch
 from scipy.stats import t as student
 
 from s2i_teach.evaluate.bootstrap import LEVEL, Interval, difference
 from s2i_teach.evaluate.cells import Cell, Row, independent, shown_value, words
+from s2i_teach.evaluate.effects import paired_effect
 from s2i_teach.evaluate.faithfulness import CHANCE_F1
 from s2i_teach.evaluate.paired import blur_radius
 
@@ -138,14 +140,18 @@ def _apart(first: Cell, other: Cell, measure: str, level: float) -> bool | None:
     same = keyed[0].keys() == keyed[1].keys() and len(keyed[0]) == first.n == other.n
     if measure not in first.rows[0].scores or not same:
         return None
-    gains: dict[int, list[float]] = {}
-    for key in keyed[0]:
-        gains.setdefault(key[0], []).append(keyed[0][key].scores[measure] - keyed[1][key].scores[measure])
-    if len(gains) < FEW_SKETCHES:
+    sketches = {sketch for sketch, _ in keyed[0]}
+    if len(sketches) < FEW_SKETCHES:
         return None
-    means = [fmean(values) for values in gains.values()]
-    error = stdev(means) / sqrt(len(means))
-    return abs(fmean(means)) > student.ppf((1 + level) / 2, len(means) - 1) * error
+    after, before = (
+        torch.tensor(
+            [[fmean(row.scores[measure] for row in rows.values() if row.sketch == sketch)] for sketch in sketches],
+            dtype=torch.float64,
+        )
+        for rows in keyed
+    )
+    effect, error = paired_effect(after, before)
+    return abs(effect) > student.ppf((1 + level) / 2, len(sketches) - 1) * error
 
 
 def _trend(rows: list[Row], axis: str) -> list[str]:
@@ -162,7 +168,7 @@ def _trend(rows: list[Row], axis: str) -> list[str]:
     sketches = len({keyed[low][key].sketch for key in both})
     what = f"{words(axis).capitalize()} from {shown_value(low)} to {shown_value(high)}"
     told = []
-    scores = [("f1", "edge F1"), ("prompt_match", "prompt match"), ("psnr", "PSNR (dB)"), ("ssim", "SSIM")]
+    scores = [("f1", "edge F1"), *((score, words(score)) for score in ("prompt_match", "psnr", "ssim"))]
     for score, name in [(score, name) for score, name in scores if score in rows[0].scores]:
         after, before = ([keyed[value][key].scores[score] for key in both] for value in (high, low))
         change = difference(after, before, groups)
@@ -198,10 +204,14 @@ def _chance(cells: list[Cell]) -> list[str]:
     near = [cell for cell in cells if cell.f1.low is not None and cell.f1.low <= CHANCE_F1]
     if not near:
         return []
-    names = "; ".join(cell.name for cell in near[:3]) + (f"; and {len(near) - 3} more" if len(near) > 3 else "")
     return [
-        f"Edge F1 of about {CHANCE_F1:.2f} is what a picture of another thing has. Not shown to be above it: {names}."
+        f"Edge F1 of about {CHANCE_F1:.2f} is what a picture of another thing has. Not shown to be above it: {_names(near)}."
     ]
+
+
+def _names(cells: list[Cell]) -> str:
+    """The first three by name, and how many more."""
+    return "; ".join([cell.name for cell in cells[:3]] + ([f"and {len(cells) - 3} more"] if len(cells) > 3 else []))
 
 
 def _and(words: list[str]) -> str:
@@ -233,8 +243,7 @@ def _beside_the_sketch(cells: list[Cell], rows: list[Row]) -> str:
         elif not more:
             told += f" No {'result' if len(cells) == 1 else 'cell'} is shown to have a higher {word}."
         else:
-            names = "; ".join(cell.name for cell in more[:3]) + (f"; and {len(more) - 3} more" if len(more) > 3 else "")
-            told += f" Shown to have a higher {word}: {names}."
+            told += f" Shown to have a higher {word}: {_names(more)}."
     return told
 
 

@@ -8,10 +8,10 @@ from PIL import Image
 
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate.effects import paired_effect, verdict
-from s2i_teach.images import to_tensor as _x
+from s2i_teach.images import to_tensor
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
 from s2i_teach.theory.measure import max_difference
-from s2i_teach.translation.compare import what_it_does
+from s2i_teach.translation.compare import same_picture, what_it_does
 
 
 def _model(generator):
@@ -51,14 +51,13 @@ def _trial_cases(generator):
     yield make, {"strength": "a lot"}  # a bug of the caller, which must not pass for a refusal
 
 
-def _tried(make, change, same=None, words=("refused", "nothing", "another picture")):
+def _tried(make, change, same=same_picture, words=("refused", "nothing", "another picture")):
     """A variant of the trial, for the mistakes."""
     first = make()
     try:
         changed = make(**change)
     except InputError:
         return words[0]
-    same = same or (lambda a, b: a.size == b.size and a.tobytes() == b.tobytes())
     return words[1] if same(changed, first) else words[2]
 
 
@@ -185,7 +184,9 @@ LESSON = Lesson(
                     "the sizes first.",
                 ),
                 "tensors of two sizes": Mistake(
-                    lambda make, change: _tried(make, change, same=lambda a, b: max_difference(_x(a), _x(b)) == 0),
+                    lambda make, change: _tried(
+                        make, change, same=lambda a, b: max_difference(to_tensor(a), to_tensor(b)) == 0
+                    ),
                     "max_difference needs two tensors of one shape: compare the sizes first, then the pixels.",
                 ),
                 "the change forgotten": Mistake(

@@ -2,6 +2,7 @@
 
 import torch
 
+from s2i_teach.errors import InputError
 from s2i_teach.images import to_picture
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -43,8 +44,6 @@ def curves(
     Raises:
         InputError: ``errors`` names no line, or has other numbers of values.
     """
-    from s2i_teach.errors import InputError
-
     for label, bars in (errors or {}).items():
         if label not in lines or len(bars) != len(lines[label]):
             raise InputError(
@@ -244,7 +243,6 @@ def filmstrip(rows: dict, captions: list[str], *, side: int = 96):
     """
     from PIL import Image, ImageDraw
 
-    from s2i_teach.errors import InputError
     from s2i_teach.gallery import font
     from s2i_teach.images import fit_to
 
