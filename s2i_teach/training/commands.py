@@ -20,6 +20,7 @@ def add_train_parsers(parts) -> None:
         "--decoder-only", action="store_true", help="keep the encoder, so that a trained U-Net stays valid"
     )
     vae.add_argument("--start-from", metavar="FOLDER", help="a VAE to go on from, for instance data/mini/vae")
+    vae.add_argument("--crop", type=int, metavar="SIDE", help="train on squares of SIDE pixels around what is drawn")
     vae.set_defaults(run=_vae)
     unet = _training(parts, "unet", "the U-Net, on the frozen VAE's latents")
     unet.add_argument(
@@ -28,6 +29,13 @@ def add_train_parsers(parts) -> None:
     unet.add_argument("--still", type=float, default=0.0, help="share of these that are not moved (default: 0)")
     unet.add_argument("--start-from", metavar="FOLDER", help="a U-Net to go on from, for instance data/mini/unet")
     unet.set_defaults(run=_unet)
+    for part in (vae, unet):
+        part.add_argument(
+            "--optimizer",
+            choices=("adamw", "muon"),
+            default="adamw",
+            help="muon is for matrices and convolutions, with AdamW for the rest (default: adamw)",
+        )
     fast = _training(parts, "fast", "a small decoder for previews, on the frozen VAE (few steps need no training)")
     fast.set_defaults(run=_fast)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
@@ -80,8 +88,8 @@ def _options(args) -> dict:
         raise InputError(f"{start} holds no saved model (no config.json): give the folder that does.")
     if args.device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no GPU that this torch can use: leave --device out.")
-    if os.environ.get("WORLD_SIZE", "1") != "1" and args.run is not _unet:
-        raise InputError("Only the U-Net is trained by several processes: run this part without torchrun.")
+    if os.environ.get("WORLD_SIZE", "1") != "1" and args.run not in (_unet, _vae):
+        raise InputError("Only VAE and U-Net are trained by several processes: run this part without torchrun.")
     if args.threads:
         torch.set_num_threads(args.threads)
     names = ("minutes", "steps", "batch_size", "lr", "seed", "device")
@@ -114,7 +122,16 @@ def _vae(args) -> None:
 
     if args.decoder_only and not args.start_from:
         raise InputError("--decoder-only needs --start-from, the VAE whose encoder is kept.")
-    train_vae(Path(args.out) / "vae", decoder_only=args.decoder_only, start_from=args.start_from, **_options(args))
+    if args.crop is not None and (args.crop < 32 or args.crop > 128 or args.crop % 8):
+        raise InputError(f"--crop is {args.crop}: use a multiple of 8 from 32 to 128.")
+    train_vae(
+        Path(args.out) / "vae",
+        decoder_only=args.decoder_only,
+        start_from=args.start_from,
+        crop=args.crop,
+        optimizer=args.optimizer,
+        **_options(args),
+    )
 
 
 def _part(args, name: str) -> Path:
@@ -142,6 +159,7 @@ def _unet(args) -> None:
         poses=args.poses,
         still=args.still,
         start_from=args.start_from,
+        optimizer=args.optimizer,
         **_options(args),
     )
 

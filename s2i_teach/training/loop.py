@@ -22,6 +22,8 @@ from accelerate.utils import broadcast
 from torch import nn
 from tqdm.auto import tqdm
 
+from s2i_teach.training.optimizers import make_optimizer
+
 
 @dataclass
 class Budget:
@@ -81,7 +83,8 @@ class Trainer:
         model: the module that is trained (frozen parameters are left alone).
         step_fn: ``step_fn(step, generator) -> {"loss": tensor, ...}``; must draw all its randomness from ``generator``.
         sample_fn: ``sample_fn(ema_model_state, step)``, called now and then and at the end, or None.
-        lr, weight_decay, betas: AdamW.
+        lr, weight_decay, betas: of AdamW.
+        optimizer: ``"adamw"`` or ``"muon"`` (:mod:`s2i_teach.training.optimizers`).
         ema: decay of the weight average.
         resume: go on from ``checkpoint.pt`` if there is one.
         average_every: steps between two averagings, where several processes train.
@@ -107,6 +110,7 @@ class Trainer:
         resume: bool = False,
         name: str = "train",
         average_every: int = 64,
+        optimizer: str = "adamw",
     ):
         self.out = Path(out)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -114,8 +118,7 @@ class Trainer:
         self.model, self.step_fn, self.budget = model.to(accelerator.device), step_fn, budget
         self.lr, self.clip, self.seed, self.name = lr, clip, seed, name
         self.sample_fn, self.sample_every, self.checkpoint_every = sample_fn, sample_every, checkpoint_every
-        trained = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=weight_decay, betas=betas, fused=True)
+        self.optimizer = make_optimizer(optimizer, model, lr, weight_decay, betas)
         self.ema = EMA(model, ema)
         self.average_every = average_every
         self.step, self.seconds = 0, 0.0

@@ -99,7 +99,8 @@ def random_pose(
     return 1 - F.grid_sample(1 - x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _rgb_to_hsv(x: torch.Tensor):
+def rgb_to_hsv(x: torch.Tensor):
+    """Colours ``(B, 3, H, W)`` in [0, 1] as hue in degrees, saturation and value in [0, 1], ``(B, H, W)`` each."""
     high, _ = x.max(1)
     low, _ = x.min(1)
     span = (high - low).clamp(min=1e-6)
@@ -108,7 +109,8 @@ def _rgb_to_hsv(x: torch.Tensor):
     return hue * 60, (high - low) / high.clamp(min=1e-6), high
 
 
-def _hsv_to_rgb(hue, saturation, value):
+def hsv_to_rgb(hue, saturation, value):
+    """The inverse of :func:`rgb_to_hsv`."""
     def channel(n):
         k = (n + hue / 60) % 6
         return value - value * saturation * torch.minimum(torch.minimum(k, 4 - k), torch.ones_like(k)).clamp(min=0)
@@ -122,7 +124,7 @@ def recolour(x: torch.Tensor, rng: random.Random) -> tuple[torch.Tensor, list[st
     ``x`` is ``(B, 3, H, W)`` in [−1, 1]. A picture without a clear main colour (line art, grey things, a rainbow)
     comes back unchanged, with None.
     """
-    hue, saturation, value = _rgb_to_hsv((x + 1) / 2)
+    hue, saturation, value = rgb_to_hsv((x + 1) / 2)
     weight = saturation * value * (saturation > 0.25)
     names: list[str | None] = []
     turned = hue.clone()
@@ -138,7 +140,29 @@ def recolour(x: torch.Tensor, rng: random.Random) -> tuple[torch.Tensor, list[st
         main = torch.atan2(mean_sin, mean_cos).rad2deg()
         turned[i] = (hue[i] + HUES[name] - main) % 360
         names.append(name)
-    return _hsv_to_rgb(turned, saturation, value) * 2 - 1, names
+    return hsv_to_rgb(turned, saturation, value) * 2 - 1, names
+
+
+def turn_hues(x: torch.Tensor, generator: torch.Generator, share: float = 0.75) -> torch.Tensor:
+    """A share of the pictures ``(B, 3, H, W)`` in [−1, 1] with all their hues turned by an angle, evenly drawn.
+
+    Icons are red, orange and yellow much more often than green or purple; so every hue comes equally often.
+    """
+    turned = torch.rand(len(x), generator=generator) < share
+    angle = (360 * torch.rand(len(x), generator=generator) * turned).view(-1, 1, 1).to(x)
+    hue, saturation, value = rgb_to_hsv((x + 1) / 2)
+    return hsv_to_rgb((hue + angle) % 360, saturation, value) * 2 - 1
+
+
+def content_crops(x: torch.Tensor, side: int, generator: torch.Generator) -> torch.Tensor:
+    """A square of ``side`` pixels from each picture ``(B, 3, H, W)``, placed around a pixel that is not paper."""
+    height, width = x.shape[2:]
+    inked = (x.amin(1) < 0.9).flatten(1).float() + 1e-6
+    centre = torch.multinomial(inked.cpu(), 1, generator=generator).squeeze(1)
+    jitter = torch.randint(-side // 3, side // 3 + 1, (2, len(x)), generator=generator)
+    top = (centre // width - side // 2 + jitter[0]).clamp(0, height - side)
+    left = (centre % width - side // 2 + jitter[1]).clamp(0, width - side)
+    return torch.stack([x[i, :, t : t + side, k : k + side] for i, (t, k) in enumerate(zip(top, left, strict=True))])
 
 
 def thicken_lines(x: torch.Tensor, radius: int) -> torch.Tensor:
@@ -147,14 +171,14 @@ def thicken_lines(x: torch.Tensor, radius: int) -> torch.Tensor:
 
 
 def augment(
-    x: torch.Tensor, styles: list[str], generator: torch.Generator, colour: float = 0.25, move: bool = True
+    x: torch.Tensor, styles: list[str], generator: torch.Generator, colour: float = 0.25, move: bool = True, **pose
 ) -> tuple[torch.Tensor, list[str | None]]:
     """A training batch ``(B, 3, H, W)`` in random poses; a share ``colour`` recoloured, half of the line art thickened.
 
-    Without ``move`` the pictures stay where they are, at most flipped. Returns the pictures and, for each, the colour
+    Without ``move`` the pictures stay where they are, at most flipped; ``pose`` goes to :func:`random_pose`. Returns the pictures and, for each, the colour
     word it was turned to, or None.
     """
-    x = random_pose(x, generator) if move else random_pose(x, generator, (1, 1), 0, 0, 0, 0)
+    x = random_pose(x, generator, **pose) if move else random_pose(x, generator, (1, 1), 0, 0, 0, 0)
     names: list[str | None] = [None] * len(x)
     chosen = [i for i in range(len(x)) if styles[i] != "line" and torch.rand((), generator=generator) < colour]
     if chosen:

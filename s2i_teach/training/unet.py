@@ -165,6 +165,7 @@ def train_unet(
     start_from: str | Path | None = None,
     seed: int = 0,
     resume: bool = False,
+    optimizer: str = "adamw",
     samples: bool = True,
     sample_every: float = 1200,
     pairs: Pairs | None = None,
@@ -247,6 +248,7 @@ def train_unet(
         sample_every=sample_every,
         name="unet",
         ema=0.9995,
+        optimizer=optimizer,
     )
     unet = trainer.run().eval()
     unet.set_default_attn_processor()
