@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation
 
 from s2i_teach import InputError
 from s2i_teach.gallery import sketches
-from s2i_teach.translation.hint import contours, drawn, line_hint
+from s2i_teach.lines import contours, drawn, line_hint
 
 BALL = np.hypot(*np.mgrid[-1:2, -1:2]) <= 1
 

@@ -22,7 +22,7 @@ ALLOWED = {
     "files": {"errors"},
     "paths": {"errors"},
     "images": {"errors", "files"},
-    "lines": set(),
+    "lines": {"errors", "files", "images"},
     "gallery": GROUND,
     "theory": set(),
     "data_sources": {*GROUND, "gallery"},

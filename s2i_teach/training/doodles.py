@@ -20,16 +20,15 @@ def doodle(lines: torch.Tensor, inside: torch.Tensor, generator: torch.Generator
         return low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)
 
     outline = inside - _eroded(inside)
+    outline = F.max_pool2d(F.pad(outline, (0, 1, 0, 1)), 2, 1)
     alone = chance(0.2) * (outline.flatten(1).sum(1) > 0).float().view(-1, 1, 1, 1)
     lines = torch.where(alone > 0, outline, lines)
-    # One pixel more, so that a moved line does not fall between the pixels.
-    wide = F.max_pool2d(F.pad(lines, (0, 1, 0, 1)), 2, 1)
-    drawn = _wobbled(wide, even(0, 0.02), generator)
+    drawn = _wobbled(lines, even(0, 0.02), generator)
     twice = (chance(0.1) > 0).flatten()
     if twice.any():
-        again = _wobbled(wide[twice], even(0.005, 0.015)[twice], generator)
+        again = _wobbled(lines[twice], even(0.005, 0.015)[twice], generator)
         drawn[twice] = torch.maximum(drawn[twice], again)
-    drawn = (drawn > 0.45).float()
+    drawn = (drawn > 0.4).float()
     field = _smooth(batch, 1, 9, height, width, generator)
     share = (even(0, 0.25) * chance(0.5)).flatten()
     limit = torch.stack([one[:, ::8, ::8].quantile(q) for one, q in zip(field, share, strict=True)])

@@ -45,8 +45,8 @@ class Batch:
 class PageMaker:
     """Makes batches of pages of the given pairs.
 
-    The lines of a picture are OpenMoji's own line art of it in 70 % of OpenMoji's pages, else the contours of its
-    colours (:func:`s2i_teach.lines.contours`), so that every style can be drawn from a sketch.
+    The lines of a picture are those that a person would draw (:func:`s2i_teach.lines.contours`) of it, so that every
+    style can be drawn from a sketch; of an OpenMoji picture, in 70 % of the pages, those of its own line art.
 
     Args:
         pairs: pictures with their rows; line art that belongs to a picture of them is found by its file's name.
@@ -58,7 +58,7 @@ class PageMaker:
         self.pairs, self.scenes, self.still = pairs, scenes, still
         self.contours, self.inside = _contours_and_insides(pairs)
         line_art = {row["file_name"]: i for i, row in enumerate(pairs.rows) if row["style"] == "line"}
-        self.partner = [line_art.get(row["sketch"], -1) for row in pairs.rows]
+        self.partner = [line_art.get(row["sketch"], -1) if row["style"] == "openmoji" else -1 for row in pairs.rows]
         self.by_style = {style: [i for i, r in enumerate(pairs.rows) if r["style"] == style] for style in STYLES}
         self.by_style = {style: index for style, index in self.by_style.items() if index}
         # Line art is easy, and asked for less often than colour.
@@ -103,12 +103,11 @@ class PageMaker:
         for page in pages:
             page.colours = [names.get(position + k) for k in range(len(page.rows))]
             position += len(page.rows)
-        lines = self.contours[index].float()
-        for i, row in enumerate(index.tolist()):
-            own = self.pairs.rows[row]["style"]
-            if own == "line" or (own == "openmoji" and self.partner[row] >= 0 and rng.random() < 0.7):
-                source = row if own == "line" else self.partner[row]
-                lines[i] = (self.pairs.pixels[source].float().mean(0, keepdim=True) < 128).float()
+        drawn = [
+            self.partner[row] if self.partner[row] >= 0 and rng.random() < 0.7 else row for row in index.tolist()
+        ]
+        # Two pixels wide, so that a turned or smaller line has no gaps.
+        lines = F.max_pool2d(F.pad(self.contours[drawn].float(), (0, 1, 0, 1)), 2, 1)
         return torch.cat([(1 - x) / 2, lines, self.inside[index].float()], 1)
 
     def _compose(self, pages: list[Page], grounds: list, sheets: torch.Tensor, width: int) -> Batch:
@@ -171,10 +170,12 @@ def place(layers: torch.Tensor, poses: torch.Tensor, height: int, width: int, ge
     coarse = 0.03 * torch.randn(len(poses), 2, 4, 4, generator=generator) * (angle != 0).view(-1, 1, 1, 1)
     grid = grid + F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
     made = layers.new_empty(len(layers), layers.shape[1], height, width)
-    for small in (False, True):
-        chosen = (poses[:, 0] < 0.6) == small
+    for low, high, halvings in ((0, 0.35, 2), (0.35, 0.7, 1), (0.7, float("inf"), 0)):
+        chosen = (poses[:, 0] >= low) & (poses[:, 0] < high)
         if chosen.any():
-            source = _halved(layers[chosen]) if small else layers[chosen]
+            source = layers[chosen]
+            for _ in range(halvings):
+                source = _halved(source)
             made[chosen] = F.grid_sample(source, grid[chosen], mode="bilinear", align_corners=False)
     return made
 
