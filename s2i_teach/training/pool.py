@@ -32,7 +32,7 @@ def _unpacked(rows: list[np.ndarray]) -> torch.Tensor:
 
 
 class Pool:
-    """Keeps the last ``batches`` batches; number ``r`` is made when step ``r · every`` is reached.
+    """Keeps the last ``batches`` batches; number ``r`` is made when step ``r · every`` is reached, a quarter beforehand.
 
     A batch is made from ``(seed, r)`` alone, so a resumed training finds the pool that a whole one has.
 
@@ -50,9 +50,9 @@ class Pool:
         self.newest: int | None = None
 
     def advance(self, step: int, progress=lambda numbers: numbers) -> None:
-        """Make what is new at this step; the first call makes the whole stock, ``progress`` wraps its numbers."""
+        """Make what is new at this step; the first call makes all that should be there, ``progress`` wraps its numbers."""
         wanted = step // self.every
-        first = wanted - self.keep + 1 if self.newest is None else self.newest + 1
+        first = 1 - (self.keep + 3) // 4 if self.newest is None else self.newest + 1
         numbers = range(max(first, wanted - self.keep + 1), wanted + 1)
         for r in progress(numbers) if self.newest is None else numbers:
             self._make(r)

@@ -272,7 +272,7 @@ def train_unet(
                 draw_led(pipe, controlnet, out / f"led-{step:06d}.png")
 
     if samples and accelerator.is_main_process:
-        fixed = Pool(maker, encode, batches=6, seed=seed + 99)
+        fixed = Pool(maker, encode, batches=24, seed=seed + 99)
         fixed.advance(0)
     trainer = Trainer(
         out,
