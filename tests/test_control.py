@@ -16,7 +16,7 @@ from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.batch import Counts, run_batch
-from s2i_teach.translation.hint import line_hint
+from s2i_teach.lines import line_hint
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import run
 from tests.conftest import led, make_tiny_pipe

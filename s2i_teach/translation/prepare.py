@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from s2i_teach.translation.hint import line_hint
+from s2i_teach.lines import line_hint
 
 FILL = (176, 176, 176)
 
