@@ -255,7 +255,7 @@ def test_shapes_are_what_their_outlines_enclose():
     assert x.shape == (200, 3, 24, 24) and outlines.shape == (200, 1, 24, 24)
     assert x.min() >= -1 and x.max() <= 1 and outlines.min() >= 0 and outlines.max() <= 1
     assert (x[:, :, [0, -1]] == 1).all() and (x[..., [0, -1]] == 1).all(), "white paper around each"
-    assert overlap(x, outlines).min() > 0.6 and overlap(x, outlines).mean() > 0.8
+    assert overlap(x, outlines).min() > 0.55 and overlap(x, outlines).mean() > 0.75
     assert overlap(x.roll(1, 0), outlines).mean() < 0.5
     assert overlap(torch.ones_like(x), outlines).max() == 0
     again, _ = shapes(200, torch.Generator().manual_seed(0))
