@@ -269,3 +269,95 @@ def test_inside_is_what_cannot_be_reached_from_the_border():
     assert inside(outline)[0, 0].sum() == 25 and inside(torch.zeros(1, 1, 9, 9)).sum() == 0
     outline[0, 0, 2, 4] = 0  # a gap, through which the outside comes in
     assert inside(outline)[0, 0].sum() == 15
+
+
+# The exercises' own tools
+
+
+def test_one_step_leaves_the_layer_alone_and_goes_downhill():
+    from s2i_teach.lessons.lesson14 import joins, probe
+    from s2i_teach.theory.first_step import one_step
+
+    x, target = probe()
+    for name, layer in joins().items():
+        before = [weight.clone() for weight in layer.parameters()]
+        moved = one_step(layer, x, target)
+        assert all(torch.equal(a, b) for a, b in zip(before, layer.parameters(), strict=True)), name
+        losses = [(network(x) - target).square().mean().item() for network in (layer, moved)]
+        assert losses[1] <= losses[0], name
+
+
+def test_which_joins_are_silent_and_learn():
+    """Against many steps rather than one: what learns in the first also listens after fifty, what does not never does."""
+    from s2i_teach.lessons.lesson14 import joins, probe
+    from s2i_teach.theory.first_step import one_step, silent_and_learning
+
+    x, target = probe(3)
+    for name, layer in joins(3).items():
+        silent, learning = silent_and_learning(layer, x, target)
+        assert silent == (layer(x).abs().max() == 0), name
+        trained = layer
+        for _ in range(50):
+            trained = one_step(trained, x, target)
+        fewer = [network(x) - network(torch.zeros_like(x)) for network in (layer, trained)]
+        assert (max_difference(*fewer) > 1e-3) == learning, name
+
+
+def test_right_answers_written_another_way_pass():
+    import numpy as np
+
+    import s2i_teach as s2i
+
+    def conv_gradients(w, x, grad_y):
+        pixels, g = x.transpose(0, 1).flatten(1), grad_y.transpose(0, 1).flatten(1)
+        back = (w.T @ g).view(x.shape[1], x.shape[0], *x.shape[2:]).transpose(0, 1)
+        return g @ pixels.T, back
+
+    def silent_and_learning(layer, x, target):
+        y = layer(x)
+        weights = [w for w in layer.parameters() if w.requires_grad and w.dim() != 1]
+        if not weights:
+            return bool((y == 0).all()), False
+        gradients = torch.autograd.grad((y * target).sum(), weights)
+        return bool((y == 0).all()), any(bool(g.any()) for g in gradients)
+
+    def add_control(skips, middle, residuals, scale=1.0):
+        every = [h + residuals[i] * scale for i, h in enumerate([*skips, middle])]
+        return every[:-1], every[-1]
+
+    def what_helped(unled, other, right):
+        def shown(gain):
+            gain = gain.numpy().astype(float)
+            return gain.mean() / (gain.std(ddof=1) / np.sqrt(gain.size)) > 2
+
+        if shown(unled - right):
+            return "the hint" if shown(other - right) else "the training alone"
+        return "the hint is read, nothing is gained" if shown(other - right) else "nothing is shown"
+
+    lesson = s2i.lesson(14)
+    for seed in range(3):
+        for answer in (conv_gradients, silent_and_learning, add_control, what_helped):
+            outcome = getattr(lesson, answer.__name__).judge(answer, seed)
+            assert outcome.passed, (answer.__name__, outcome)
+
+
+def test_answers_that_are_no_booleans_hear_what_to_do():
+    import s2i_teach as s2i
+
+    exercise = s2i.lesson(14).silent_and_learning
+    message = exercise.judge(lambda layer, x, target: ((layer(x) == 0).all(), torch.tensor(True))).message
+    assert message == "the answers are Tensor and Tensor: make them True or False, bool(…)."
+    assert "two answers" in exercise.judge(lambda layer, x, target: True).message
+
+
+def test_what_helped_is_told_from_chance():
+    """Of sets without any difference it says so nearly always: two questions, each wrong one time in forty."""
+    from s2i_teach.evaluate.effects import what_helped
+
+    generator = torch.Generator().manual_seed(0)
+    said = []
+    for _ in range(400):
+        hard = torch.rand(64, generator=generator)
+        losses = [hard + 0.01 * torch.randn(64, generator=generator) for _ in range(3)]
+        said.append(what_helped(*losses))
+    assert said.count("nothing is shown") > 0.9 * len(said) and said.count("the hint") < 0.05 * len(said)

@@ -111,9 +111,22 @@ def _any_gradient(layer, x, target):
     return any(not torch.equal(a, b) for a, b in zip(layer.parameters(), moved.parameters(), strict=True))
 
 
+def _explain_join(arguments, answer) -> str | None:
+    """What is wrong with two answers that are no typical mistake."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        return "return two answers, (silent, learning)."
+    if not all(isinstance(said, bool) for said in answer):
+        kinds = " and ".join(type(said).__name__ for said in answer)
+        return f"the answers are {kinds}: make them True or False, bool(…)."
+    right = silent_and_learning(*arguments)
+    which = [name for name, one, other in zip(("silent", "learning"), answer, right, strict=True) if one != other]
+    return f"{' and '.join(which)} should be the other way round for this layer: {arguments[0]}"
+
+
 def _control_cases(generator):
     # Equal sizes first, where a wrong order gives wrong numbers rather than an error.
-    for sizes, scale in (([(2, 4, 4)] * 4, 0.7), ([(2, 8, 8), (3, 4, 4), (4, 2, 2), (4, 2, 2)], 1.0), ([(1, 2, 2)] * 3, 0.0)):
+    narrowing = [(2, 8, 8), (3, 4, 4), (4, 2, 2), (4, 2, 2)]
+    for sizes, scale in (([(2, 4, 4)] * 4, 0.7), (narrowing, 1.0), ([(1, 2, 2)] * 3, 0.0)):
         features = [torch.randn(2, *size, generator=generator) for size in sizes]
         residuals = [torch.randn(2, *size, generator=generator) for size in sizes]
         yield features[:-1], features[-1], residuals, scale
@@ -121,7 +134,11 @@ def _control_cases(generator):
     yield features[:2], features[2], features[3:]
 
 
-def _added(on_skip=lambda s, r, k: s + k * r, on_middle=None, order=lambda residuals: residuals, result=lambda s, m: (s, m)):
+def _plain(s, r, k):
+    return s + k * r
+
+
+def _added(on_skip=_plain, on_middle=None, order=lambda residuals: residuals, result=lambda s, m: (s, m)):
     """A variant of adding the residuals, for the mistakes; ``k`` is the scale."""
 
     def variant(skips, middle, residuals, scale=1.0):
@@ -132,10 +149,6 @@ def _added(on_skip=lambda s, r, k: s + k * r, on_middle=None, order=lambda resid
     return variant
 
 
-def _plain(s, r, k):
-    return s + k * r
-
-
 def _loss_cases(generator):
     """Losses of 40 pictures: what is hard about a picture is hard in all three, so only pairs tell."""
 
@@ -143,7 +156,7 @@ def _loss_cases(generator):
         d = torch.randn(40, generator=generator)
         return mean + deviation * (d - d.mean()) / d.std()
 
-    # How hard a picture is, other − unled and right − unled. Each case is the first to tell some mistake from the others.
+    # How hard a picture is, other − unled and right − unled. Each case is the first to tell some mistake from others.
     barely = 0.5 * 0.004 / math.sqrt(40)  # half a standard error
     for spread, other, right in (
         (0.1, 0.0, -barely),  # nothing is shown
@@ -191,19 +204,20 @@ LESSON = Lesson(
             _gradient_cases,
             hints=(
                 "Take a single pixel and one channel first: y = w · x. What is dy/dw? What is dy/dx?",
-                "The chain rule: dL/dw = dL/dy · dy/dw. The same w is used at every pixel of every picture, so its share of "
-                "all of them adds up.",
+                "The chain rule: dL/dw = dL/dy · dy/dw. The same w is used at every pixel of every picture, so its "
+                "share of all of them adds up.",
                 'torch.einsum("bdhw,bchw->dc", grad_y, x) multiplies and adds up over b, h and w. For x add up over d.',
             ),
             mistakes={
                 "w for x": Mistake(
                     _of_w(lambda w, x, g: w * g.sum((0, 2, 3))[:, None]),
-                    "you multiply by w where dy/dw is asked: y = w · x, so dy/dw is x. With yours, a weight of 0 would stay 0 "
-                    "for ever.",
+                    "you multiply by w where dy/dw is asked: y = w · x, so dy/dw is x. With yours, a weight of 0 "
+                    "would stay 0 for ever.",
                 ),
                 "chain rule left out": Mistake(
                     _of_w(lambda w, x, g: x.sum((0, 2, 3)).expand(len(w), -1).clone()),
-                    "this is dy/dw alone: by the chain rule it is multiplied with dL/dy, pixel by pixel, before adding up.",
+                    "this is dy/dw alone: by the chain rule it is multiplied with dL/dy, pixel by pixel, before "
+                    "adding up.",
                 ),
                 "sums multiplied": Mistake(
                     _of_w(lambda w, x, g: g.sum((0, 2, 3))[:, None] * x.sum((0, 2, 3))),
@@ -247,40 +261,43 @@ LESSON = Lesson(
             silent_and_learning,
             _join_cases,
             hints=(
-                "Silent: look at what comes *out* for x, layer(x), not at the weights. (…).any() says whether anything is not 0.",
-                "Learning: one_step(layer, x, target) is the layer after one step. What must be different about it? Not just its "
-                "answer: a bias changes the answer to everything alike.",
-                "What of the answer depends on x is layer(x) − layer(torch.zeros_like(x)). Compare it before and after the "
-                "step with torch.equal.",
+                "Silent: look at what comes *out* for x, layer(x), not at the weights. (…).any() says whether "
+                "anything is not 0.",
+                "Learning: one_step(layer, x, target) is the layer after one step. What must be different about it? "
+                "Not just its answer: a bias changes the answer to everything alike.",
+                "What of the answer depends on x is layer(x) − layer(torch.zeros_like(x)). Compare it before and "
+                "after the step with torch.equal.",
             ),
             mistakes={
                 "weights are zero": Mistake(
                     _judged(silent=lambda layer, x, target: not any(w.any() for w in layer.parameters())),
-                    "you ask whether the weights are 0: a random convolution times 0 is silent too. Ask what comes out.",
+                    "you ask whether the weights are 0: a random convolution times 0 is silent too. Ask what comes "
+                    "out.",
                 ),
                 "asked with nothing": Mistake(
                     _judged(silent=lambda layer, x, target: not layer(torch.zeros_like(x)).any()),
-                    "you ask what comes out for an input of zeros: a convolution without a bias then says nothing, whatever its "
-                    "weights. Ask with x.",
+                    "you ask what comes out for an input of zeros: a convolution without a bias then says nothing, "
+                    "whatever its weights. Ask with x.",
                 ),
                 "deaf for silent": Mistake(
                     _judged(silent=lambda layer, x, target: not _depends(layer, x)),
-                    "a layer that says 0.5 to everything depends on nothing, but is not silent: it changes what it is added to.",
+                    "a layer that says 0.5 to everything depends on nothing, but is not silent: it changes what it is "
+                    "added to.",
                 ),
                 "the answer moved": Mistake(
                     _judged(learning=lambda layer, x, target: not torch.equal(layer(x), one_step(layer, x, target)(x))),
-                    "you ask whether the answer changed: the last bias of two zero convolutions changes it, to the same for every "
-                    "x. Ask whether what *depends on x* changed.",
+                    "you ask whether the answer changed: the last bias of two zero convolutions changes it, to the "
+                    "same for every x. Ask whether what *depends on x* changed.",
                 ),
                 "trainable": Mistake(
                     _judged(learning=lambda layer, x, target: any(w.requires_grad for w in layer.parameters())),
-                    "you ask whether weights *may* change: two zero convolutions in a row may, and never listen. Let one_step "
-                    "change them, and look.",
+                    "you ask whether weights *may* change: two zero convolutions in a row may, and never listen. Let "
+                    "one_step change them, and look.",
                 ),
                 "depends afterwards": Mistake(
                     _judged(learning=lambda layer, x, target: _depends(one_step(layer, x, target), x)),
-                    "you look at the layer after the step alone: a frozen random convolution depends on x, and did so before. "
-                    "Compare before and after.",
+                    "you look at the layer after the step alone: a frozen random convolution depends on x, and did so "
+                    "before. Compare before and after.",
                 ),
                 "one for the other": Mistake(
                     _judged(learning=lambda layer, x, target: not _is_silent(layer, x)),
@@ -288,15 +305,16 @@ LESSON = Lesson(
                 ),
                 "nothing to learn": Mistake(
                     _judged(learning=_without_target),
-                    "the layer is trained towards what it already says, or towards 0 while it says 0: then every gradient is 0. "
-                    "Take the target.",
+                    "the layer is trained towards what it already says, or towards 0 while it says 0: then every "
+                    "gradient is 0. Take the target.",
                 ),
                 "swapped": Mistake(
                     lambda layer, x, target: silent_and_learning(layer, x, target)[::-1],
-                    "the two have changed places, or both are turned round: silent first, then learning. (…).any() is True where "
-                    "something is *not* 0, torch.equal where nothing changed.",
+                    "the two have changed places, or both are turned round: silent first, then learning. (…).any() is "
+                    "True where something is *not* 0, torch.equal where nothing changed.",
                 ),
             },
+            explain=_explain_join,
             minutes=9,
             difficulty=3,
         ),
@@ -306,22 +324,25 @@ LESSON = Lesson(
             _control_cases,
             hints=(
                 "What must come out at scale 0, to the last bit? The skips and the middle as they were.",
-                "The scale belongs to the residual alone. There are n skips and n + 1 residuals: the last one is the middle's.",
-                "*for_skips, for_middle = residuals; each skip becomes skip + scale * residual, and so does the middle.",
+                "The scale belongs to the residual alone. There are n skips and n + 1 residuals: the last one is the "
+                "middle's.",
+                "*for_skips, for_middle = residuals; each skip becomes skip + scale * residual, and so does the "
+                "middle.",
             ),
             mistakes={
                 "all of it scaled": Mistake(
                     _added(lambda s, r, k: k * (s + r)),
-                    "the scale multiplies the U-Net's own features too: at scale 0 the U-Net would be handed nothing. Multiply the "
-                    "residual alone.",
+                    "the scale multiplies the U-Net's own features too: at scale 0 the U-Net would be handed nothing. "
+                    "Multiply the residual alone.",
                 ),
                 "exchanged": Mistake(
                     _added(lambda s, r, k: (1 - k) * s + k * r),
-                    "this exchanges the skip for the residual as the scale rises: at scale 1 nothing of the U-Net is left. The "
-                    "residual is added, the skip stays whole.",
+                    "this exchanges the skip for the residual as the scale rises: at scale 1 nothing of the U-Net is "
+                    "left. The residual is added, the skip stays whole.",
                 ),
                 "scaled twice": Mistake(
-                    _added(lambda s, r, k: s + k * k * r), "the scale acts twice: 0.5 would be a quarter of the control."
+                    _added(lambda s, r, k: s + k * k * r),
+                    "the scale acts twice: 0.5 would be a quarter of the control.",
                 ),
                 "not scaled": Mistake(
                     _added(lambda s, r, k: s + r), "the scale is not used: scale 0 must give the U-Net as it was."
@@ -339,7 +360,8 @@ LESSON = Lesson(
                 ),
                 "middle first": Mistake(
                     _added(order=lambda residuals: [*residuals[1:], residuals[0]]),
-                    "you give the first residual to the middle: the middle's is the last, as the control network makes it last.",
+                    "you give the first residual to the middle: the middle's is the last, as the control network "
+                    "makes it last.",
                 ),
                 "backwards": Mistake(
                     _added(order=lambda residuals: residuals[::-1]),
@@ -363,16 +385,17 @@ LESSON = Lesson(
             what_helped,
             _loss_cases,
             hints=(
-                "Two questions: is the loss lower with the right hint than with another's? Is it lower than without the network?",
-                "Each question picture by picture: gain = another - one, a number for each picture. It is shown if its mean is "
-                "more than twice gain.std() / len(gain) ** 0.5.",
+                "Two questions: is the loss lower with the right hint than with another's? Is it lower than without "
+                "the network?",
+                "Each question picture by picture: gain = another - one, a number for each picture. It is shown if "
+                "its mean is more than twice gain.std() / len(gain) ** 0.5.",
                 "Read and gained: the hint. Gained only: the training alone. Read only, or neither: the other two.",
             ),
             mistakes={
                 "better than without": Mistake(
                     _helped(compare=lambda u, o, r, lower: (lower(r, u), lower(r, u))),
-                    "you compare only with the U-Net alone: a network that does not look at its hint may be better too, by its "
-                    "training. Ask it with another's hint.",
+                    "you compare only with the U-Net alone: a network that does not look at its hint may be better "
+                    "too, by its training. Ask it with another's hint.",
                 ),
                 "either way": Mistake(
                     _helped(lower=lambda one, another: _shown(one, another) or _shown(another, one)),
@@ -380,25 +403,28 @@ LESSON = Lesson(
                 ),
                 "better than another's": Mistake(
                     _helped(compare=lambda u, o, r, lower: (lower(r, o), lower(r, o))),
-                    "you compare only with another's hint: a network may read its hint and still be no better than the U-Net alone.",
+                    "you compare only with another's hint: a network may read its hint and still be no better than "
+                    "the U-Net alone.",
                 ),
                 "another's with without": Mistake(
                     _helped(compare=lambda u, o, r, lower: (lower(r, o), lower(o, u))),
-                    "whether something is gained asks for the *right* hint against the U-Net alone: another's hint may well do harm.",
+                    "whether something is gained asks for the *right* hint against the U-Net alone: another's hint "
+                    "may well do harm.",
                 ),
                 "not paired": Mistake(
                     _helped(lower=_unpaired),
-                    "your standard error is that of two separate sets: the pictures differ in how hard they are, in the same way in "
-                    "both. Take the differences first, then their deviation.",
+                    "your standard error is that of two separate sets: the pictures differ in how hard they are, in "
+                    "the same way in both. Take the differences first, then their deviation.",
                 ),
                 "root forgotten": Mistake(
                     _helped(lower=lambda one, another: bool((another - one).mean() > 2 * (another - one).std())),
-                    "you compare with the deviation of single pictures: the standard error of a mean is √n times smaller.",
+                    "you compare with the deviation of single pictures: the standard error of a mean is √n times "
+                    "smaller.",
                 ),
                 "means alone": Mistake(
                     _helped(lower=lambda one, another: bool(one.mean() < another.mean())),
-                    "you compare the means alone: one of two means is always lower. The difference must be more than two standard "
-                    "errors.",
+                    "you compare the means alone: one of two means is always lower. The difference must be more than "
+                    "two standard errors.",
                 ),
                 "turned round": Mistake(
                     _helped(lower=lambda one, another: _shown(another, one)),
