@@ -181,7 +181,7 @@ def test_a_model_without_a_controlnet_takes_none(given, tiny_pipe, sketch):
     ):
         with pytest.raises(InputError) as told:
             ask()
-        assert f"{name} is given, which" in str(told.value) and '"mini-scribble"' in str(told.value)
+        assert f"{name} is given, which" in str(told.value) and "leave it out" in str(told.value)
 
 
 def test_timesteps_are_refused_as_diffusers_pipeline_ignores_them(tiny_led):

@@ -134,6 +134,15 @@ MODELS = {
 }
 
 
+def offered() -> dict[str, Model]:
+    """The models that can be had: all but those whose embedded parts were not trained yet (``s2i train``)."""
+
+    def is_there(entry: Model) -> bool:
+        return all(folder is None or (data_dir() / folder).is_dir() for folder in (entry.embedded, entry.controlnet))
+
+    return {name: entry for name, entry in MODELS.items() if is_there(entry)}
+
+
 def find(name: str) -> Model | None:
     """The catalog's entry of that name, or None: then the name is a folder or a hub id."""
     return MODELS.get(name)

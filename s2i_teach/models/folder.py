@@ -82,7 +82,7 @@ def check_controlnet(folder: Path, base: Path) -> None:
         InputError: it is not there, of another kind, or made for another U-Net.
     """
     if not (folder / "config.json").is_file():
-        raise InputError(f'its ControlNet is not in {folder}: reinstall s2i_teach, or use "mini"')
+        raise InputError(f'its ControlNet is not in {folder}: train it with s2i train control, or use "mini"')
     config, unet = _json(folder / "config.json"), _json(base / "unet" / "config.json")
     if config.get("_class_name") != "ControlNetModel":
         raise InputError(f"{folder} is no ControlNet: its configuration names {shown(config.get('_class_name'))}.")

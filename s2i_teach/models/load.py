@@ -8,7 +8,7 @@ from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
-from s2i_teach.models.catalog import MODELS, Model, describe, find
+from s2i_teach.models.catalog import Model, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
 from s2i_teach.models.folder import check_controlnet, check_folder, check_text_encoder, fetch, led_by_controlnet
 from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS
@@ -126,7 +126,7 @@ def _checked_source(model) -> str:
     if re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", text) and not text.startswith((".", "~")):
         return text
     raise InputError(
-        f"The model {shown(text)!r} is not known: use {', '.join(MODELS)}, a folder saved by diffusers, or a Hugging "
+        f"The model {shown(text)!r} is not known: use {', '.join(offered())}, a folder saved by diffusers, or a Hugging "
         "Face id such as stable-diffusion-v1-5/stable-diffusion-v1-5."
     )
 

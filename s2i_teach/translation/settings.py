@@ -11,7 +11,7 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import check_size
-from s2i_teach.models.catalog import MODELS, find
+from s2i_teach.models.catalog import find, offered
 from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.kinds import KINDS, evaluate, is_guided, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
@@ -194,11 +194,9 @@ class Settings:
             takers = [other.name for other in KINDS.values() if field.name in other.takes]
             if getattr(self, field.name) == field.default or kind.name in takers or not takers:
                 continue
-            other = next(entry.name for entry in MODELS.values() if entry.kind in takers)
-            raise InputError(
-                f"{field.name} is given, which {shown(model)} does not take: leave it out, or use a model such as "
-                f'"{other}".'
-            )
+            other = next((entry.name for entry in offered().values() if entry.kind in takers), None)
+            such = f', or use a model such as "{other}"' if other else ""
+            raise InputError(f"{field.name} is given, which {shown(model)} does not take: leave it out{such}.")
 
     def plan(self, pipe, measure: bool = True) -> "Plan":
         """What a run with these settings will do on this pipeline, before it runs.
