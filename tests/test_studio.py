@@ -493,3 +493,35 @@ def test_a_small_model_runs_in_one_thread_whatever_torch_was_told(tiny_pipe):
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_led_model_s_knobs_run_and_its_hint_is_shown(tiny_led, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tiny_led, "s2i_model", "tiny", raising=False)
+    studio, sent = s2i.Studio("turtle", model=tiny_led), []
+    (known,) = [entry for entry in studio.options["models"] if entry["name"] == "tiny"]
+    assert known["led"] and known["strength"] == 1.0 and known["control_scale"] == 1.0
+    assert not any(entry["led"] for entry in studio.options["models"] if entry["name"] in ("mini", "mini-fast", "sd15"))
+    monkeypatch.setattr(studio, "send", lambda content, buffers=None: sent.append(content))
+    studio.__dict__["sent"] = sent
+    settle(studio)
+    knobs = {"control_scale": 0.5, "control_start": 0.0, "control_end": 0.75}
+    ask(studio, **knobs)
+    settings = studio.result.settings
+    assert {name: getattr(settings, name) for name in knobs} == knobs
+    alone = run(studio.page.image(*settings.size), settings, tiny_led)
+    assert studio.result.image.tobytes() == alone.image.tobytes()
+    shown = said(studio, "result")[-1]["result"]
+    assert shown["hint"].startswith("data:image/") and studio.result.hint.size == studio.result.image.size
+    code = module.python_call(studio.result, "sketch.png")
+    assert "control_scale=0.5," in code and "control_end=0.75," in code
+    before = studio.result
+    ask(studio, control_scale=3)
+    assert "control_scale is 3" in said(studio, "failure")[-1]["failure"] and studio.result is before
+
+
+def test_a_plain_model_shows_no_hint_and_takes_no_knobs(studio):
+    ask(studio)
+    assert said(studio, "result")[-1]["result"]["hint"] is None
+    ask(studio, control_scale=1.0)
+    assert "control_scale is given, which tiny does not take" in said(studio, "failure")[-1]["failure"]

@@ -35,7 +35,8 @@ export default {
 
     // Asking Python
 
-    const modelEntry = () => options.models.find((entry) => entry.name === modelSelect.value);
+    const modelOf = (name) => options.models.find((entry) => entry.name === name);
+    const modelEntry = () => modelOf(modelSelect.value);
     const key = () =>
       JSON.stringify([activeModel, Number(steps.value), schedulerSelect.value, Number(guidance.value) > 1]);
 
@@ -65,6 +66,13 @@ export default {
         seed: seed.value === "" ? null : Number(seed.value),
         filled: filled.checked,
         scheduler: schedulerSelect.value,
+        ...(modelOf(activeModel).led
+          ? {
+              control_scale: Number(controlScale.value),
+              control_start: Number(controlStart.value) / 100,
+              control_end: Number(controlEnd.value) / 100,
+            }
+          : {}),
       });
       model.save_changes();
       state.dirty = null;
@@ -172,6 +180,7 @@ export default {
       frame.dataset.state = "result";
       frame.dataset.version = String(shown);
       frame.dataset.number = String(result.number || "");
+      showHint(result.hint);
       const plan = result.plan;
       ran.textContent = words("ran", planWords(plan));
       say(result.notes.join(" "));
@@ -196,6 +205,14 @@ export default {
         strength.value = String(Math.max(1, Math.min(Number(steps.value), Math.round(wanted * Number(steps.value)))));
       stepsValue.textContent = steps.value;
       guidanceValue.textContent = Number(guidance.value).toFixed(1);
+      controlScaleValue.textContent = Number(controlScale.value).toFixed(2);
+      for (const [input, value] of [
+        [controlStart, controlStartValue],
+        [controlEnd, controlEndValue],
+      ]) {
+        value.textContent = `${input.value} %`;
+        input.setAttribute("aria-valuetext", value.textContent);
+      }
       const row = plans && plansKey === key() ? plans[Number(strength.value) - 1] : null;
       strengthValue.textContent = (Number(strength.value) / Number(steps.value)).toFixed(2);
       plan.textContent = row ? words("will_run", planWords(row)) : words("will_run_soon");
@@ -291,6 +308,17 @@ export default {
     });
     const guidance = range(1, 12, 0.5, 4, words("guidance"));
     const steps = range(1, options.most_steps, 1, 4, words("steps"));
+    const controlScale = range(0, 2, 0.05, 1, words("control_scale"));
+    // The lines lead for a part of the run; neither end may pass the other.
+    const controlStart = range(0, 95, 5, 0, words("control_start"), () => {
+      if (Number(controlEnd.value) <= Number(controlStart.value)) controlEnd.value = String(Number(controlStart.value) + 5);
+    });
+    const controlEnd = range(5, 100, 5, 100, words("control_end"), () => {
+      if (Number(controlStart.value) >= Number(controlEnd.value)) controlStart.value = String(Number(controlEnd.value) - 5);
+    });
+    const controlScaleValue = h("output", {});
+    const controlStartValue = h("output", {});
+    const controlEndValue = h("output", {});
     const strengthValue = h("output", {});
     const guidanceValue = h("output", {});
     const stepsValue = h("output", {});
@@ -323,6 +351,11 @@ export default {
       steps.value = String(entry.steps);
       guidance.value = String(entry.guidance);
       wanted = entry.strength;
+      control.hidden = !entry.led;
+      if (!entry.led) showHint(null);
+      controlScale.value = String(entry.control_scale);
+      controlStart.value = "0";
+      controlEnd.value = "100";
       const before = style.value;
       style.replaceChildren(
         h("option", { value: "" }, words("no_style")),
@@ -351,6 +384,11 @@ export default {
       seed.value = String(controls.seed);
       filled.checked = controls.filled;
       schedulerSelect.value = controls.scheduler;
+      if (controls.control_scale !== undefined) {
+        controlScale.value = String(controls.control_scale);
+        controlStart.value = String(Math.round(100 * controls.control_start));
+        controlEnd.value = String(Math.round(100 * controls.control_end));
+      }
       tellPlan();
     }
 
@@ -359,6 +397,16 @@ export default {
     const picture = h("img", { class: "s2i-picture", alt: words("no_picture") });
     const under = h("img", { class: "s2i-picture s2i-under", alt: "", hidden: true });
     const frame = h("div", { class: "s2i-frame", "data-state": "nothing", "aria-busy": "false" }, picture, under);
+    const hint = h("img", { class: "s2i-picture", alt: words("hint") });
+    const hintBox = h("details", { class: "s2i-more", hidden: true }, h("summary", {}, words("show_hint")), hint);
+
+    /** What leads the network, if it is led. */
+    function showHint(url) {
+      hintBox.hidden = !url;
+      if (url) hint.src = url;
+      else hint.removeAttribute("src");
+    }
+
     const wiper = h("input", {
       type: "range",
       min: "0",
@@ -557,6 +605,13 @@ export default {
     });
 
     const slider = (label, input, value) => h("div", { class: "s2i-slider" }, h("span", { "aria-hidden": "true" }, label), input, value);
+    const control = h(
+      "div",
+      { class: "s2i-control", role: "group", "aria-label": words("control"), hidden: true },
+      slider(words("control_scale"), controlScale, controlScaleValue),
+      slider(words("control_start"), controlStart, controlStartValue),
+      slider(words("control_end"), controlEnd, controlEndValue),
+    );
     const root = h(
       "section",
       { class: "s2i s2i-studio", "aria-label": words("studio"), lang: words("code") },
@@ -583,6 +638,7 @@ export default {
           spoken,
           failure,
           ran,
+          hintBox,
           wipeTools,
           comparison,
         ),
@@ -594,6 +650,7 @@ export default {
         plan,
         slider(words("guidance"), guidance, guidanceValue),
         slider(words("steps"), steps, stepsValue),
+        control,
         h(
           "div",
           { class: "s2i-tools" },

@@ -17,13 +17,14 @@ from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
 from s2i_teach.models.catalog import MODELS, describe, find, offered
 from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
+from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.load import is_loaded, shared_pipeline
 from s2i_teach.models.preview import preview
 from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
 from s2i_teach.translation.compare import differences
 from s2i_teach.translation.result import Result, save_png
 from s2i_teach.translation.run import PRECISIONS, in_use, run
-from s2i_teach.translation.settings import Plan, Settings, strength_for
+from s2i_teach.translation.settings import CONTROLS, Plan, Settings, strength_for
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
 from s2i_teach.widgets.sketch_pad import PadHolder, open_drawing
@@ -113,7 +114,7 @@ class Studio(PadHolder):
         if prompt is None:
             prompt = _subject(sketch.prompt) if isinstance(sketch, Sketch) else ""
         options = {
-            "models": _model_options(str(model)),
+            "models": _model_options(str(model), self._own_pipe),
             "model": str(model),
             "prompt": Settings(prompt).prompt,
             "schedulers": list(SCHEDULERS),
@@ -187,6 +188,7 @@ class Studio(PadHolder):
             seed=table.get("seed", 0),
             prepare="filled" if table.get("filled") else "lines",
             scheduler=table.get("scheduler") or None,
+            **{name: table.get(name) for name in CONTROLS},
         )
         evaluations = table.get("evaluations")
         if not isinstance(evaluations, int) or not 1 <= evaluations <= settings.num_inference_steps:
@@ -416,6 +418,7 @@ class Studio(PadHolder):
             "about": self._about(result),
             "plan": {**_plan_row(result.settings, result.plan), "seconds": result.seconds},
             "notes": list(result.notes),
+            "hint": picture_url(result.hint) if result.hint else None,
         }
 
     def _about(self, result: Result) -> str:
@@ -439,14 +442,15 @@ def _styled(prompt: str, style: str) -> str:
     return f"{prompt}, {style} style" if style else prompt
 
 
-def _model_options(chosen: str) -> list[dict]:
-    """What the page must know of each model that can be chosen."""
+def _model_options(chosen: str, pipe=None) -> list[dict]:
+    """What the page must know of each model that can be chosen; ``pipe`` is the chosen one, if it is loaded already."""
     known = offered()
     names = [*known, *([] if chosen in known else [chosen])]
     table = []
     for name in names:
         entry = find(name)
-        defaults = (entry.steps, entry.guidance_scale, entry.strength) if entry else (50, 7.5, 0.75)
+        kind = kind_of(pipe) if pipe is not None and name == chosen else KINDS[entry.kind if entry else "img2img"]
+        defaults = (entry.steps, entry.guidance_scale, entry.strength) if entry else (50, 7.5, kind.strength)
         table.append(
             {
                 "name": name,
@@ -456,6 +460,8 @@ def _model_options(chosen: str) -> list[dict]:
                 "strength": defaults[2],
                 "download": entry.download if entry else 0,
                 "styles": list(entry.styles if entry else MODELS["sd15"].styles),
+                "led": kind.hint is not None,
+                "control_scale": entry.control_scale if entry else 1.0,
             }
         )
     return table
@@ -513,6 +519,7 @@ def python_call(result: Result, sketch: str) -> str:
         f"num_inference_steps={s.num_inference_steps!r}",
         f"seed={s.seed!r}",
     ]
+    lines += [f"{name}={getattr(s, name)!r}" for name in CONTROLS if getattr(s, name) is not None]
     if s.negative_prompt:
         lines.append(f"negative_prompt={s.negative_prompt!r}")
     entry = find(result.model)
