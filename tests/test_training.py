@@ -261,8 +261,8 @@ def first_and_last_loss(folder):
 
 @pytest.mark.seconds(90)
 def test_the_whole_recipe_in_small(tmp_path, few, sketch):
-    """Text, VAE, U-Net, judge and saving, a few updates each: the parts fit, and the pipeline that comes out runs."""
-    from diffusers import AutoencoderKL
+    """Text, VAE, U-Net, ControlNet, judge and saving, a few updates each: the parts fit, and the pipeline runs."""
+    from diffusers import AutoencoderKL, ControlNetModel
 
     from s2i_teach import load_pipeline, translate
     from s2i_teach.models.preview import preview
@@ -280,6 +280,19 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     train_unet(
         runs / "unet", runs / "text", runs / "vae" / "vae", steps=3, batch_size=2, pool_batches=1, samples=False, **common
     )
+    train_unet(
+        runs / "control",
+        runs / "text",
+        runs / "vae" / "vae",
+        steps=2,
+        batch_size=4,
+        hinted=0.5,
+        pool_batches=1,
+        samples=False,
+        optimizer="muon",
+        start_from=runs / "unet" / "unet",
+        **common,
+    )
     judge = train_judge(runs / "judge", steps=60, batch_size=16, **common)
     assert judge_ranks(judge, few.batch(torch.arange(4)), [row["thing"] for row in few.rows[:4]]).shape == (4,)
     first, last = first_and_last_loss(runs / "judge")
@@ -296,7 +309,9 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     assert error(small) < 0.7 * error(build_preview_decoder()), "it imitates the VAE better than untrained"
     parts = [runs / "text", runs / "vae" / "vae", runs / "unet" / "unet", runs / "judge" / "judge"]
     parts.append(runs / "fast" / "preview_decoder")
-    save_everything(*parts, tmp_path / "data")
+    save_everything(*parts, tmp_path / "data", runs / "control" / "controlnet")
+    led = ControlNetModel.from_pretrained(tmp_path / "data" / "mini" / "controlnet")
+    assert any(p.abs().max() > 0 for p in led.controlnet_mid_block.parameters()), "it has begun to learn"
     pipe = load_pipeline(tmp_path / "data" / "mini", dtype="fp32")
     assert translate(sketch, "a turtle", pipe=pipe, num_inference_steps=2, strength=1.0).image.size == (128, 128)
     assert preview(pipe, torch.zeros(1, 4, 16, 16)).size == (128, 128)

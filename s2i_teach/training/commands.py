@@ -53,7 +53,8 @@ def add_train_parsers(parts) -> None:
     for part in (unet, control, save):
         part.add_argument("--text", metavar="FOLDER", help="tokenizer and text encoder (default: OUT/text)")
         part.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
-    save.add_argument("--unet", metavar="FOLDER", help="default: OUT/unet/unet")
+    save.add_argument("--unet", metavar="FOLDER", help="default: OUT/control/unet if there, else OUT/unet/unet")
+    save.add_argument("--controlnet", metavar="FOLDER", help="default: OUT/control/controlnet, if there")
     save.add_argument(
         "--fast", metavar="FOLDER", help="the preview decoder (default: OUT/fast/preview_decoder, if there)"
     )
@@ -201,7 +202,12 @@ def _save(args) -> None:
     from s2i_teach.paths import data_dir
     from s2i_teach.training.save import save_everything
 
+    led = Path(args.out) / "control"
+    if args.controlnet and not (Path(args.controlnet) / "config.json").is_file():
+        raise InputError(f"{args.controlnet} holds no saved model (no config.json): give the folder that does.")
+    controlnet = args.controlnet or (led / "controlnet" if (led / "controlnet").is_dir() else None)
+    args.unet = args.unet or (str(led / "unet") if (led / "unet").is_dir() else None)
     parts = [_part(args, name) for name in ("text", "vae", "unet")]
     judge = Path(args.out) / "judge" / "judge"
     fast = Path(args.fast) if args.fast else Path(args.out) / "fast" / "preview_decoder"
-    print(save_everything(*parts, judge, fast, Path(args.to) if args.to else data_dir()))
+    print(save_everything(*parts, judge, fast, Path(args.to) if args.to else data_dir(), controlnet))

@@ -8,14 +8,22 @@ import torch
 
 
 def save_miniature(
-    text_folder: str | Path, vae_folder: str | Path, unet_folder: str | Path, to: str | Path, shard: str = "14MB"
+    text_folder: str | Path,
+    vae_folder: str | Path,
+    unet_folder: str | Path,
+    to: str | Path,
+    controlnet_folder: str | Path | None = None,
+    shard: str = "14MB",
 ) -> Path:
     """Write the pipeline to ``to`` in diffusers' format, weights in fp16; what else lies there (the card) is kept.
+
+    A ControlNet goes to ``to/controlnet``, beside the pipeline and not part of it. It leads the one U-Net that it was
+    trained with, so without a new one an old one is taken away.
 
     The text encoder is copied as ``save_clip`` wrote it: saved anew, it would lose the prefix that old versions need.
     Everything is put together beside its place first, so that a part may come from ``to`` itself.
     """
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 
     from s2i_teach.training.unet import assemble, load_parts
 
@@ -28,7 +36,10 @@ def save_miniature(
     pipe = assemble(vae, text_encoder.half(), tokenizer, unet)
     pipe.scheduler.save_pretrained(made / "scheduler")
     pipe.save_config(made)
-    for name, model in (("vae", vae), ("unet", unet)):
+    models = {"vae": vae, "unet": unet}
+    if controlnet_folder:
+        models["controlnet"] = ControlNetModel.from_pretrained(controlnet_folder).half()
+    for name, model in models.items():
         model.to(memory_format=torch.contiguous_format).save_pretrained(made / name, max_shard_size=shard)
     for name in ("tokenizer", "text_encoder"):
         shutil.copytree(Path(text_folder) / name, made / name)
@@ -37,6 +48,8 @@ def save_miniature(
         table.pop("_name_or_path", None)  # a path of the machine it was trained on
         config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     to.mkdir(parents=True, exist_ok=True)
+    if not controlnet_folder:
+        shutil.rmtree(to / "controlnet", ignore_errors=True)
     for part in made.iterdir():
         _replace(part, to / part.name)
     made.rmdir()
@@ -52,13 +65,15 @@ def _replace(new: Path, old: Path) -> None:
     new.replace(old)
 
 
-def save_everything(text: Path, vae: Path, unet: Path, judge: Path, fast: Path, data: Path) -> str:
+def save_everything(
+    text: Path, vae: Path, unet: Path, judge: Path, fast: Path, data: Path, controlnet: Path | None = None
+) -> str:
     """Put the trained parts into ``data``: the miniature and, where they were trained, the small CLIP, the judge and the
     preview decoder.
 
     Returns what it wrote, in words.
     """
-    written = [save_miniature(text, vae, unet, data / "mini")]
+    written = [save_miniature(text, vae, unet, data / "mini", controlnet)]
     for source, name in ((text / "clip", "clip"), (judge, "judge"), (fast, "mini/preview_decoder")):
         if source.is_dir():
             (data / name).parent.mkdir(parents=True, exist_ok=True)
