@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import torch
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import open_sketch
 from s2i_teach.models.devices import fitting_threads
 from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.translation.page import open_page
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, out_of_memory, short_of_memory
 from s2i_teach.translation.settings import Settings, set_timesteps, start_index
@@ -179,7 +179,7 @@ class _Batch:
         """The distribution of the sketch's latents, encoded once for each way of preparing it."""
         key = (settings.size, settings.fit, settings.invert, settings.prepare)
         if key not in self._images:
-            picture = open_sketch(self.sketch, settings.size, fit=settings.fit, invert=settings.invert)
+            picture, _ = open_page(self.sketch, settings)
             pixels = self.pipe.image_processor.preprocess(prepare_sketch(picture, settings.prepare))
             with fitting_threads(self.pipe):
                 encoded = self.pipe.vae.encode(pixels.to(self.pipe.device, self._dtype))
