@@ -12,7 +12,7 @@ THICKEST = 10.0
 INK = (0.07, 0.14)
 """How much darker than its surroundings a line is at least, and somewhere along it (0 to 1)."""
 STEP = (0.035, 0.09)
-"""How fast a colour changes across a contour at least, and somewhere along it: share of the range per 128th of the side."""
+"""How fast a colour changes across a contour at least, and somewhere along it: of the range, per 128th of the side."""
 WORK = 256
 """Pixels of the shorter side on which lines are sought: twice as fine as the pen can show."""
 LONGEST = 2048
@@ -22,8 +22,8 @@ LONGEST = 2048
 def line_hint(picture: Image.Image, size: tuple[int, int] | None = None) -> Image.Image:
     """The lines of a sketch as ControlNet's scribble models expect them: RGB, white on black, antialiased.
 
-    Every line comes out :data:`PEN` pixels wide at a shorter side of 128 (8 at 512), whether it was thin, thick, faint or
-    grey. Small filled dots stay dots. A larger filled area is given by its outline, and so are the coloured regions of
+    Every line comes out :data:`PEN` pixels wide at a shorter side of 128 (8 at 512), whether it was thin, thick, faint
+    or grey. Small filled dots stay dots. A larger filled area is given by its outline, and so are the coloured regions of
     a coloured drawing. See :func:`contours`.
 
     Args:
@@ -46,7 +46,7 @@ def _reduced(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     from scipy.ndimage import minimum_filter
 
     factor = max(picture.width / size[0], picture.height / size[1])
-    if factor >= 4:  # most of the way by plain means: it averages noise, and leaves a line of one pixel a quarter of its ink
+    if factor >= 4:  # most of the way by plain means, which average the noise
         picture = picture.reduce(int(factor / 2))
         factor = max(picture.width / size[0], picture.height / size[1])
     if factor > 1.2:
@@ -133,7 +133,7 @@ def _strokes(ink: np.ndarray, unit: float) -> np.ndarray:
 
 
 def _without_slivers(strokes: np.ndarray, from_edges: np.ndarray, unit: float) -> np.ndarray:
-    """Strokes without the specks that a closing leaves along a region's soft edge, ``from_edges`` being the way to it."""
+    """Strokes without the specks that a closing leaves along a region's soft edge; ``from_edges`` is the way to it."""
     from scipy.ndimage import label
 
     labels, count = label(strokes, np.ones((3, 3)))

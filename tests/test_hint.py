@@ -73,7 +73,10 @@ def test_a_size_in_and_a_size_out(side, out):
 
 
 def test_the_pen_is_two_pixels_in_128_and_soft_at_its_edge():
-    picture = page(512, lambda draw, unit, ink: draw.line([(0, 64 * unit), (128 * unit, 64 * unit)], ink, round(3 * unit)))
+    def line(draw, unit, ink):
+        draw.line([(0, 64 * unit), (128 * unit, 64 * unit)], ink, round(3 * unit))
+
+    picture = page(512, line)
     for side in (128, 256, 512):
         grey = np.asarray(line_hint(picture, (side, side)).convert("L")) / 255
         assert np.allclose(grey.sum(axis=0), 2 * side / 128, rtol=0.15), "also where the line leaves the page"

@@ -29,7 +29,8 @@ class Result:
     Attributes:
         image: the picture, RGB.
         sketch: the sketch, upright, at the picture's size, dark on white; ``prepared`` is what was encoded of it.
-        settings: with every default filled in (``invert`` is False: the sketch has been turned).
+        settings: with every default filled in (``invert`` is False and ``prepare`` not "photo": the sketch has been
+            turned and cleaned).
         plan: what ran.
         model: the name or folder it was loaded by.
         seconds: wall time of the run; None where it ran together with others.

@@ -11,11 +11,11 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
-from s2i_teach.images import open_sketch
 from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.kinds import Kind, kind_of
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.translation.page import as_opened, open_page
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
@@ -140,8 +140,8 @@ def run(
 def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
     settings = settings.resolved(pipe)
     plan = settings.plan(pipe, measure=False)
-    picture = open_sketch(sketch, settings.size, fit=settings.fit, invert=settings.invert)
-    settings = replace(settings, invert=False)  # the result keeps the sketch as it is now
+    picture, page_notes = open_page(sketch, settings)
+    settings = as_opened(settings)  # the result keeps the sketch as it is now
     prepared = prepare_sketch(picture, settings.prepare)
     kind = kind_of(pipe)
     hint = make_hint(picture, kind.hint)
@@ -170,7 +170,7 @@ def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
         pipe.scheduler = current
     if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
         notes += (BLACKED_OUT,)
-    notes += prompt_notes(pipe, settings)
+    notes = page_notes + notes + prompt_notes(pipe, settings)
     wait_for(pipe.device)
     seconds = time.perf_counter() - started - watch.aside
     image = as_image(pipe, pixels)

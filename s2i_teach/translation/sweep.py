@@ -4,16 +4,17 @@ import hashlib
 import html
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
-from s2i_teach.images import open_sketch, read_picture
+from s2i_teach.images import read_picture
 from s2i_teach.models.kinds import kind_of, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
+from s2i_teach.translation.page import as_opened, open_page
 from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.result import Result, read_record
 from s2i_teach.translation.run import PRECISIONS, as_image, prompt_notes
@@ -65,6 +66,7 @@ def sweep(
         Settings(**fixed, **dict(zip(axes, values, strict=True))).resolved(pipe) for values in product(*axes.values())
     ]
     sketch = read_picture(sketch)  # once: a photograph takes long to decode, and a file can be read but once
+    pages = _pages(sketch, cells)
     folder = _folder(to)
     if max_batch is not None and (isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1):
         raise InputError(f"max_batch is {max_batch!r}: give a whole number from 1 up, or None.")
@@ -73,7 +75,7 @@ def sweep(
     names = {}
     if folder is not None:
         prints = _fingerprint(pipe)
-        names = {i: folder / _file_name(cell, _pictured(sketch, cell), prints) for i, cell in enumerate(cells)}
+        names = {i: folder / _file_name(cell, pages[i][0], prints) for i, cell in enumerate(cells)}
         results = {i: kept for i, name in names.items() if (kept := _kept(name, cells[i], pipe)) is not None}
     todo = [i for i in range(len(cells)) if i not in results]
     if todo:
@@ -83,18 +85,17 @@ def sweep(
             batch = run_batch(sketch, [cells[i] for i in todo], pipe, max_batch=max_batch, on_step=step, counts=counts)
             for position, pixels, notes in batch:
                 i = todo[position]
-                pictured = _pictured(sketch, cells[i])
                 results[i] = Result(
                     image=as_image(pipe, pixels),
-                    sketch=pictured,
-                    settings=replace(cells[i], invert=False),
+                    sketch=pages[i][0],
+                    settings=as_opened(cells[i]),
                     plan=plans[i],
                     model=getattr(pipe, "s2i_model", "a pipeline"),
                     seconds=None,
                     evaluation_seconds=None,
                     precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
-                    notes=notes + prompt_notes(pipe, cells[i]),
-                    hint=make_hint(pictured, kind_of(pipe).hint),
+                    notes=pages[i][1] + notes + prompt_notes(pipe, cells[i]),
+                    hint=make_hint(pages[i][0], kind_of(pipe).hint),
                 )
                 if folder is not None:
                     results[i].save(names[i])
@@ -135,9 +136,9 @@ class Sweep:
         import pandas
 
         rows = []
-        for result in self.results:
+        for cell, result in zip(product(*self.axes.values()), self.results, strict=True):
             plan = result.plan
-            row = {name: getattr(result.settings, name) for name in self.axes}
+            row = dict(zip(self.axes, cell, strict=True))  # as asked: a result says "lines" of a page that was cleaned
             row |= {"evaluations": plan.evaluations, "start_timestep": plan.start_timestep}
             row |= {"sqrt_alpha_bar": plan.sqrt_alpha_bar}
             row |= {name: value for name, value in vars(result.settings).items() if name not in row}
@@ -262,9 +263,14 @@ def _folder(to) -> Path | None:
     return folder
 
 
-def _pictured(sketch, settings: Settings):
-    """The sketch as a result keeps it: upright, at the picture's size."""
-    return open_sketch(sketch, settings.size, fit=settings.fit, invert=settings.invert)
+def _pages(sketch, cells: list[Settings]) -> list[tuple]:
+    """The sketch as each cell's result keeps it, with its notes: opened once for each way of opening it."""
+    opened = {}
+    for cell in cells:
+        key = (cell.size, cell.fit, cell.invert, cell.prepare == "photo")
+        if key not in opened:
+            opened[key] = open_page(sketch, cell)
+    return [opened[cell.size, cell.fit, cell.invert, cell.prepare == "photo"] for cell in cells]
 
 
 def _fingerprint(pipe) -> str:
@@ -277,7 +283,7 @@ def _fingerprint(pipe) -> str:
 
 
 def _file_name(settings: Settings, picture, prints: str) -> str:
-    key = f"{sorted(replace(settings, invert=False).to_dict().items())} {prints}".encode()
+    key = f"{sorted(as_opened(settings).to_dict().items())} {prints}".encode()
     return f"cell-{hashlib.sha256(key + picture.tobytes()).hexdigest()[:20]}.png"
 
 

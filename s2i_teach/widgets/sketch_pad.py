@@ -9,7 +9,9 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown
 from s2i_teach.gallery import find_sketch, sketches
 from s2i_teach.images import open_sketch, read_picture
+from s2i_teach.translation.page import open_page
 from s2i_teach.translation.result import save_png
+from s2i_teach.translation.settings import Settings
 from s2i_teach.widgets.base import LiveWidget, source
 from s2i_teach.widgets.drawing import PAGE, Drawing, picture_url
 
@@ -30,12 +32,13 @@ def gallery_sketch(name: str):
     return found
 
 
-def open_drawing(what, page: Drawing) -> Drawing:
+def open_drawing(what, page: Drawing, clean: bool = True) -> Drawing:
     """Anything that can be drawn over, as a drawing: its strokes where there are any, else as a picture on ``page``.
 
     Args:
         what: a pad, a :class:`Drawing`, a ``.json`` or ``.svg`` file that a pad saved, the name of an embedded sketch, or
             anything that :func:`s2i_teach.open_sketch` opens.
+        clean: make ink on white of a photographed or ruled page.
 
     Raises:
         InputError: it is none of these.
@@ -48,7 +51,8 @@ def open_drawing(what, page: Drawing) -> Drawing:
         what = find_sketch(what) or what
     if isinstance(what, (str, Path)) and as_path(what).suffix.lower() in DRAWINGS:
         return Drawing.open(what)
-    return page.with_picture(open_sketch(what))
+    # A photograph loses its paper at its own size, before it is fitted.
+    return page.with_picture(open_page(what, Settings(""))[0] if clean else open_sketch(what))
 
 
 class RefusedDrawing(InputError, traitlets.TraitError):
@@ -112,7 +116,10 @@ class PadHolder(LiveWidget):
         """
         page = self.page
         blank = Drawing(page.width, page.height)
-        self.trace = "" if picture is None else picture_url(open_drawing(picture, blank).image(page.width, page.height))
+        if picture is None:
+            self.trace = ""
+        else:
+            self.trace = picture_url(open_drawing(picture, blank, clean=False).image(page.width, page.height))
 
     def _asked(self, _, request, buffers) -> None:
         """A message from the page. What goes wrong is shown there, in one sentence."""
