@@ -1,26 +1,41 @@
-"""Translates every embedded sketch with the miniature and draws one sheet of it all."""
+"""Translates every embedded sketch in two ways, as a start and as a guide, and draws one sheet of it all."""
 
 import time
 from pathlib import Path
 
 from s2i_teach.gallery import contact_sheet, sketches
+from s2i_teach.models.catalog import offered
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.translation.result import save_png
 from s2i_teach.translation.run import translate
 
+WAYS = {
+    "start": ("mini", {"prepare": "filled"}),
+    "guide": ("mini-scribble", {}),
+}
+"""Way → model and settings: plain img2img, whose sketch is only where it starts, and a sketch that leads at every step."""
+
 
 def demo(folder: str | Path = "out", seed: int = 0, progress=print) -> Path:
-    """Write ``folder/<sketch>.png`` for each embedded sketch and the sheet ``folder/demo.png``. Returns its path."""
+    """Write ``folder/<sketch>-start.png`` and ``-guide.png`` for each embedded sketch, and the sheet ``folder/demo.png``.
+
+    The sheet shows each sketch, its picture by plain img2img (the thesis's way), and the one that the sketch led. Returns
+    the sheet's path.
+    """
     folder = Path(folder)
     started = time.perf_counter()
-    pipe = load_pipeline("mini")
-    progress(f"the miniature is loaded ({time.perf_counter() - started:.1f} s)")
+    ways = {way: (load_pipeline(model), how) for way, (model, how) in WAYS.items() if model in offered()}
+    progress(f"the miniatures are loaded ({time.perf_counter() - started:.1f} s)")
     groups = []
     for sketch in sketches():
-        result = translate(sketch.path, sketch.prompt, pipe=pipe, seed=seed, prepare="filled")
-        path = result.save(folder / f"{sketch.name}.png")
-        progress(f"{path}  {sketch.prompt}  ({result.seconds:.1f} s)")
-        groups.append(([result.sketch, result.image], f"{sketch.prompt}\nseed {seed}, {result.seconds:.1f} s"))
-    sheet = save_png(contact_sheet(groups, columns=4, side=160), folder / "demo.png")
-    progress(f"{len(groups)} pictures in {time.perf_counter() - started:.0f} s; all on one sheet: {sheet}")
+        results = {way: translate(sketch.path, sketch.prompt, pipe=pipe, seed=seed, **how) for way, (pipe, how) in ways.items()}
+        for way, result in results.items():
+            path = result.save(folder / f"{sketch.name}-{way}.png")
+            progress(f"{path}  {sketch.prompt}  ({result.seconds:.1f} s)")
+        first = next(iter(results.values()))
+        words = " | ".join(["sketch", *(f"{way} {result.seconds:.1f} s" for way, result in results.items())])
+        groups.append(([first.sketch, *(result.image for result in results.values())], f"{sketch.prompt}\n{words}"))
+    sheet = save_png(contact_sheet(groups, columns=3, side=160), folder / "demo.png")
+    made = len(groups) * len(ways)
+    progress(f"{made} pictures in {time.perf_counter() - started:.0f} s; all on one sheet: {sheet}")
     return sheet

@@ -237,6 +237,6 @@ def test_the_demo(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path)]) == 0
     from s2i_teach import sketches
 
-    names = {sketch.name for sketch in sketches()}
+    names = {f"{sketch.name}-{way}" for sketch in sketches() for way in ("start", "guide")}
     assert {path.stem for path in Path(tmp_path).glob("*.png")} == names | {"demo"}
     assert str(tmp_path / "demo.png") in capsys.readouterr().out

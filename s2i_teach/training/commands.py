@@ -58,6 +58,7 @@ def add_train_parsers(parts) -> None:
     save.add_argument(
         "--fast", metavar="FOLDER", help="the preview decoder (default: OUT/fast/preview_decoder, if there)"
     )
+    save.add_argument("--name", choices=("mini", "scribble"), default="mini", help="the miniature's folder (default: mini)")
     save.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
     save.set_defaults(run=_save)
 
@@ -210,4 +211,4 @@ def _save(args) -> None:
     parts = [_part(args, name) for name in ("text", "vae", "unet")]
     judge = Path(args.out) / "judge" / "judge"
     fast = Path(args.fast) if args.fast else Path(args.out) / "fast" / "preview_decoder"
-    print(save_everything(*parts, judge, fast, Path(args.to) if args.to else data_dir(), controlnet))
+    print(save_everything(*parts, judge, fast, Path(args.to) if args.to else data_dir(), controlnet, args.name))

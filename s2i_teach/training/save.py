@@ -66,21 +66,28 @@ def _replace(new: Path, old: Path) -> None:
 
 
 def save_everything(
-    text: Path, vae: Path, unet: Path, judge: Path, fast: Path, data: Path, controlnet: Path | None = None
+    text: Path,
+    vae: Path,
+    unet: Path,
+    judge: Path,
+    fast: Path,
+    data: Path,
+    controlnet: Path | None = None,
+    name: str = "mini",
 ) -> str:
-    """Put the trained parts into ``data``: the miniature and, where they were trained, the small CLIP, the judge and the
-    preview decoder.
+    """Put the trained parts into ``data``: the miniature, as ``data/name``, and, where they were trained, the small CLIP,
+    the judge and the preview decoder.
 
     Returns what it wrote, in words.
     """
-    written = [save_miniature(text, vae, unet, data / "mini", controlnet)]
-    for source, name in ((text / "clip", "clip"), (judge, "judge"), (fast, "mini/preview_decoder")):
+    written = [save_miniature(text, vae, unet, data / name, controlnet)]
+    for source, place in ((text / "clip", "clip"), (judge, "judge"), (fast, f"{name}/preview_decoder")):
         if source.is_dir():
-            (data / name).parent.mkdir(parents=True, exist_ok=True)
-            copy = data / f"{name}.partial"
+            (data / place).parent.mkdir(parents=True, exist_ok=True)
+            copy = data / f"{place}.partial"
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(source, copy)
-            _replace(copy, data / name)
-            written.append(data / name)
+            _replace(copy, data / place)
+            written.append(data / place)
     total = sum(file.stat().st_size for folder in written for file in folder.rglob("*.safetensors"))
     return f"{', '.join(str(folder) for folder in written)}: {total / 1e6:.1f} MB of weights"

@@ -156,7 +156,7 @@ def train_unet(
     optimizer: str = "adamw",
     samples: bool = True,
     sample_every: float = 1200,
-    pool_batches: int = 160,
+    pool_batches: int = 100,
     pairs: Pairs | None = None,
     device: str | None = None,
 ):
@@ -361,7 +361,7 @@ def draw_led(pipe, controlnet, path: str | Path, num_inference_steps: int = 20, 
     )
     led.set_progress_bar_config(disable=True)
     shown = [sketch for sketch in sketches() if sketch.kind != "scene"]
-    hints = torch.stack([(to_tensor(line_hint(open_sketch(s.path), (128, 128)))[0] + 1) / 2 for s in shown])
+    hints = torch.stack([(to_tensor(line_hint(open_sketch(s.path), (128, 128))) + 1) / 2 for s in shown])
     pictures = led(
         prompt=[sketch.prompt for sketch in shown],
         image=hints,
