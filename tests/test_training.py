@@ -262,7 +262,7 @@ def first_and_last_loss(folder):
 @pytest.mark.seconds(90)
 def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     """Text, VAE, U-Net, judge and saving, a few updates each: the parts fit, and the pipeline that comes out runs."""
-    from diffusers import AutoencoderKL
+    from diffusers import AutoencoderKL, StableDiffusionImg2ImgPipeline
 
     from s2i_teach import load_pipeline, translate
     from s2i_teach.models.preview import preview
@@ -297,6 +297,8 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     parts = [runs / "text", runs / "vae" / "vae", runs / "unet" / "unet", runs / "judge" / "judge"]
     parts.append(runs / "fast" / "preview_decoder")
     save_everything(*parts, tmp_path / "data")
+    plain = StableDiffusionImg2ImgPipeline.from_pretrained(tmp_path / "data" / "mini")
+    assert {plain.vae.dtype, plain.text_encoder.dtype, plain.unet.dtype} == {torch.float32}, "it runs as it is loaded"
     pipe = load_pipeline(tmp_path / "data" / "mini", dtype="fp32")
     assert translate(sketch, "a turtle", pipe=pipe, num_inference_steps=2, strength=1.0).image.size == (128, 128)
     assert preview(pipe, torch.zeros(1, 4, 16, 16)).size == (128, 128)
