@@ -38,7 +38,7 @@ def build_parser() -> Parser:
     translate.add_argument("sketch", nargs="?", metavar="SKETCH", help="a picture file; with --like, the one inside it")
     translate.add_argument("--prompt", metavar="TEXT", help='what it shows, for instance "a turtle, openmoji style"')
     translate.add_argument("--like", metavar="PNG", help="repeat a saved picture; other options change its settings")
-    translate.add_argument("--model", help="mini, sd15, a folder or a Hugging Face id (default: mini)")
+    translate.add_argument("--model", help="mini, mini-scribble, sd15, a folder or a Hugging Face id (default: mini)")
     translate.add_argument("--strength", type=float, metavar="S", help="above 0, up to 1: how far from the sketch")
     translate.add_argument("--guidance", type=float, metavar="G", help="weight of the prompt, 1 is none")
     translate.add_argument("--steps", type=int, metavar="N", help="steps on the whole schedule")
@@ -49,6 +49,9 @@ def build_parser() -> Parser:
     translate.add_argument("--fit", choices=("pad", "crop"), help="how the sketch is brought to the size")
     translate.add_argument("--invert", action="store_true", default=None, help="the sketch is white on black")
     translate.add_argument("--scheduler", metavar="NAME", help="ddim, dpm++, euler, lcm, pndm, unipc or ddpm")
+    translate.add_argument("--control-scale", type=float, metavar="C", help="0 to 2: how firmly the lines lead")
+    translate.add_argument("--control-start", type=float, metavar="F", help="0 to 1: where in the run they begin to")
+    translate.add_argument("--control-end", type=float, metavar="F", help="0 to 1: where in the run they cease to")
     translate.add_argument(
         "--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)"
     )
@@ -64,13 +67,18 @@ def build_parser() -> Parser:
     sweep.add_argument(
         "--prompt", nargs="+", required=True, metavar="TEXT", help='for instance "a turtle, openmoji style"'
     )
-    sweep.add_argument("--model", default="mini", help="mini, sd15, a folder or a Hugging Face id (default: mini)")
+    sweep.add_argument(
+        "--model", default="mini", help="mini, mini-scribble, sd15, a folder or a Hugging Face id (default: mini)"
+    )
     sweep.add_argument("--strength", type=float, nargs="+", metavar="S", help="above 0, up to 1")
     sweep.add_argument("--guidance", type=float, nargs="+", metavar="G", help="weight of the prompt, 1 is none")
     sweep.add_argument("--steps", type=int, nargs="+", metavar="N", help="steps on the whole schedule")
     sweep.add_argument("--seed", type=int, nargs="+", help="whole numbers (default: 0)")
     sweep.add_argument("--negative", nargs="+", metavar="TEXT", help="what to steer away from")
     sweep.add_argument("--scheduler", nargs="+", metavar="NAME", help="ddim, dpm++, euler, lcm, pndm, unipc or ddpm")
+    sweep.add_argument("--control-scale", type=float, nargs="+", metavar="C", help="0 to 2: how firmly the lines lead")
+    sweep.add_argument("--control-start", type=float, nargs="+", metavar="F", help="0 to 1: where they begin to")
+    sweep.add_argument("--control-end", type=float, nargs="+", metavar="F", help="0 to 1: where they cease to")
     sweep.add_argument("--size", type=_size, metavar="WxH", help="pixels of the pictures, width first")
     sweep.add_argument("--prepare", nargs="+", metavar="HOW", help="lines or filled")
     sweep.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)")
@@ -117,9 +125,24 @@ OPTIONS = {
     "fit": "fit",
     "invert": "invert",
     "scheduler": "scheduler",
+    "control_scale": "control_scale",
+    "control_start": "control_start",
+    "control_end": "control_end",
 }
 """The option's name → the setting's."""
-SWEPT = ("prompt", "negative", "strength", "guidance", "steps", "seed", "prepare", "scheduler")
+SWEPT = (
+    "prompt",
+    "negative",
+    "strength",
+    "guidance",
+    "steps",
+    "seed",
+    "prepare",
+    "scheduler",
+    "control_scale",
+    "control_start",
+    "control_end",
+)
 """The options of ``s2i sweep`` that may have several values, in the order in which they become axes."""
 
 
@@ -135,13 +158,14 @@ def _translate(args) -> None:
     # Everything that can be wrong with the input is found before the model is loaded.
     from s2i_teach.images import read_picture
     from s2i_teach.translation.result import read_record
-    from s2i_teach.translation.settings import Settings
+    from s2i_teach.translation.settings import CONTROLS, Settings
 
     if args.like is not None:
         record = read_record(args.like)
         model, dtype, settings = args.model or record.model, args.dtype or record.precision, record.settings
         if model != record.model:
-            settings = replace(settings, size=None, num_inference_steps=None)  # the other model has its own
+            own = ("size", "num_inference_steps", *CONTROLS)  # the other model has its own
+            settings = replace(settings, **dict.fromkeys(own))
         if dtype == "fp16" and not args.dtype and not _has_gpu():
             print("Note: it was made in fp16 on a GPU; here fp32 is used, and pixels will differ.", file=sys.stderr)
             dtype = "fp32"

@@ -70,14 +70,14 @@ def _machine() -> list[str]:
 
 def _models() -> list[str]:
     """What runs: the miniature measured now, the others by what they need."""
-    from s2i_teach.models.catalog import MODELS
+    from s2i_teach.models.catalog import offered
     from s2i_teach.models.devices import free_memory, pick_device
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.settings import Settings
 
     lines = []
     device = pick_device()
-    for entry in MODELS.values():
+    for entry in offered().values():
         if entry.embedded:
             try:
                 started = time.perf_counter()

@@ -92,6 +92,37 @@ def tiny_pipe(tmp_path_factory):
     return make_tiny_pipe(tmp_path_factory.mktemp("tiny"))
 
 
+def led(pipe, seed: int = 1):
+    """The same parts with a ControlNet of random weights before the U-Net, its zero convolutions too."""
+    from diffusers import ControlNetModel, StableDiffusionControlNetImg2ImgPipeline
+
+    torch.manual_seed(seed)
+    controlnet = ControlNetModel.from_unet(
+        pipe.unet, conditioning_channels=3, conditioning_embedding_out_channels=(8, 8, 8, 8)
+    )
+    for convolution in [
+        *controlnet.controlnet_down_blocks,
+        controlnet.controlnet_mid_block,
+        controlnet.controlnet_cond_embedding.conv_out,
+    ]:
+        torch.nn.init.normal_(convolution.weight, std=0.3)
+        torch.nn.init.normal_(convolution.bias, std=0.3)
+    controlnet = controlnet.to(pipe.unet.dtype).eval()
+    with_it = StableDiffusionControlNetImg2ImgPipeline(
+        **{name: part for name, part in pipe.components.items() if name != "controlnet"},
+        controlnet=controlnet,
+        requires_safety_checker=False,
+    )
+    with_it.set_progress_bar_config(disable=True)
+    return with_it
+
+
+@pytest.fixture(scope="session")
+def tiny_led(tiny_pipe):
+    """The tiny pipeline, led by a ControlNet."""
+    return led(tiny_pipe)
+
+
 @pytest.fixture(scope="session")
 def mini():
     """The miniature that ships, in fp32."""

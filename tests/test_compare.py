@@ -23,6 +23,9 @@ OTHER = {
     "invert": True,
     "scheduler": "ddim",
     "timesteps": (900, 700, 500, 300, 200, 100, 0),
+    "control_scale": 0.5,
+    "control_start": 0.1,
+    "control_end": 0.9,
 }
 
 

@@ -16,12 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "s2i_teach"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-GROUND = {"errors", "files", "paths", "images"}
+GROUND = {"errors", "files", "paths", "images", "lines"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "paths": {"errors"},
     "images": {"errors", "files"},
+    "lines": {"errors", "files", "images"},
     "gallery": GROUND,
     "theory": set(),
     "data_sources": {*GROUND, "gallery"},
@@ -29,7 +30,7 @@ ALLOWED = {
     "translation": {*GROUND, "theory", "models", "data_sources"},
     "evaluate": {*GROUND, "models", "translation"},
     "families": {*GROUND, "theory", "data_sources"},
-    "training": {*GROUND, "theory", "models"},
+    "training": {*GROUND, "gallery", "theory", "models"},
     "widgets": {*GROUND, "gallery", "theory", "models", "translation", "evaluate"},
 }
 """Room → the rooms it may import; a room that is not named here (cli, lessons, doctor, demo) may import everything."""

@@ -604,8 +604,8 @@ print(
 # - Fisher, *The Design of Experiments*, 1935: the control, the lot, and the test by flipping signs.
 # - The sketches: OpenMoji, CC BY-SA 4.0.
 #
-# **Next:** you have all instruments now. Take your own sketches to a real Stable Diffusion: on a GPU, `s2i.Studio(model="sd15")` is
-# lesson 9's studio.
+# **Next:** lesson 14, *The sketch leads*: a sketch that is looked at in every step. You can also take your own sketches to a real Stable
+# Diffusion now: on a GPU, `s2i.Studio(model="sd15")` is lesson 9's studio.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher

@@ -49,6 +49,34 @@ def verdict(effect: float, error: float, claimed: int) -> str:
     return "holds" if effect * claimed > 0 else "the opposite holds"
 
 
+def what_helped(unled: torch.Tensor, other: torch.Tensor, right: torch.Tensor) -> str:
+    """What made a network that is given hints better: the hints, or that it was trained at all.
+
+    Two comparisons, each picture by picture, each shown if the mean difference is more than two standard errors. A loss
+    that is lower with the right hint than with another picture's says that the hint is *read*. One that is lower than
+    without the added network says that something is *gained*.
+
+    Args:
+        unled, other, right: losses of the same pictures with the same noise, ``(N,)``: of the network alone, with the hint
+            of another picture, with the right one.
+
+    Returns:
+        ``"the hint"`` (read and gained), ``"the training alone"`` (gained, not shown to be read), ``"the hint is read,
+        nothing is gained"``, or ``"nothing is shown"``.
+    """
+
+    def lower(one, another):
+        gain = another - one
+        return gain.mean() > 2 * gain.std() / len(gain) ** 0.5
+
+    is_read, is_gained = lower(right, other), lower(right, unled)
+    if is_read and is_gained:
+        return "the hint"
+    if is_gained:
+        return "the training alone"
+    return "the hint is read, nothing is gained" if is_read else "nothing is shown"
+
+
 def leave_one_out(score: Callable[[list[int]], float], n: int) -> tuple[float, float]:
     """A score that only a whole set has, such as a kernel distance, and its standard error: the jackknife.
 

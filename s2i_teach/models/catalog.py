@@ -1,4 +1,4 @@
-"""Every model by name: where it lies, by which living ids, its licence, its size and what it needs."""
+"""Every model by name: its kind, where it lies, by which living ids, its licence, its size and what it needs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,8 @@ from s2i_teach.paths import data_dir
 class Model:
     """One entry. ``ids`` are tried one after the other; ``embedded`` is a folder below ``data/`` that is tried first.
 
+    ``kind`` is a name of :data:`s2i_teach.models.kinds.KINDS`; ``controlnet`` a folder below ``data/``, for the kind that
+    has one, and ``control_scale`` what its residuals are multiplied by.
     ``scheduler`` is the short name of the one to use in place of the model's own.
     ``styles`` are words that go into ``"a turtle, … style"``; the miniature knows just these.
     ``size`` is ``(width, height)`` in pixels, ``download`` in bytes (0: nothing), ``memory`` in GB with half precision.
@@ -25,7 +27,10 @@ class Model:
     steps: int
     guidance_scale: float
     strength: float
+    kind: str = "img2img"
     embedded: str | None = None
+    controlnet: str | None = None
+    control_scale: float = 1.0
     scheduler: str | None = None
     variant: str | None = None
     thesis: str = ""
@@ -74,6 +79,39 @@ MODELS = {
             strength=0.75,
         ),
         Model(
+            name="mini-scribble",
+            title="The miniature, led by the sketch",
+            kind="control",
+            ids=(),
+            embedded="mini",
+            controlnet="mini/controlnet",
+            styles=_MINI_STYLES,
+            licence="CC BY-SA 4.0",
+            size=(128, 128),
+            download=0,
+            memory=0.2,
+            steps=20,
+            guidance_scale=4.0,
+            strength=1.0,
+        ),
+        Model(
+            name="mini-scribble-fast",
+            title="The miniature, led by the sketch, in few steps",
+            kind="control",
+            ids=(),
+            embedded="mini",
+            controlnet="mini/controlnet",
+            styles=_MINI_STYLES,
+            scheduler="lcm",
+            licence="CC BY-SA 4.0",
+            size=(128, 128),
+            download=0,
+            memory=0.2,
+            steps=4,
+            guidance_scale=2.5,
+            strength=1.0,
+        ),
+        Model(
             name="sd15",
             title="Stable Diffusion 1.5",
             # The original, runwayml/stable-diffusion-v1-5, was deleted in August 2024.
@@ -94,6 +132,15 @@ MODELS = {
         ),
     )
 }
+
+
+def offered() -> dict[str, Model]:
+    """The models that can be had: all but those whose embedded parts were not trained yet (``s2i train``)."""
+
+    def is_there(entry: Model) -> bool:
+        return all(folder is None or (data_dir() / folder).is_dir() for folder in (entry.embedded, entry.controlnet))
+
+    return {name: entry for name, entry in MODELS.items() if is_there(entry)}
 
 
 def find(name: str) -> Model | None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import shown
 
 LIBRARIES = {"diffusers", "transformers", "stable_diffusion"}
 """Where a pipeline's parts may come from; ``stable_diffusion`` is diffusers' old word for its safety checker."""
@@ -62,6 +63,39 @@ def check_folder(folder: Path) -> None:
         raise InputError(
             f"{folder} is of another kind (inpainting or SDXL, by its U-Net): use a plain Stable Diffusion 1 or 2."
         )
+
+
+def led_by_controlnet(folder: Path) -> bool:
+    """Whether a saved pipeline has a ControlNet of its own.
+
+    Raises:
+        InputError: the folder's index cannot be read.
+    """
+    entry = _json(folder / "model_index.json").get("controlnet")
+    return isinstance(entry, list) and None not in entry
+
+
+def check_controlnet(folder: Path, base: Path) -> None:
+    """Refuse a ControlNet that cannot lead the pipeline in ``base``, by what its configuration says.
+
+    Raises:
+        InputError: it is not there, of another kind, or made for another U-Net.
+    """
+    if not (folder / "config.json").is_file():
+        raise InputError(f'its ControlNet is not in {folder}: train it with s2i train control, or use "mini"')
+    config, unet = _json(folder / "config.json"), _json(base / "unet" / "config.json")
+    if config.get("_class_name") != "ControlNetModel":
+        raise InputError(f"{folder} is no ControlNet: its configuration names {shown(config.get('_class_name'))}.")
+    if config.get("global_pool_conditions"):
+        raise InputError(f"{folder} is a ControlNet that pools its hint (shuffle): use one of lines.")
+    if config.get("conditioning_channels", 3) != 3:
+        raise InputError(f"{folder} takes hints of {config['conditioning_channels']} channels: use one that takes 3.")
+    for name in ("block_out_channels", "layers_per_block", "cross_attention_dim", "in_channels"):
+        if name in config and name in unet and config[name] != unet[name]:
+            raise InputError(
+                f"{folder} was made for another U-Net ({name} is {config[name]} there and {unet[name]} in {base}): "
+                "use the ControlNet of this model."
+            )
 
 
 def check_text_encoder(folder: Path, model) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
-from s2i_teach.models.catalog import MODELS, describe, find
+from s2i_teach.models.catalog import Model, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
-from s2i_teach.models.folder import check_folder, check_text_encoder, fetch
+from s2i_teach.models.folder import check_controlnet, check_folder, check_text_encoder, fetch, led_by_controlnet
+from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
+from s2i_teach.paths import data_dir
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +36,11 @@ def load_pipeline(
 ):
     """A diffusers ``StableDiffusionImg2ImgPipeline``, on the best device and in the precision that suits it.
 
+    A model that is led by the sketch is a ``StableDiffusionControlNetImg2ImgPipeline``.
+
     Args:
-        model: a name of the catalog (``"mini"``, ``"mini-fast"``, ``"sd15"``), a folder saved by diffusers, or a Hugging Face id.
+        model: a name of the catalog (``"mini"``, ``"mini-fast"``, ``"mini-scribble"``, ``"sd15"``), a folder saved by
+            diffusers, or a Hugging Face id.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``; None picks the best that works.
         dtype: ``"fp32"``, ``"fp16"``, ``"bf16"`` or torch's; None picks fp16 on CUDA (bf16 from capability 8), bf16 on
             a CPU that has it, else fp32.
@@ -66,7 +71,7 @@ def load_pipeline(
     for source in sources:
         try:
             with _loading:
-                pipe = _load(source, chosen_dtype, entry.variant if entry else None, safety_checker, offline)
+                pipe = _load(source, entry, chosen_dtype, safety_checker, offline)
                 pipe = pipe.to(chosen_device)
             break
         except Exception as error:  # damaged weights make the libraries raise nearly anything; each becomes a sentence
@@ -121,13 +126,13 @@ def _checked_source(model) -> str:
     if re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", text) and not text.startswith((".", "~")):
         return text
     raise InputError(
-        f"The model {shown(text)!r} is not known: use {', '.join(MODELS)}, a folder saved by diffusers, or a Hugging "
+        f"The model {shown(text)!r} is not known: use {', '.join(offered())}, a folder saved by diffusers, or a Hugging "
         "Face id such as stable-diffusion-v1-5/stable-diffusion-v1-5."
     )
 
 
-def _load(source: str, dtype, variant: str | None, safety_checker: bool, offline: bool):
-    folder = Path(source)
+def _load(source: str, entry: Model | None, dtype, safety_checker: bool, offline: bool):
+    folder, variant = Path(source), entry.variant if entry else None
     if not folder.is_dir():
         folder = fetch(source, variant, offline)
     check_folder(folder)
@@ -136,13 +141,33 @@ def _load(source: str, dtype, variant: str | None, safety_checker: bool, offline
         options |= {"safety_checker": None, "requires_safety_checker": False}
     if variant and any((folder / "unet").glob(f"*.{variant}.safetensors")):
         options["variant"] = variant
+    controlnet = data_dir() / entry.controlnet if entry and entry.controlnet else None
+    kind = KINDS[entry.kind] if entry else IMG2IMG
+    if controlnet is None and led_by_controlnet(folder):
+        controlnet, kind = folder / "controlnet", CONTROL
+    parts = saved_parts(folder, dtype)
+    if controlnet is not None:
+        check_controlnet(controlnet, folder)
+        parts["controlnet"] = _load_controlnet(controlnet, dtype)
     with quiet_loading():
-        from diffusers import StableDiffusionImg2ImgPipeline
+        import diffusers
 
-        pipe = StableDiffusionImg2ImgPipeline.from_pretrained(str(folder), **saved_parts(folder, dtype), **options)
+        pipe = getattr(diffusers, kind.pipeline).from_pretrained(str(folder), **parts, **options)
     check_text_encoder(folder, pipe.text_encoder)
     pipe.s2i_folder = str(folder)
     return pipe
+
+
+def _load_controlnet(folder: Path, dtype):
+    with quiet_loading():
+        from diffusers import ControlNetModel
+
+        options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
+        controlnet, found = ControlNetModel.from_pretrained(str(folder), output_loading_info=True, **options)
+    missing = sorted(found["missing_keys"])
+    if missing:  # diffusers fills gaps with random numbers
+        raise InputError(f"the ControlNet in {folder} lacks {len(missing)} of its weights, among them {missing[0]}")
+    return controlnet
 
 
 def _first_line(error: Exception) -> str:

@@ -23,13 +23,15 @@ def add_train_parsers(parts) -> None:
     vae.add_argument("--crop", type=int, metavar="SIDE", help="train on squares of SIDE pixels around what is drawn")
     vae.set_defaults(run=_vae)
     unet = _training(parts, "unet", "the U-Net, on the frozen VAE's latents")
-    unet.add_argument(
-        "--poses", type=int, default=24, help="random poses of each picture that are encoded (default: 24)"
-    )
-    unet.add_argument("--still", type=float, default=0.0, help="share of these that are not moved (default: 0)")
     unet.add_argument("--start-from", metavar="FOLDER", help="a U-Net to go on from, for instance data/mini/unet")
     unet.set_defaults(run=_unet)
-    for part in (vae, unet):
+    control = _training(parts, "control", "a ControlNet that leads the U-Net by a sketch, and the U-Net along with it")
+    control.add_argument("--start-from", metavar="FOLDER", help="the U-Net to go on from (default: OUT/unet/unet)")
+    control.add_argument("--control-from", metavar="FOLDER", help="a ControlNet to go on from")
+    control.add_argument("--hinted", type=float, default=0.6, help="share of samples with a sketch (default: 0.6)")
+    control.add_argument("--freeze-unet", action="store_true", help="let only the ControlNet learn")
+    control.set_defaults(run=_control)
+    for part in (vae, unet, control):
         part.add_argument(
             "--optimizer",
             choices=("adamw", "muon"),
@@ -40,7 +42,7 @@ def add_train_parsers(parts) -> None:
     fast.set_defaults(run=_fast)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)
-    for part in (unet, judge):
+    for part in (unet, control, judge):
         part.add_argument(
             "--all-things", action="store_true", help="train on all things, not only what people like to draw"
         )
@@ -48,7 +50,7 @@ def add_train_parsers(parts) -> None:
     save = parts.add_parser("save", help="put the trained parts together as data/mini, in fp16")
     save.add_argument("--out", default="runs", metavar="FOLDER", help="where the parts were trained (default: runs)")
     fast.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
-    for part in (unet, save):
+    for part in (unet, control, save):
         part.add_argument("--text", metavar="FOLDER", help="tokenizer and text encoder (default: OUT/text)")
         part.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
     save.add_argument("--unet", metavar="FOLDER", help="default: OUT/unet/unet")
@@ -79,17 +81,17 @@ def _options(args) -> dict:
 
     if args.minutes is None and args.steps is None:
         raise InputError("Give a budget: --minutes 20, or --steps 5000.")
-    for name in ("minutes", "steps", "batch_size", "lr", "threads", "poses"):
+    for name in ("minutes", "steps", "batch_size", "lr", "threads"):
         value = getattr(args, name, None)
         if value is not None and not value > 0:
             raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0.")
-    start = getattr(args, "start_from", None)
-    if start and not (Path(start) / "config.json").is_file():
-        raise InputError(f"{start} holds no saved model (no config.json): give the folder that does.")
+    for start in (getattr(args, "start_from", None), getattr(args, "control_from", None)):
+        if start and not (Path(start) / "config.json").is_file():
+            raise InputError(f"{start} holds no saved model (no config.json): give the folder that does.")
     if args.device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no GPU that this torch can use: leave --device out.")
-    if os.environ.get("WORLD_SIZE", "1") != "1" and args.run not in (_unet, _vae):
-        raise InputError("Only VAE and U-Net are trained by several processes: run this part without torchrun.")
+    if os.environ.get("WORLD_SIZE", "1") != "1" and args.run not in (_unet, _control, _vae):
+        raise InputError("Only VAE, U-Net and ControlNet are trained by several processes: run this part without torchrun.")
     if args.threads:
         torch.set_num_threads(args.threads)
     names = ("minutes", "steps", "batch_size", "lr", "seed", "device")
@@ -156,9 +158,28 @@ def _unet(args) -> None:
         text,
         vae,
         core_only=not args.all_things,
-        poses=args.poses,
-        still=args.still,
         start_from=args.start_from,
+        optimizer=args.optimizer,
+        **_options(args),
+    )
+
+
+def _control(args) -> None:
+    from s2i_teach.training.unet import train_unet
+
+    text, vae = _part(args, "text"), _part(args, "vae")
+    if not 0 < args.hinted <= 1:
+        raise InputError(f"--hinted is {args.hinted:g}: use a share above 0 and up to 1.")
+    args.unet = args.start_from
+    train_unet(
+        Path(args.out) / "control",
+        text,
+        vae,
+        hinted=args.hinted,
+        freeze_unet=args.freeze_unet,
+        core_only=not args.all_things,
+        start_from=_part(args, "unet"),
+        control_from=args.control_from,
         optimizer=args.optimizer,
         **_options(args),
     )

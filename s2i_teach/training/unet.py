@@ -1,18 +1,21 @@
 """Trains the miniature's U-Net on latents of the frozen VAE, steered by the frozen text tower."""
 
 import random
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from tqdm.auto import tqdm
 
 from s2i_teach.theory.prediction import v_from_x0_and_eps
-from s2i_teach.training.loop import Budget, Trainer, make_accelerator, save_atomically, save_grid
-from s2i_teach.training.pictures import Pairs, augment, load_pairs
+from s2i_teach.training.doodles import doodle
+from s2i_teach.training.loop import Budget, Trainer, make_accelerator, save_grid
+from s2i_teach.training.pages import Page, PageMaker
+from s2i_teach.training.pictures import Pairs, load_pairs
+from s2i_teach.training.pool import Pool
 from s2i_teach.training.text import WIDTH, tokenize
-from s2i_teach.training.vocabulary import STYLES, caption, varied_caption
+from s2i_teach.training.vocabulary import STYLES, caption
 
 CONFIG = dict(
     sample_size=16,
@@ -59,64 +62,48 @@ def loss_weight(snr: torch.Tensor, gamma: float = 5.0) -> torch.Tensor:
     return ((1 + gamma) / (1 + snr)).clamp(max=1.0)
 
 
-@dataclass
-class Latents:
-    """Scaled latents ``(N, 4, 16, 16)`` of augmented pictures, with the picture's row and colour word of each.
+def draw_timesteps(number: int, steps: int, generator: torch.Generator) -> torch.Tensor:
+    """Timesteps ``(number,)`` from 0 to ``steps`` − 1: half of them even, half with density ∝ √t.
 
-    ``made`` says how they were made, so that a resumed training knows whether they are the ones it asks for.
+    Where much noise is, shapes are decided; but with √t alone a tenth of the samples have t < 200, where faces, stripes
+    and all that is small is decided.
     """
-
-    values: torch.Tensor
-    rows: list[int]
-    colours: list[str | None]
-    made: dict = field(default_factory=dict)
-
-    def save(self, path: Path) -> None:
-        save_atomically(vars(self), path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Latents":
-        return cls(**torch.load(path, weights_only=True))
+    even = torch.rand(number, generator=generator)
+    late = torch.rand(number, generator=generator) < 0.5
+    return (steps * torch.where(late, even ** (2 / 3), even)).long().clamp(max=steps - 1)
 
 
-@torch.no_grad()
-def encode_poses(
-    vae, pairs: Pairs, poses: int, accelerator, seed: int = 0, batch: int = 32, still: float = 0.0
-) -> Latents:
-    """Encode every picture in ``poses`` random poses: the VAE is frozen, so its work is done once.
+class Led(nn.Module):
+    """A U-Net and, if there is one, the ControlNet that leads it, trained together."""
 
-    A share ``still`` of the poses leaves the picture where it is, at most flipped: shapes are learned sooner from them.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    values, rows, colours = [], [], []
-    for pose in tqdm(range(poses), desc="encode", mininterval=10):
-        for index in torch.arange(len(pairs)).split(batch):
-            styles = [pairs.rows[i]["style"] for i in index]
-            move = pose >= round(still * poses)
-            x, names = augment(pairs.batch(index, accelerator.device), styles, generator, move=move)
-            with accelerator.autocast():
-                z = vae.encode(x.contiguous(memory_format=torch.channels_last)).latent_dist.mode()
-            values.append((z.float() * vae.config.scaling_factor).half().cpu())
-            rows += index.tolist()
-            colours += names
-    made = {"poses": poses, "still": still, "seed": seed, "pictures": len(pairs)}
-    return Latents(torch.cat(values), rows, colours, made)
+    def __init__(self, unet, controlnet=None):
+        super().__init__()
+        self.unet, self.controlnet = unet, controlnet
+
+    def forward(self, x_t, t, text, hints=None) -> torch.Tensor:
+        """The prediction ``(B, 4, h, w)``; the first ``len(hints)`` samples are led by ``hints (H, 3, 8h, 8w)``."""
+        extra = {}
+        if self.controlnet is not None and hints is not None and len(hints):
+            led = slice(0, len(hints))
+            down, middle = self.controlnet(
+                x_t[led], t[led], encoder_hidden_states=text[led], controlnet_cond=hints, return_dict=False
+            )
+            rest = len(x_t) - len(hints)
+            down = [torch.cat([part, part.new_zeros(rest, *part.shape[1:])]) for part in down]
+            middle = torch.cat([middle, middle.new_zeros(rest, *middle.shape[1:])])
+            extra = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
+        return self.unet(x_t, t, text, **extra).sample
 
 
-def cached_latents(cache: Path, vae, pairs: Pairs, poses: int, accelerator, seed: int, still: float) -> Latents:
-    """The latents in ``cache`` if they are the ones asked for; else they are made and kept there, by one process.
+HINT_CHANNELS = (16, 32, 64, 96)
+"""Of the ControlNet's layers that bring the hint from pixels to latents, 128 × 128 to 16 × 16."""
 
-    The others wait meanwhile, so that one takes their threads too.
-    """
-    if accelerator.is_main_process:
-        made = {"poses": poses, "still": still, "seed": seed, "pictures": len(pairs)}
-        if not cache.is_file() or Latents.load(cache).made != made:
-            threads = torch.get_num_threads()
-            torch.set_num_threads(threads * accelerator.num_processes)
-            encode_poses(vae, pairs, poses, accelerator, seed, still=still).save(cache)
-            torch.set_num_threads(threads)
-    accelerator.wait_for_everyone()
-    return Latents.load(cache)
+
+def build_controlnet(unet):
+    """A ControlNet for this U-Net: its encoder's copy, and nothing added yet (Zhang et al. 2023)."""
+    from diffusers import ControlNetModel
+
+    return ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=HINT_CHANNELS)
 
 
 def assemble(vae, text_encoder, tokenizer, unet):
@@ -155,30 +142,40 @@ def train_unet(
     *,
     steps: int | None = None,
     minutes: float | None = None,
-    batch_size: int = 16,
-    lr: float = 8e-4,
-    poses: int = 24,
-    still: float = 0.0,
+    batch_size: int = 32,
+    lr: float = 1e-3,
+    hinted: float = 0.0,
+    freeze_unet: bool = False,
     empty_captions: float = 0.1,
     core_only: bool = True,
     config: dict | None = None,
     start_from: str | Path | None = None,
+    control_from: str | Path | None = None,
     seed: int = 0,
     resume: bool = False,
     optimizer: str = "adamw",
     samples: bool = True,
     sample_every: float = 1200,
+    pool_batches: int = 160,
     pairs: Pairs | None = None,
     device: str | None = None,
 ):
-    """Train the U-Net; writes ``out/unet`` (diffusers' format, fp32, averaged weights). Returns it.
+    """Train the U-Net and, with ``hinted``, a ControlNet that leads it. Returns the :class:`Led` pair.
 
-    v-prediction on Stable Diffusion's schedule, weights of :func:`loss_weight`, a share of empty captions for guidance.
-    With ``core_only`` the things are those that people like to draw; else all of the train split. ``samples`` draws a
-    sheet of pictures every ``sample_every`` seconds. ``still`` is the share of unmoved pictures, see
-    :func:`encode_poses`; a resumed training may be given another one.
+    Writes ``out/unet`` and ``out/controlnet`` (diffusers' format, fp32, averaged weights).
+
+    v-prediction on Stable Diffusion's schedule, weights of :func:`loss_weight`, a share of empty captions for guidance, on
+    pages of one or several things (:mod:`s2i_teach.training.pages`), 128 × 128 and 192 × 128.
+    With ``core_only`` the things are those that people like to draw; else all of the train split.
+
+    Args:
+        hinted: share of the samples that see a doodle of their page; the rest keeps plain img2img good.
+        freeze_unet: only the ControlNet learns.
+        start_from, control_from: folders of a U-Net and a ControlNet to go on from; the latter is else the U-Net's copy.
+        samples: draws a sheet of pictures every ``sample_every`` seconds, and prints the errors of fixed pages.
+        pool_batches: see :class:`s2i_teach.training.pool.Pool`.
     """
-    from diffusers import DDPMScheduler, UNet2DConditionModel
+    from diffusers import ControlNetModel, DDPMScheduler, UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
 
     out = Path(out)
@@ -190,17 +187,30 @@ def train_unet(
     vae.to(device, memory_format=torch.channels_last)
     pairs = pairs or load_pairs("train").select(lambda row: row["core"] or not core_only)
 
-    latents = cached_latents(out / "latents.pt", vae, pairs, poses, accelerator, seed, still)
-    values = latents.values.to(device)
+    @torch.no_grad()
+    def encode(x: torch.Tensor) -> torch.Tensor:
+        with accelerator.autocast():
+            z = vae.encode(x.to(device).contiguous(memory_format=torch.channels_last)).latent_dist.mode()
+        return z.float() * vae.config.scaling_factor
+
+    maker = PageMaker(pairs)
+    own_seed = seed + 1000 * accelerator.process_index
+    pool = Pool(maker, encode, batches=pool_batches, seed=own_seed)
 
     torch.manual_seed(seed)
     # On a CPU these small maps are faster as they are (52 pictures/s a core against 46), on a GPU in channels_last.
     layout = torch.contiguous_format if device.type == "cpu" else torch.channels_last
     unet = UNet2DConditionModel.from_pretrained(start_from) if start_from else build_unet(**(config or {}))
-    unet = unet.float().to(memory_format=layout).train()
-    if device.type == "cpu":
-        # On a CPU the fused attention's backward pass takes a fifth of the step; the plain one gives the same numbers.
-        unet.set_attn_processor(AttnProcessor())
+    controlnet = None
+    if hinted:
+        controlnet = ControlNetModel.from_pretrained(control_from) if control_from else build_controlnet(unet)
+    led = Led(unet, controlnet).float().to(memory_format=layout).train()
+    for part in (unet, controlnet):
+        if part is not None and device.type == "cpu":
+            # On a CPU the fused attention's backward pass takes a fifth of the step; the plain one gives the same numbers.
+            part.set_attn_processor(AttnProcessor())
+    if freeze_unet:
+        unet.requires_grad_(False)
     scheduler = DDPMScheduler(**{k: v for k, v in SCHEDULE.items() if k not in ("set_alpha_to_one", "steps_offset")})
     alpha_bar = scheduler.alphas_cumprod.to(device)
     snr = alpha_bar / (1 - alpha_bar)
@@ -210,34 +220,63 @@ def train_unet(
         with accelerator.autocast():
             return text_encoder(tokenize(tokenizer, captions).to(device))[0]
 
-    def step_fn(step, generator):
-        index = torch.randint(len(values), (batch_size,), generator=generator)
-        rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        captions = []
-        for i in index.tolist():
-            row = pairs.rows[latents.rows[i]]
-            written = varied_caption(row["thing"], row["style"], row["tags"], rng, latents.colours[i])
-            captions.append("" if rng.random() < empty_captions else written)
-        x0 = values[index.to(device)].float()
-        eps = torch.randn(x0.shape, generator=generator).to(device)
-        # More often where much noise is, with density ∝ √t: there shapes are decided, and there is most to learn.
-        t = (len(alpha_bar) * torch.rand(batch_size, generator=generator) ** (2 / 3)).long().to(device)
+    def errors(x0, eps, t, captions, hints):
+        """Squared errors of v ``(B,)``."""
         root = alpha_bar[t].view(-1, 1, 1, 1)
         x_t = (root.sqrt() * x0 + (1 - root).sqrt() * eps).contiguous(memory_format=layout)
         text = embed(captions)
         with accelerator.autocast():
-            predicted = unet(x_t, t, text).sample.float()
-        error = F.mse_loss(predicted, v_from_x0_and_eps(x0, eps, root), reduction="none").flatten(1).mean(1)
-        return {"loss": (loss_weight(snr[t]) * error).mean(), "mse": error.mean().detach()}
+            predicted = led(x_t, t, text, hints).float()
+        return F.mse_loss(predicted, v_from_x0_and_eps(x0, eps, root), reduction="none").flatten(1).mean(1)
+
+    def step_fn(step, generator):
+        pool.advance(step, lambda numbers: tqdm(numbers, desc="pages", mininterval=10))
+        x0, lines, inside, pages = pool.draw(batch_size, generator)
+        rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
+        count = round(hinted * len(x0))
+        captions = [
+            "" if rng.random() < empty_captions else maker.caption(page, rng, led=i < count)
+            for i, page in enumerate(pages)
+        ]
+        hints = doodle(lines[:count], inside[:count], generator).to(device) if count else None
+        eps = torch.randn(x0.shape, generator=generator).to(device)
+        t = draw_timesteps(len(x0), len(alpha_bar), generator).to(device)
+        error = errors(x0.to(device), eps, t, captions, hints)
+        losses = {"loss": (loss_weight(snr[t]) * error).mean(), "mse": error.mean().detach()}
+        if count:
+            losses |= {"led": error[:count].mean().detach(), "alone": error[count:].mean().detach()}
+        return losses
 
     def sample_fn(model, step):
-        pipe = assemble(vae, text_encoder, tokenizer, model)
+        generator = torch.Generator().manual_seed(7)
+        x0, lines, inside, pages = fixed.draw(96, generator)
+        captions = [caption_of(maker, page) for page in pages]
+        hints = doodle(lines, inside, generator).to(device)
+        eps = torch.randn(x0.shape, generator=generator).to(device)
+        said = []
+        for name, given in (("alone", None), ("led", hints))[: 2 if controlnet is not None else 1]:
+            table = []
+            for t in (100, 300, 500, 700, 900):
+                steps = torch.full((len(x0),), t, device=device)
+                parts = [
+                    errors(x0[k], eps[k], steps[k], captions[k], given if given is None else given[k])
+                    for k in (slice(i, i + 32) for i in range(0, len(x0), 32))
+                ]
+                table.append(torch.cat(parts).mean().item())
+            said.append(f"{name} " + " ".join(f"{value:.4f}" for value in table))
+        print(f"step {step}: mse of v at t = 100, 300, 500, 700, 900: {'; '.join(said)}", flush=True)
+        pipe = assemble(vae, text_encoder, tokenizer, unet)
         with accelerator.autocast():
             draw_samples(pipe, pairs, out / f"unet-{step:06d}.png")
+            if controlnet is not None:
+                draw_led(pipe, controlnet, out / f"led-{step:06d}.png")
 
+    if samples and accelerator.is_main_process:
+        fixed = Pool(maker, encode, batches=24, seed=seed + 99)
+        fixed.advance(0)
     trainer = Trainer(
         out,
-        unet,
+        led,
         step_fn,
         Budget(steps, minutes),
         accelerator=accelerator,
@@ -246,15 +285,22 @@ def train_unet(
         resume=resume,
         sample_fn=sample_fn if samples else None,
         sample_every=sample_every,
-        name="unet",
+        name="unet" if controlnet is None else "control",
         ema=0.9995,
         optimizer=optimizer,
     )
-    unet = trainer.run().eval()
-    unet.set_default_attn_processor()
-    if accelerator.is_main_process:
-        unet.save_pretrained(out / "unet")
-    return unet
+    led = trainer.run().eval()
+    for name, part in (("unet", unet), ("controlnet", controlnet)):
+        if part is not None:
+            part.set_default_attn_processor()
+            if accelerator.is_main_process:
+                part.save_pretrained(out / name)
+    return led
+
+
+def caption_of(maker: PageMaker, page: Page) -> str:
+    """The full caption of a page, with the words for its style."""
+    return maker.caption(page, random.Random(0), style_word=1.0)
 
 
 SHOWN = ("turtle", "cat", "house", "sailboat", "mushroom", "rocket", "strawberry", "owl", "bicycle", "backpack")
@@ -296,3 +342,36 @@ def _run(pipe, prompts, image, strength, steps, guidance):
         output_type="pt",
     ).images
     return pictures * 2 - 1
+
+
+@torch.no_grad()
+def draw_led(pipe, controlnet, path: str | Path, num_inference_steps: int = 20, guidance_scale: float = 4.0) -> None:
+    """One sheet of the embedded sketches that are square: hints, then pictures led by them."""
+    from diffusers import DDIMScheduler, StableDiffusionControlNetPipeline
+
+    from s2i_teach.gallery import sketches
+    from s2i_teach.images import open_sketch, to_tensor
+    from s2i_teach.lines import line_hint
+
+    led = StableDiffusionControlNetPipeline(
+        **{name: part for name, part in pipe.components.items() if name not in ("scheduler", "image_encoder")},
+        controlnet=controlnet,
+        scheduler=DDIMScheduler(**SCHEDULE),
+        requires_safety_checker=False,
+    )
+    led.set_progress_bar_config(disable=True)
+    shown = [sketch for sketch in sketches() if sketch.kind != "scene"]
+    hints = torch.stack([(to_tensor(line_hint(open_sketch(s.path), (128, 128)))[0] + 1) / 2 for s in shown])
+    pictures = led(
+        prompt=[sketch.prompt for sketch in shown],
+        image=hints,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        generator=[torch.Generator().manual_seed(i) for i in range(len(shown))],
+        output_type="pt",
+    ).images
+    rows = []
+    for part in torch.arange(len(shown)).split(12):
+        blank = torch.ones(12 - len(part), *hints.shape[1:])
+        rows += [hints[part] * 2 - 1, blank, pictures[part].cpu().float() * 2 - 1, blank]
+    save_grid(torch.cat(rows), path, 12)

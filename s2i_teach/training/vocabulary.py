@@ -137,12 +137,32 @@ def caption(name: str, style: str, colour: str | None = None) -> str:
     return f"{with_article(name, colour)}, {STYLE_WORDS[style]}"
 
 
-def varied_caption(name: str, style: str, tags: list[str], rng: random.Random, colour: str | None = None) -> str:
-    """A caption as different people would write it: with and without the article, the style or one of the tags."""
+def varied_caption(
+    name: str,
+    style: str,
+    tags: list[str],
+    rng: random.Random,
+    colour: str | None = None,
+    style_word: float = 0.9,
+) -> str:
+    """A caption as different people would write it: with and without the article, the style or one of the tags.
+
+    ``style_word`` is the share of captions that name the style.
+    """
     subject = with_article(name, colour) if rng.random() < 0.8 else (f"{colour} {name}" if colour else name)
     if tags and rng.random() < 0.15:
         subject = f"{subject}, {rng.choice(tags)}"
-    return f"{subject}, {STYLE_WORDS[style]}" if rng.random() < 0.9 else subject
+    return f"{subject}, {STYLE_WORDS[style]}" if rng.random() < style_word else subject
+
+
+def join_things(things: list[str], rng: random.Random) -> str:
+    """Several things in one phrase: ``"a house, a tree and the sun"``, ``"a house with a tree and a sun"``, …"""
+    things = [rng.choice((thing, f"the {thing[2:]}")) if thing in ("a sun", "a moon") else thing for thing in things]
+    first, *rest = things
+    listed = ", ".join(rest[:-1]) + (" and " if len(rest) > 1 else "") + rest[-1]
+    if rng.random() < 0.3:
+        return f"{first} with {listed}"
+    return f"{first}{' and ' if len(rest) == 1 else ', '}{listed}"
 
 
 # Things that people like to draw: Quick, Draw!'s own names come on top of these (see data.core_things).

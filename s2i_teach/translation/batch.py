@@ -8,8 +8,9 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.images import open_sketch
 from s2i_teach.models.devices import fitting_threads
+from s2i_teach.models.kinds import evaluate, hint_tensor, is_distilled, is_guided, kind_of
 from s2i_teach.models.schedulers import make_scheduler
-from s2i_teach.translation.prepare import prepare_sketch
+from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, out_of_memory, short_of_memory
 from s2i_teach.translation.settings import Settings, set_timesteps, start_index
 
@@ -26,6 +27,7 @@ class Counts:
 
     Attributes:
         evaluations: samples that went through the U-Net.
+        led: those of them that went through the ControlNet before, its scale not being 0.
         shared: samples that were taken from an equal one instead.
         calls: how often the U-Net was called.
         encoded: sketches that went through the VAE's encoder.
@@ -39,11 +41,15 @@ class Counts:
     encoded: int = 0
     prompts: int = 0
     decoded: int = 0
+    led: int = 0
 
 
 @dataclass
 class _Cell:
-    """One picture on its way. ``past`` names everything that made its latents: equal pasts are equal latents."""
+    """One picture on its way. ``past`` names everything that made its latents: equal pasts are equal latents.
+
+    ``scales`` has the ControlNet's weight in each evaluation; it is empty, and ``hint`` None, where there is no ControlNet.
+    """
 
     index: int
     settings: Settings
@@ -54,12 +60,19 @@ class _Cell:
     guided: bool
     text: tuple
     past: tuple
+    hint: torch.Tensor | None
+    scales: tuple[float, ...]
     done: int = 0
     requests: list = field(default_factory=list)
 
     @property
     def left(self) -> int:
         return len(self.timesteps) - self.done
+
+    @property
+    def scale(self) -> float:
+        """The ControlNet's weight in the evaluation that comes next."""
+        return self.scales[self.done] if self.scales else 0.0
 
 
 def run_batch(
@@ -75,7 +88,8 @@ def run_batch(
 
     A sketch is encoded once and each prompt once. Up to ``max_batch`` samples go through the U-Net together, whatever
     their timesteps. Samples that are equal (the same latents, timestep and text, as before guidance has told two cells
-    apart) go once, and where guidance does nothing (a scale of at most 1) only the prompt's half goes.
+    apart) go once, and where guidance does nothing (a scale of at most 1) only the prompt's half goes. Where a ControlNet
+    leads, each sample has its own scale; at a scale of 0 it is left out, as what it says would be multiplied by 0.
 
     Equal means: up to the last bits of fp32, which depend on how many samples go together, and which guidance
     multiplies: one evaluation of the miniature is 1.7e-6 from the exact one in either way, its pictures differ by up to
@@ -111,8 +125,8 @@ class _Batch:
         self.sketch, self.cells, self.pipe = sketch, list(cells), pipe
         self.on_step, self.counts = on_step, counts
         self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
-        self._images, self._texts = {}, {}
-        self._distilled = pipe.unet.config.time_cond_proj_dim is not None
+        self._images, self._texts, self._hints = {}, {}, {}
+        self._kind, self._distilled = kind_of(pipe), is_distilled(pipe)
         self._steps_done = 0
         steps = [
             settings.num_inference_steps - start_index(settings.num_inference_steps, settings.strength)[0]
@@ -136,7 +150,7 @@ class _Batch:
     def _begin(self, index: int) -> _Cell:
         """What diffusers' pipeline does before its loop, with what is shared taken from where it was."""
         settings, pipe = self.cells[index], self.pipe
-        guided = settings.guidance_scale > 1 and not self._distilled
+        guided = is_guided(pipe, settings.guidance_scale)
         text = self._text(settings, guided)
         distribution = self._image(settings)
         generator = torch.Generator("cpu").manual_seed(settings.seed)
@@ -157,7 +171,8 @@ class _Batch:
         finally:
             pipe.scheduler = held
         past = (*_beginning(settings), start)
-        return _Cell(index, settings, scheduler, timesteps, latents, extra, guided, text, past)
+        hint, scales = self._hint(settings), settings.control_scales(len(timesteps))
+        return _Cell(index, settings, scheduler, timesteps, latents, extra, guided, text, past, hint, scales)
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -187,9 +202,19 @@ class _Batch:
             self.counts.encoded += 1
         return self._images[key]
 
+    def _hint(self, settings: Settings) -> torch.Tensor | None:
+        """The sketch's hint, made once for each way of opening it."""
+        if self._kind.hint is None:
+            return None
+        key = (settings.size, settings.fit, settings.invert)
+        if key not in self._hints:
+            picture = open_sketch(self.sketch, settings.size, fit=settings.fit, invert=settings.invert)
+            self._hints[key] = hint_tensor(self.pipe, make_hint(picture, self._kind.hint))
+        return self._hints[key]
+
     def _key(self, cell: _Cell, text: tuple) -> tuple:
         weight = cell.settings.guidance_scale if self._distilled else None
-        return (*cell.past, cell.timesteps[cell.done].item(), text[0], weight)
+        return (*cell.past, cell.timesteps[cell.done].item(), text[0], weight, cell.scale)
 
     def _advance(self, active: list[_Cell]) -> None:
         """One step of every active cell."""
@@ -200,12 +225,15 @@ class _Batch:
                 wanted.setdefault(key, (cell, embedding))
         self.counts.evaluations += len(wanted)
         self.counts.shared += sum(len(cell.requests) for cell in active) - len(wanted)
+        self.counts.led += sum(cell.scale != 0 for cell, _ in wanted.values())
         predicted = self._evaluate(wanted)
         for cell in active:
             parts = [predicted[key] for key in cell.requests]
             guess = parts[0] + cell.settings.guidance_scale * (parts[1] - parts[0]) if cell.guided else parts[0]
             t = cell.timesteps[cell.done]
             cell.latents = cell.scheduler.step(guess, t, cell.latents, **cell.extra, return_dict=False)[0]
+            if cell.scales:
+                cell.past += (cell.scale,)
             cell.done += 1
             # From here on the latents depend on all that has been asked of the U-Net, and on how it was weighed.
             if cell.done == 1:
@@ -244,9 +272,12 @@ class _Batch:
             weights = torch.tensor([cell.settings.guidance_scale - 1 for cell in cells])
             size = self.pipe.unet.config.time_cond_proj_dim
             condition = self.pipe.get_guidance_scale_embedding(weights, embedding_dim=size).to(inputs)
-        output = self.pipe.unet(inputs, t, encoder_hidden_states=embeddings, timestep_cond=condition, return_dict=False)
+        led = {}
+        if any(cell.scale for cell in cells):
+            led = {"hint": torch.cat([cell.hint for cell in cells]), "scales": [cell.scale for cell in cells]}
+        output = evaluate(self.pipe, inputs, t, embeddings, timestep_cond=condition, **led)
         self.counts.calls += 1
-        return dict(zip(chunk, output[0].split(1), strict=True))
+        return dict(zip(chunk, output.split(1), strict=True))
 
     def _decode(self, cells: list[_Cell]):
         """The finished cells' pictures, decoded together."""

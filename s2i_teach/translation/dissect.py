@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from s2i_teach.models.devices import wait_for
+from s2i_teach.models.kinds import evaluated_parts
 from s2i_teach.models.measure import AliveBytes
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.run import run
@@ -18,13 +19,15 @@ class Part:
     """One part of a pipeline in one run.
 
     Attributes:
-        organ: ``"text encoder"``, ``"VAE encoder"``, ``"U-Net"`` or ``"VAE decoder"``.
-        name: within the organ: ``"in"``, ``"down 1"``, ``"middle"``, ``"up 1"``, ``"out"``.
+        organ: ``"text encoder"``, ``"VAE encoder"``, ``"ControlNet"``, ``"U-Net"`` or ``"VAE decoder"``.
+        name: within the organ: ``"in"``, ``"down 1"``, ``"middle"``, ``"up 1"``, ``"out"``. A ControlNet also has
+            ``"hint"``, which shrinks the hint to the latents' size, and its ``"out"`` is all its zero convolutions.
         parameters: weights and biases.
         words: whether the text is asked here, by cross-attention.
         calls: how often it ran.
         shape_in, shape_out: of the tensors, with the batch in front.
-        skips: shapes that were handed along the skip connections, out of a ``down`` or into an ``up``.
+        skips: shapes that were handed along the skip connections, out of a ``down`` or into an ``up``; of a ControlNet's
+            ``"out"`` those that were added to the U-Net's skip connections.
         seconds: wall time of all calls.
         peak_bytes: the most memory that came to be in one call, beside weights and inputs.
     """
@@ -49,7 +52,7 @@ class Dissection:
         result: the picture, with its settings and plan.
         parts: in the order in which they ran first.
         parameters: of each organ as a whole; more than its parts have together, as norms and the time's layers are no part.
-        between: seconds between two evaluations of the U-Net, in all: guidance, the scheduler's step.
+        between: seconds between two evaluations, in all: guidance, the scheduler's step.
         latents: ``"encoded"``, ``"noisy"`` (what the U-Net saw first) and ``"final"``, each ``(C, h, w)``, scaled.
     """
 
@@ -68,24 +71,29 @@ def _organs(pipe) -> dict:
     return {
         "text encoder": pipe.text_encoder,
         "VAE encoder": pipe.vae.encoder,
-        "U-Net": pipe.unet,
+        **evaluated_parts(pipe),
         "VAE decoder": pipe.vae.decoder,
     }
 
 
 def _modules(pipe):
-    """``(organ, name, module)`` of everything that is watched."""
+    """``(organ, name, modules)`` of everything that is watched: one module, or several that run one after the other."""
     for organ, network in _organs(pipe).items():
         if organ == "text encoder":
-            yield organ, "all", network
+            yield organ, "all", [network]
             continue
-        yield organ, "in", network.conv_in
+        yield organ, "in", [network.conv_in]
+        if hasattr(network, "controlnet_cond_embedding"):
+            yield organ, "hint", [network.controlnet_cond_embedding]
         for number, block in enumerate(getattr(network, "down_blocks", ())):
-            yield organ, f"down {number}", block
-        yield organ, "middle", network.mid_block
+            yield organ, f"down {number}", [block]
+        yield organ, "middle", [network.mid_block]
         for number, block in enumerate(getattr(network, "up_blocks", ())):
-            yield organ, f"up {number}", block
-        yield organ, "out", network.conv_out
+            yield organ, f"up {number}", [block]
+        if hasattr(network, "controlnet_mid_block"):
+            yield organ, "out", [*network.controlnet_down_blocks, network.controlnet_mid_block]
+        else:
+            yield organ, "out", [network.conv_out]
 
 
 def _first_tensor(value) -> torch.Tensor:
@@ -113,37 +121,44 @@ def _timed(pipe, sketch, settings: Settings) -> Dissection:
     """The run itself, its parts timed; shapes and latents noted on the way."""
     parts, pairs, latents, evaluations = [], [], {}, []
 
-    def watch(part, module):
-        started = []
+    def watch(part, modules):
+        started, handed = [], []
 
-        def before(module, args, kwargs):
+        def begins(module, args, kwargs):
             wait_for(pipe.device)
             started.append(time.perf_counter())
+            if part.calls == 0:
+                given = args[0] if args else kwargs.get("hidden_states", kwargs.get("input_ids"))
+                part.shape_in = tuple(given.shape)
 
-        def after(module, args, kwargs, out):
+        def ends(module, args, kwargs, out):
             wait_for(pipe.device)
             part.seconds += time.perf_counter() - started.pop()
             if part.calls == 0:
-                given = args[0] if args else kwargs.get("hidden_states", kwargs.get("input_ids"))
-                part.shape_in, part.shape_out = tuple(given.shape), tuple(_first_tensor(out).shape)
+                part.shape_out = tuple(_first_tensor(out).shape)
                 skips = kwargs.get("res_hidden_states_tuple") or (out[1] if isinstance(out, tuple) else ())
-                part.skips = tuple(tuple(skip.shape) for skip in skips)
+                part.skips = (*handed, *(tuple(skip.shape) for skip in skips))
             part.calls += 1
 
-        pairs.append((module, before, after))
+        def hands_on(module, args, kwargs, out):
+            if part.calls == 0:
+                handed.append(tuple(out.shape))
 
-    for organ, name, module in _modules(pipe):
-        words = bool(getattr(module, "has_cross_attention", False)) and organ == "U-Net"
-        part = Part(organ, name, sum(p.numel() for p in module.parameters()), words)
-        parts.append(part)
-        watch(part, module)
+        pairs.extend((module, None, hands_on) for module in modules[:-1])
+        pairs.extend([(modules[0], begins, None), (modules[-1], None, ends)])
 
-    def unet_starts(module, args, kwargs):
+    for organ, name, modules in _modules(pipe):
+        words = bool(getattr(modules[0], "has_cross_attention", False)) and organ in evaluated_parts(pipe)
+        parameters = sum(p.numel() for module in modules for p in module.parameters())
+        parts.append(Part(organ, name, parameters, words))
+        watch(parts[-1], modules)
+
+    def evaluation_starts(module, args, kwargs):
         wait_for(pipe.device)
         latents.setdefault("noisy", args[0][0].float().cpu())
         evaluations.append([time.perf_counter()])
 
-    def unet_ends(module, args, kwargs, out):
+    def evaluation_ends(module, args, kwargs, out):
         wait_for(pipe.device)
         evaluations[-1].append(time.perf_counter())
 
@@ -154,7 +169,8 @@ def _timed(pipe, sketch, settings: Settings) -> Dissection:
     def to_be_decoded(module, args, kwargs):
         latents["final"] = args[0][0].float().cpu() * pipe.vae.config.scaling_factor
 
-    pairs.append((pipe.unet, unet_starts, unet_ends))
+    evaluated = list(evaluated_parts(pipe).values())
+    pairs.extend([(evaluated[0], evaluation_starts, None), (evaluated[-1], None, evaluation_ends)])
     pairs.append((pipe.vae.quant_conv or pipe.vae.encoder, None, encoded))
     pairs.append((pipe.vae.post_quant_conv or pipe.vae.decoder, to_be_decoded, None))
     with _hooks(pairs):
@@ -169,20 +185,20 @@ def _weigh(pipe, sketch, settings: Settings, parts: list[Part]) -> None:
     memory, pairs = AliveBytes(), []
     table = {(part.organ, part.name): part for part in parts}
 
-    def watch(part, module):
+    def watch(part, modules):
         opened = []
 
-        def before(module, args, kwargs):
+        def begins(module, args, kwargs):
             opened.append(memory.open_window())
 
-        def after(module, args, kwargs, out):
+        def ends(module, args, kwargs, out):
             part.peak_bytes = max(part.peak_bytes, memory.close_window(opened.pop()))
 
-        pairs.append((module, before, after))
+        pairs.extend([(modules[0], begins, None), (modules[-1], None, ends)])
 
-    for organ, name, module in _modules(pipe):
+    for organ, name, modules in _modules(pipe):
         if (organ, name) in table:
-            watch(table[organ, name], module)
+            watch(table[organ, name], modules)
     with _hooks(pairs), memory:
         run(sketch, replace(settings, strength=1 / settings.num_inference_steps), pipe)
 

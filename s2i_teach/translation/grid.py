@@ -7,6 +7,9 @@ NAMES = {
     "guidance_scale": "guidance scale",
     "num_inference_steps": "steps",
     "negative_prompt": "negative prompt",
+    "control_scale": "control scale",
+    "control_start": "control start",
+    "control_end": "control end",
 }
 
 

@@ -1,7 +1,9 @@
-"""Makes a line drawing easier for plain img2img: fills what its lines enclose."""
+"""What a model is given of a sketch: as it is or with what its lines enclose filled, and its hint."""
 
 import numpy as np
 from PIL import Image
+
+from s2i_teach.lines import line_hint
 
 FILL = (176, 176, 176)
 
@@ -9,6 +11,14 @@ FILL = (176, 176, 176)
 def prepare_sketch(picture: Image.Image, how: str) -> Image.Image:
     """``"lines"``: the picture as it is. ``"filled"``: :func:`fill_regions`."""
     return fill_regions(picture) if how == "filled" else picture
+
+
+def make_hint(picture: Image.Image, how: str | None) -> Image.Image | None:
+    """The hint for a kind of model that takes it made like this (:class:`s2i_teach.models.kinds.Kind`); None makes none.
+
+    The hint is made of the sketch's lines, whatever ``prepare`` does to the picture that the noise is added to.
+    """
+    return None if how is None else line_hint(picture)
 
 
 def outline_mask(picture: Image.Image, darkness: int = 128, gaps: tuple[float, ...] = (0.02, 0.06)) -> np.ndarray:

@@ -28,7 +28,7 @@ class Result:
 
     Attributes:
         image: the picture, RGB.
-        sketch: the sketch, upright, at the picture's size, dark on white; ``prepared`` is what the model saw.
+        sketch: the sketch, upright, at the picture's size, dark on white; ``prepared`` is what was encoded of it.
         settings: with every default filled in (``invert`` is False: the sketch has been turned).
         plan: what ran.
         model: the name or folder it was loaded by.
@@ -36,6 +36,7 @@ class Result:
         evaluation_seconds: mean wall time of one evaluation of the U-Net with its scheduler step, or None.
         precision: of the U-Net: "fp32", "fp16" or "bf16".
         notes: sentences on what was done besides, for instance a decoding repeated in fp32.
+        hint: the picture that led the network at each step, white lines on black, or None for a model that takes none.
     """
 
     image: Image.Image
@@ -47,6 +48,7 @@ class Result:
     evaluation_seconds: float | None
     precision: str
     notes: tuple[str, ...] = ()
+    hint: Image.Image | None = None
 
     @property
     def prepared(self) -> Image.Image:

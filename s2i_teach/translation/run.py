@@ -13,9 +13,10 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import open_sketch
 from s2i_teach.models.devices import fitting_threads, wait_for
+from s2i_teach.models.kinds import Kind, kind_of
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
-from s2i_teach.translation.prepare import prepare_sketch
+from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings, note_timing
@@ -73,9 +74,14 @@ def translate(
     fit: str = "pad",
     invert: bool = False,
     scheduler: str | None = None,
+    control_scale: float | None = None,
+    control_start: float | None = None,
+    control_end: float | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Turn a sketch into a picture by img2img (SDEdit, Meng et al. 2021) with a latent diffusion model.
+
+    A model such as ``"mini-scribble"`` is led by the sketch's lines at every step besides (ControlNet, Zhang et al. 2023).
 
     Equal, pixel for pixel, to calling the diffusers pipeline by hand with the same picture, settings, number of threads
     (a small model runs in one on a CPU: :func:`s2i_teach.models.devices.fitting_threads`) and
@@ -85,8 +91,8 @@ def translate(
         sketch: anything that :func:`s2i_teach.open_sketch` opens.
         prompt: what the picture shows, for the miniature ``"a turtle, openmoji style"``.
         pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is the miniature.
-        strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler:
-            see :class:`s2i_teach.Settings`; None is the model's default.
+        strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler,
+            control_scale, control_start, control_end: see :class:`s2i_teach.Settings`; None is the model's default.
         on_step: called as ``on_step(done, total)`` after every evaluation of the U-Net.
 
     Raises:
@@ -104,6 +110,9 @@ def translate(
         fit,
         invert,
         scheduler,
+        control_scale=control_scale,
+        control_start=control_start,
+        control_end=control_end,
     )
     if pipe is None:
         pipe = shared_pipeline("mini")
@@ -134,6 +143,8 @@ def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
     picture = open_sketch(sketch, settings.size, fit=settings.fit, invert=settings.invert)
     settings = replace(settings, invert=False)  # the result keeps the sketch as it is now
     prepared = prepare_sketch(picture, settings.prepare)
+    kind = kind_of(pipe)
+    hint = make_hint(picture, kind.hint)
     watch = _Watch(plan.evaluations, on_step)
     current = pipe.scheduler
     started = time.perf_counter()
@@ -144,13 +155,8 @@ def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
             _watch_x0(pipe.scheduler, watch.look(on_x0))
         with fitting_threads(pipe):
             output = pipe(
-                prompt=settings.prompt,
                 image=prepared,
-                strength=plan.strength_run,
-                guidance_scale=settings.guidance_scale,
-                num_inference_steps=settings.num_inference_steps,
-                timesteps=list(settings.timesteps) if settings.timesteps else None,
-                negative_prompt=settings.negative_prompt,
+                **_arguments(kind, replace(settings, strength=plan.strength_run), hint),
                 generator=torch.Generator("cpu").manual_seed(settings.seed),
                 output_type="pt",
                 callback_on_step_end=watch,
@@ -180,7 +186,15 @@ def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
         evaluation_seconds=watch.per_step,
         precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
         notes=notes,
+        hint=hint,
     )
+
+
+def _arguments(kind: Kind, settings: Settings, hint) -> dict:
+    """What a pipeline of that kind is called with, by its own keywords."""
+    given = {**vars(settings), "hint": hint}
+    given["timesteps"] = list(settings.timesteps) if settings.timesteps else None
+    return {keyword: given[name] for name, keyword in kind.takes.items()}
 
 
 def _watch_x0(scheduler, on_x0: Callable[[torch.Tensor], None]) -> None:

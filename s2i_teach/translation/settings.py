@@ -9,13 +9,17 @@ from weakref import WeakKeyDictionary
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import shown
 from s2i_teach.images import check_size
-from s2i_teach.models.catalog import find
+from s2i_teach.models.catalog import find, offered
 from s2i_teach.models.devices import fitting_threads, wait_for
+from s2i_teach.models.kinds import KINDS, evaluate, is_guided, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
 
 PREPARE = ("lines", "filled")
 FIT = ("pad", "crop")
+CONTROLS = ("control_scale", "control_start", "control_end")
+"""Settings of models that are led by the sketch."""
 CHOSEN_TIMESTEPS = ("ddpm", "dpm++", "euler")
 """Schedulers that can be given their timesteps."""
 
@@ -38,6 +42,10 @@ class Settings:
         scheduler: a short name, or None for the model's own.
         timesteps: the timesteps of the training schedule at which the U-Net is evaluated, of which the last ``strength``
             part runs; in place of ``num_inference_steps``, and only with "ddpm", "dpm++" or "euler".
+        control_scale: 0 to 2: what the ControlNet's residuals are multiplied by (``controlnet_conditioning_scale``); 0 is
+            the model without it. This and the next two only for models that are led by the sketch.
+        control_start, control_end: in [0, 1], start < end: the part of the run in which the ControlNet leads
+            (``control_guidance_start`` and ``…_end``): 0 is its first evaluation, 1 its last.
     """
 
     prompt: str
@@ -52,6 +60,9 @@ class Settings:
     invert: bool = False
     scheduler: str | None = None
     timesteps: tuple[int, ...] | None = None
+    control_scale: float | None = None
+    control_start: float | None = None
+    control_end: float | None = None
 
     def __post_init__(self):
         for name in ("prompt", "negative_prompt"):
@@ -91,6 +102,19 @@ class Settings:
 
         if self.timesteps is not None:
             self._check_timesteps()
+        self._check_control()
+
+    def _check_control(self) -> None:
+        for name, most in zip(CONTROLS, (2, 1, 1), strict=True):
+            if getattr(self, name) is not None:
+                self._number(name, float)
+                if not 0 <= getattr(self, name) <= most:
+                    raise InputError(f"{name} is {getattr(self, name):g}: use a number from 0 to {most}.")
+        start, end = _default(self.control_start, 0.0), _default(self.control_end, 1.0)
+        if start >= end:
+            raise InputError(
+                f"control_start is {start:g} and control_end {end:g}: the ControlNet must start before it ends."
+            )
 
     def _check_timesteps(self) -> None:
         try:
@@ -129,9 +153,11 @@ class Settings:
         """The same with every None replaced by the model's default, so that nothing is left open.
 
         Raises:
-            InputError: the size does not fit the model.
+            InputError: the size does not fit the model, or a setting is given that its kind does not take.
         """
         entry = find(getattr(pipe, "s2i_model", ""))
+        kind = kind_of(pipe)
+        self._check_taken(kind, getattr(pipe, "s2i_model", "this pipeline"))
         factor = vae_factor(pipe)
         native = pipe.unet.config.sample_size
         native = (native, native) if isinstance(native, int) else tuple(native)[::-1]
@@ -151,12 +177,26 @@ class Settings:
                 )
         return replace(
             self,
-            strength=_default(self.strength, entry.strength if entry else 0.75),
+            strength=_default(self.strength, entry.strength if entry else kind.strength),
             guidance_scale=_default(self.guidance_scale, entry.guidance_scale if entry else 7.5),
             num_inference_steps=_default(self.num_inference_steps, steps),
             size=check_size(size, factor),
             scheduler=self.scheduler or own,
+            **self._resolved_control(kind, entry),
         )
+
+    def _resolved_control(self, kind, entry) -> dict:
+        usual = {"control_scale": entry.control_scale if entry else 1.0, "control_start": 0.0, "control_end": 1.0}
+        return {name: _default(getattr(self, name), usual[name]) for name in CONTROLS if name in kind.takes}
+
+    def _check_taken(self, kind, model: str) -> None:
+        for field in fields(self):
+            takers = [other.name for other in KINDS.values() if field.name in other.takes]
+            if getattr(self, field.name) == field.default or kind.name in takers or not takers:
+                continue
+            other = next((entry.name for entry in offered().values() if entry.kind in takers), None)
+            such = f', or use a model such as "{other}"' if other else ""
+            raise InputError(f"{field.name} is given, which {shown(model)} does not take: leave it out{such}.")
 
     def plan(self, pipe, measure: bool = True) -> "Plan":
         """What a run with these settings will do on this pipeline, before it runs.
@@ -177,7 +217,7 @@ class Settings:
         # What the scheduler really mixes: any scheduler's own convention comes out as signal and noise.
         signal = scheduler.add_noise(one, zero, timesteps[:1]).item()
         noise = scheduler.add_noise(zero, one, timesteps[:1]).item()
-        batch = 2 if settings.guidance_scale > 1 and pipe.unet.config.time_cond_proj_dim is None else 1
+        batch = 2 if is_guided(pipe, settings.guidance_scale) else 1
         cost = timing(pipe, settings.size, batch, measure)
         return Plan(
             scheduler=scheduler_name(scheduler),
@@ -188,14 +228,26 @@ class Settings:
             size=settings.size,
             strength_run=strength,
             seconds=None if cost is None else cost.fixed + cost.evaluation * len(timesteps),
+            control_scales=settings.control_scales(len(timesteps)),
         )
+
+    def control_scales(self, evaluations: int) -> tuple[float, ...]:
+        """What the ControlNet's residuals are multiplied by in each evaluation of a run; empty for models without one.
+
+        The settings must be resolved.
+        """
+        if self.control_scale is None:
+            return ()
+        return led_by(self.control_scale, self.control_start, self.control_end, evaluations)
 
     def to_dict(self) -> dict:
         """As plain values for JSON."""
         table = asdict(self)
         table["size"] = list(self.size) if self.size else None
         table["timesteps"] = list(self.timesteps) if self.timesteps else None
-        return table if self.timesteps else {name: value for name, value in table.items() if name != "timesteps"}
+        # Entries that came later are left out where they say nothing: a record stays as an older version writes it.
+        later = ("timesteps", *CONTROLS)
+        return {name: value for name, value in table.items() if value is not None or name not in later}
 
     @staticmethod
     def from_thesis(**parameters):
@@ -257,6 +309,7 @@ class Plan:
         size: ``(width, height)`` in pixels.
         strength_run: the strength handed to diffusers; differs from the one asked for only where no step would be left.
         seconds: predicted wall time in seconds on this machine, or None if nothing was measured.
+        control_scales: what the ControlNet's residuals are multiplied by in each evaluation; empty for models without one.
     """
 
     scheduler: str
@@ -267,6 +320,7 @@ class Plan:
     size: tuple[int, int]
     strength_run: float
     seconds: float | None
+    control_scales: tuple[float, ...] = ()
 
     @property
     def start_timestep(self) -> float:
@@ -278,8 +332,19 @@ class Plan:
         return (
             f"{self.scheduler}: starts at t = {self.start_timestep:g}, where {self.sqrt_alpha_bar:.0%} of the sketch's "
             f"amplitude is left (√ᾱ); {self.evaluations} evaluations of the U-Net "
-            f"{'with' if self.batch == 2 else 'without'} guidance; {self.size[0]} × {self.size[1]} pixels; {seconds}"
+            f"{'with' if self.batch == 2 else 'without'} guidance; {self._led}{self.size[0]} × {self.size[1]} pixels; "
+            f"{seconds}"
         )
+
+    @property
+    def _led(self) -> str:
+        if not self.control_scales:
+            return ""
+        led = [number for number, scale in enumerate(self.control_scales, start=1) if scale]
+        if not led:
+            return "the sketch's lines lead none of them; "
+        which = f"evaluations {led[0]} to {led[-1]}" if len(led) < self.evaluations else "all of them"
+        return f"the sketch's lines lead {which} at scale {max(self.control_scales):g}; "
 
 
 def _default(value, otherwise):
@@ -324,7 +389,7 @@ def strength_for(num_inference_steps: int, evaluations: int) -> float:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds on this machine: of one U-Net evaluation, and of all the rest (text, encoding, decoding)."""
+    """Seconds on this machine: of one evaluation with all that runs in it, and of the rest (text, encoding, decoding)."""
 
     evaluation: float
     fixed: float
@@ -355,6 +420,11 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
     shape = (batch, pipe.unet.config.in_channels, size[1] // factor, size[0] // factor)
     latents = torch.randn(shape, generator=generator).to(device, dtype)
     text = torch.zeros(batch, pipe.tokenizer.model_max_length, pipe.text_encoder.config.hidden_size).to(device, dtype)
+    t = torch.full((batch,), 500, device=device)
+    led = {}
+    if kind_of(pipe).hint is not None:
+        hint = torch.zeros(batch, 3, size[1], size[0], device=device, dtype=dtype)
+        led = {"hint": hint, "scales": [1.0] * batch}
 
     def seconds(run) -> float:
         started = time.perf_counter()
@@ -362,13 +432,13 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
         wait_for(device)
         return time.perf_counter() - started
 
-    def evaluate():
-        pipe.unet(latents, 500, encoder_hidden_states=text)
+    def evaluation():
+        evaluate(pipe, latents, t, text, **led)
 
     def there_and_back():
         z = pipe.vae.encode(torch.zeros(1, 3, size[1], size[0], device=device, dtype=pipe.vae.dtype)).latent_dist.mode()
         pipe.vae.decode(z)
 
     with fitting_threads(pipe):
-        evaluate()
-        return Timing(seconds(evaluate), seconds(there_and_back))
+        evaluation()
+        return Timing(seconds(evaluation), seconds(there_and_back))

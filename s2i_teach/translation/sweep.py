@@ -11,8 +11,10 @@ from pathlib import Path
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.images import open_sketch, read_picture
+from s2i_teach.models.kinds import kind_of, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
+from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.result import Result, read_record
 from s2i_teach.translation.run import PRECISIONS, as_image, prompt_notes
 from s2i_teach.translation.settings import Settings
@@ -81,9 +83,10 @@ def sweep(
             batch = run_batch(sketch, [cells[i] for i in todo], pipe, max_batch=max_batch, on_step=step, counts=counts)
             for position, pixels, notes in batch:
                 i = todo[position]
+                pictured = _pictured(sketch, cells[i])
                 results[i] = Result(
                     image=as_image(pipe, pixels),
-                    sketch=_pictured(sketch, cells[i]),
+                    sketch=pictured,
                     settings=replace(cells[i], invert=False),
                     plan=plans[i],
                     model=getattr(pipe, "s2i_model", "a pipeline"),
@@ -91,6 +94,7 @@ def sweep(
                     evaluation_seconds=None,
                     precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
                     notes=notes + prompt_notes(pipe, cells[i]),
+                    hint=make_hint(pictured, kind_of(pipe).hint),
                 )
                 if folder is not None:
                     results[i].save(names[i])
@@ -182,6 +186,7 @@ class Sweep:
         axes = "; ".join(f"{name} {', '.join(map(_word, values))}" for name, values in self.axes.items())
         counts = self.counts
         computed = f"{counts.evaluations} samples through the U-Net in {counts.calls} calls, {counts.shared} shared"
+        computed += f", {counts.led} through the ControlNet as well" if counts.led else ""
         return f"{len(self)} pictures: {axes}; {computed if counts.calls else 'all kept from before'}; {self.seconds:.1f} s"
 
     def _repr_html_(self) -> str:
@@ -265,7 +270,7 @@ def _pictured(sketch, settings: Settings):
 def _fingerprint(pipe) -> str:
     """Of the weights, so that a model that was trained on is not taken for what it was before."""
     digest = hashlib.sha256()
-    for part in (pipe.unet, pipe.vae, pipe.text_encoder):
+    for part in networks(pipe):
         for weight in part.parameters():
             digest.update(weight.detach().flatten()[:64].float().cpu().numpy().tobytes())
     return f"{getattr(pipe, 's2i_model', '')} {pipe.unet.dtype} {digest.hexdigest()}"
@@ -289,7 +294,8 @@ def _kept(path: Path, settings: Settings, pipe) -> Result | None:
     with Image.open(path) as picture:
         image = picture.convert("RGB")
     plan = settings.plan(pipe, measure=False)
-    return Result(image, record.sketch, record.settings, plan, record.model, None, None, record.precision)
+    hint = make_hint(record.sketch, kind_of(pipe).hint)
+    return Result(image, record.sketch, record.settings, plan, record.model, None, None, record.precision, hint=hint)
 
 
 class _progress:

@@ -13,7 +13,13 @@ LEGEND = """In each box: what comes out (channels × height × width);
 parameters · time of one call · memory beside the weights.
 The darker, the more of the whole time.
 Dashed: skip connections, how many tensors and how large."""
-HUES = {"text encoder": COLOURS[3], "VAE encoder": COLOURS[4], "U-Net": COLOURS[5], "VAE decoder": COLOURS[2]}
+HUES = {
+    "text encoder": COLOURS[3],
+    "VAE encoder": COLOURS[4],
+    "ControlNet": COLOURS[1],
+    "U-Net": COLOURS[5],
+    "VAE decoder": COLOURS[2],
+}
 
 
 def anatomy(pipe, sketch, prompt: str, **settings) -> "Anatomy":
@@ -75,7 +81,8 @@ class Anatomy:
 
     def seconds(self) -> dict[str, float]:
         """Seconds of the whole run by organ; ``"between"`` is guidance and the scheduler's steps."""
-        table = {organ: sum(part.seconds for part in self.dissection.organ(organ)) for organ in HUES}
+        organs = [organ for organ in HUES if self.dissection.organ(organ)]
+        table = {organ: sum(part.seconds for part in self.dissection.organ(organ)) for organ in organs}
         return table | {"between": self.dissection.between}
 
     def table(self) -> str:
@@ -99,11 +106,17 @@ class Anatomy:
         most = max(seconds, key=seconds.get)
         levels = ", ".join(_size(part.shape_in) for part in unet if part.name.startswith("down"))
         skips = sum(len(part.skips) for part in unet if part.name.startswith("up"))
+        led = ""
+        if self.dissection.organ("ControlNet"):
+            led = (
+                "before each run a ControlNet is shown the sketch's lines as a hint and adds to the U-Net's middle and "
+                "skip connections, "
+            )
         return (
             f"The run of {result.model} on {result.settings.prompt!r}: the sketch is encoded to a latent of "
             f"{_size((0, *self.dissection.latents['noisy'].shape))}, noise is added so that "
             f"{result.plan.sqrt_alpha_bar:.0%} of it is left, the U-Net runs {result.plan.evaluations} times, down "
-            f"over {levels}, through its middle and up again with {skips} skip connections, and the decoder makes "
+            f"over {levels}, through its middle and up again with {skips} skip connections, {led}and the decoder makes "
             f"the picture. {most} took most of the time, {seconds[most] / sum(seconds.values()):.0%}."
         )
 
@@ -121,9 +134,11 @@ class Anatomy:
 
 
 class _Drawing:
-    """Lays the organs out from left to right; units are hundredths of the figure's width."""
+    """Lays the organs out from left to right; units are hundredths of the width of a figure without a ControlNet."""
 
     ROW, HEIGHT, WIDTH = 6.6, 5.0, 20.0
+    LEADS = 26.0
+    """The width that a ControlNet's column takes."""
 
     def __init__(self, anatomy: Anatomy):
         import matplotlib.pyplot as plt
@@ -131,12 +146,14 @@ class _Drawing:
         self.found, self.result, self.plan = anatomy.dissection, anatomy.result, anatomy.result.plan
         self.total = sum(anatomy.seconds().values())
         depth = 2 + sum(part.name.startswith("down") for part in self.found.organ("U-Net"))  # with "in" and the middle
-        rows = max(len(self.found.organ("VAE encoder")), len(self.found.organ("VAE decoder")), depth + 1)
+        columns = [self.found.organ(organ) for organ in ("VAE encoder", "ControlNet", "VAE decoder")]
+        rows = max(depth + 1, *map(len, columns))
+        self.lead = self.found.organ("ControlNet")
         self.top = 35 + (rows - 1) * self.ROW
-        height = self.top + 7
-        self.figure = plt.figure(figsize=(10.5, 10.5 * height / 100))
+        width, height = 100 + (self.LEADS if self.lead else 0), self.top + 7
+        self.figure = plt.figure(figsize=(10.5 * width / 100, 10.5 * height / 100))
         self.axes = self.figure.add_axes([0, 0, 1, 1])
-        self.axes.set(xlim=(0, 100), ylim=(0, height))
+        self.axes.set(xlim=(0, width), ylim=(0, height))
         self.axes.set_autoscale_on(False)
         self.axes.axis("off")
         self.draw()
@@ -188,7 +205,8 @@ class _Drawing:
     # The organs
 
     def draw(self) -> None:
-        left, right, middle = 13.0, 87.0, 50.0
+        beside = self.LEADS if self.lead else 0.0  # the U-Net and what follows stand so much further to the right
+        left, right, middle = 13.0, 87.0 + beside, 50.0 + beside
         top = self.top
         self.header(left, middle, right)
         self.picture(self.result.prepared, left, top - 6, 11, "the sketch")
@@ -198,27 +216,35 @@ class _Drawing:
         self.arrow((left, top - 13.9), (left, first + self.HEIGHT / 2 + 0.2))
         self.unet(middle, first)
         z = {name: to_picture(latent_picture(value)) for name, value in self.found.latents.items()}
-        low = encoded - 9.5
+        last = first - self.ROW * (len(self.lead) - 1) if self.lead else encoded
+        low = min(encoded, last) - 9.5
         self.picture(z["encoded"], left - 6, low, 8.5, "its latent")
         self.picture(z["noisy"], left + 7.5, low, 8.5, f"with noise, √ᾱ {self.plan.sqrt_alpha_bar:.2f}")
         self.arrow((left, encoded - self.HEIGHT / 2), (left - 4, low + 4.6))
         self.arrow((left - 1.6, low), (left + 3.1, low))
-        self.path((left + 11.9, low), (25.2, low), (25.2, entry), (27.3, entry))
+        bend = 25.2 + beside
+        self.path((left + 11.9, low), (bend, low), (bend, entry), (bend + 2.1, entry))
+        if self.lead:
+            self.control(left, 37.0, first, low, middle)
         decoder = self.found.organ("VAE decoder")
         start = first - self.ROW * (len(decoder) - 1)
         self.column(decoder, right, start, upwards=True)
         self.picture(z["final"], right, low, 8.5, "the last latent")
         self.arrow((right, low + 4.5), (right, start - self.HEIGHT / 2 - 0.2))
-        self.path((72.6, entry), (74.8, entry), (74.8, low), (right - 4.4, low))
+        bend = 74.8 + beside
+        self.path((bend - 2.2, entry), (bend, entry), (bend, low), (right - 4.4, low))
         self.picture(self.result.image, right, top - 6, 11, "the picture")
         self.arrow((right, first + self.HEIGHT / 2), (right, top - 13.9))
 
     def header(self, left: float, middle: float, right: float) -> None:
         """Titles of the organs, with their seconds."""
         y = self.top + 4.5
+        times = f"{self.plan.evaluations} times"
+        leads = [(37.0, "ControlNet", f"ControlNet, {times}")] if self.lead else []
         for x, organ, title in (
             (left, "VAE encoder", "VAE encoder, once"),
-            (middle, "U-Net", f"U-Net, {self.plan.evaluations} times"),
+            *leads,
+            (middle, "U-Net", f"U-Net, {times}"),
             (right, "VAE decoder", "VAE decoder, once"),
         ):
             parts = self.found.organ(organ)
@@ -228,18 +254,38 @@ class _Drawing:
                 x, y - 2.4, f"{_short(weights).strip()} parameters, {seconds:.2f} s, {seconds / self.total:.0%}", size=9
             )
 
+    def width(self, part: Part, parts: list[Part]) -> float:
+        """Of a part's box in a column: the smaller the tensors, the narrower."""
+        sides = [max(one.shape_out[2:]) for one in parts]
+        return self.WIDTH - 1.1 * (max(sides) // max(part.shape_out[2:])).bit_length() + 1.1
+
     def column(self, parts: list[Part], x: float, y: float, upwards: bool = False) -> float:
-        """An organ of the VAE, a box below (or above) the other; returns the last one's y."""
+        """An organ as a column, a box below (or above) the other; returns the last one's y."""
         sign = 1 if upwards else -1
-        sides = [max(part.shape_out[2:]) for part in parts]
-        for number, (part, side) in enumerate(zip(parts, sides, strict=True)):
+        for number, part in enumerate(parts):
             here = y + sign * self.ROW * number
-            width = self.WIDTH - 1.1 * (max(sides) // side).bit_length() + 1.1
-            self.box(part, x, here, part.name, width)
+            self.box(part, x, here, part.name, self.width(part, parts))
             if number:
                 edge = here - sign * self.HEIGHT / 2
                 self.arrow((x, edge - sign * (self.ROW - self.HEIGHT)), (x, edge))
         return here
+
+    def control(self, left: float, x: float, first: float, low: float, middle: float) -> None:
+        """The ControlNet: from its hint down, and from its zero convolutions across to the U-Net."""
+        self.picture(self.result.hint, x, self.top - 6, 11, "the hint")
+        self.arrow((left + 6, self.top - 6), (x - 6, self.top - 6))
+        self.arrow((x, self.top - 13.9), (x, first + self.HEIGHT / 2 + 0.2))
+        parts = sorted(self.lead, key=lambda part: part.name != "hint")  # what it is shown first
+        last = self.column(parts, x, first)
+        # Latents come in below the hint.
+        entry, edge = first - self.ROW, x - self.WIDTH / 2
+        self.path((left + 11.9, low), (edge - 1.8, low), (edge - 1.8, entry), (edge + 0.2, entry))
+        start, beside = x + self.width(parts[-1], parts) / 2, x + self.WIDTH / 2
+        at = first - self.ROW * sum(part.name.startswith("down") for part in self.lead) - 1.5  # the U-Net's middle
+        self.path((start, last), (beside + 2.2, last), (beside + 2.2, at), (middle - self.WIDTH / 2, at))
+        self.text(
+            beside + 5.2, at - 2.6, "added to the middle\nand to the skips", size=8, ha="left", linespacing=1.3
+        )
 
     def unet(self, x: float, first: float) -> None:
         """The U: down on the left, up on the right, skip connections across, the words from below."""
@@ -271,7 +317,7 @@ class _Drawing:
             (x + width / 2, bottom), (x + away, y[len(left) - 1] - 2.5), connectionstyle="angle3,angleA=0,angleB=90"
         )
         # Once around for every evaluation.
-        each = sum(part.seconds for part in parts.values()) / self.plan.evaluations
+        each = sum(part.seconds for part in [*parts.values(), *self.lead]) / self.plan.evaluations
         self.arrow(
             (x + away, y[0] + 2.6), (x - away, y[0] + 2.6), connectionstyle="bar,fraction=0.12", linestyle="-", lw=1.3
         )

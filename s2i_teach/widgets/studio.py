@@ -15,7 +15,7 @@ import traitlets
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
-from s2i_teach.models.catalog import MODELS, describe, find
+from s2i_teach.models.catalog import MODELS, describe, find, offered
 from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
 from s2i_teach.models.load import is_loaded, shared_pipeline
 from s2i_teach.models.preview import preview
@@ -441,7 +441,8 @@ def _styled(prompt: str, style: str) -> str:
 
 def _model_options(chosen: str) -> list[dict]:
     """What the page must know of each model that can be chosen."""
-    names = [*MODELS, *([] if chosen in MODELS else [chosen])]
+    known = offered()
+    names = [*known, *([] if chosen in known else [chosen])]
     table = []
     for name in names:
         entry = find(name)

@@ -1,0 +1,737 @@
+# %% [markdown]
+# # Lesson 14. The sketch leads
+#
+# {{badge}}
+#
+# Until now your sketch was a *start*. Noise buried it, and the network went on from what was left. In this lesson the sketch stays
+# beside the network and is looked at in every step. You build the small network that does it, train it in less than a minute, and
+# measure what it is worth.
+#
+# | | |
+# |---|---|
+# | **You will** | find out why a start is forgotten; see why a weight of zero can learn; repair, build and train a control network; tell whether it reads its hint; meet its relatives |
+# | **Time** | about 50 minutes, four exercises; two trainings take about half a minute each |
+# | **Hardware** | any computer, two CPU cores are enough |
+# | **Download** | none |
+# | **You need** | the U-Net of lesson 4, the step of lesson 5, SDEdit from lesson 8, the standard error of lesson 11 |
+
+# %% tags=["setup"]
+# (made from the template in notebooks/build.py)
+
+# %%
+import copy
+import time
+
+import ipywidgets
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from s2i_teach.images import to_tensor
+from s2i_teach.lessons.lesson14 import joins, probe
+from s2i_teach.lessons.shapes import overlap, shapes
+from s2i_teach.models.devices import one_thread
+from s2i_teach.theory.control import HintEmbedding, WayDown, control_for, led, way_up, zeroed
+from s2i_teach.theory.first_step import one_step
+from s2i_teach.theory.forward import add_noise, per_picture
+from s2i_teach.theory.measure import max_difference
+from s2i_teach.theory.prediction import to_x0_and_eps
+from s2i_teach.theory.sampler import spaced_timesteps
+from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
+from s2i_teach.theory.training import train, what_to_predict
+from s2i_teach.theory.unet import UNet
+from s2i_teach.translation.compare import line_agreement
+from s2i_teach.widgets.figures import curves, filmstrip
+
+lesson = s2i.lesson(14)
+alpha_bar = alphas_cumprod(scaled_linear_betas())  # Stable Diffusion's schedule, lesson 2
+predicted = {}  # what you expect, written down before the cell that measures it
+
+
+def beside(name, measured):
+    """A line that puts what you expected beside what was measured."""
+    said = predicted.get(name)
+    print(f"{name}: you said {'nothing' if said is None else said}, measured {measured}")
+
+
+# %% [markdown]
+# ## 1. A start is soon forgotten
+#
+# Lesson 8's SDEdit noises the sketch up to a timestep and lets the network finish. *Strength* says how far up. A low strength keeps the
+# lines, and the picture stays a sketch. A high strength gives the network room to paint, and the lines are drowned.
+#
+# The next cells measure the drowning once more, on four sketches. Lesson 9's measure `line_agreement` is 1 if all lines are kept, and
+# near 0 if the dark lines of the picture have nothing to do with those of the sketch.
+#
+# **Write down first:** at which of the strengths 1/8, 2/8, … 8/8 does the mean agreement fall below *half* of what it is at 1/8?
+
+# %%
+predicted["half of the lines are gone at strength"] = None  # your number
+
+# %%
+fast = s2i.load_pipeline("mini-fast", device="cpu", dtype="fp32")
+gallery = {sketch.name: sketch for sketch in s2i.sketches()}
+drawings = ["turtle", "house", "mushroom", "cactus"]
+strengths = [step / 8 for step in range(1, 9)]
+pages = {n: to_tensor(s2i.open_sketch(gallery[n].path, (128, 128))) for n in drawings}
+with one_thread():  # the miniature is too small for two
+    runs = {
+        n: s2i.sweep(
+            gallery[n].path,
+            gallery[n].prompt,
+            pipe=fast,
+            strength=strengths,
+            num_inference_steps=8,
+            quiet=True,
+        )
+        for n in drawings
+    }
+kept = {n: [line_agreement(pages[n], to_tensor(p)) for p in runs[n].images] for n in drawings}
+mean_kept = np.mean(list(kept.values()), 0)
+half = next((s for s, a in zip(strengths, mean_kept) if a < mean_kept[0] / 2), None)
+figure, alt = curves(
+    strengths,
+    kept | {"mean": mean_kept},
+    x_label="strength",
+    y_label="agreement of the lines",
+    title="What a start leaves of its lines",
+)
+s2i.show(figure, alt=alt)
+beside("half of the lines are gone at strength", half)
+print(f"mean agreement: {mean_kept[0]:.2f} at 1/8, {mean_kept[-1]:.2f} at 1")
+
+# %% [markdown]
+# The sketch enters the run once, in the first $x_t$. From then on each step sees only what the step before it made. An error in a line
+# is never corrected, because nobody knows any more where the line was.
+#
+# The cure is to show the sketch to the network at *every* step. Such a sketch is called a **hint**. Two ways are open:
+#
+# - Train the U-Net anew, with the hint as more input channels. It costs as much as the U-Net did, and the U-Net may forget what it knew.
+# - Leave the U-Net alone, and put a second network *beside* it that reads the hint and whispers corrections.
+#
+# **ControlNet** (Zhang, Rao and Agrawala 2023) is the second way, and what you build here.
+#
+# ## 2. A weight of zero
+#
+# The second network begins untrained. What it whispers in its first step is random, and it would spoil a U-Net that took weeks to train.
+# So it has to begin *silent*: what it adds must be exactly 0. ControlNet gets that from its last layers. They are 1 × 1 convolutions
+# whose weights and biases start at zero.
+#
+# But can a weight of zero learn? The next exercise lets you work it out. A 1 × 1 convolution without bias is a matrix product at
+# every pixel:
+#
+# $$y_{b,d,h,w} = \sum_c w_{d,c}\; x_{b,c,h,w}.$$
+#
+# Training knows the loss $L$ and its gradient at $y$. It needs two more gradients: at $w$, to change the weights, and at $x$, to pass on
+# to the layers in front.
+#
+# **Write down first**, with yes or no: is the gradient at $w$ zero when $w$ is zero? Is the gradient at $x$?
+
+# %%
+predicted["the gradient at w is zero when w is"] = None  # "yes" or "no"
+predicted["the gradient at x is zero when w is"] = None
+
+
+# %% tags=["exercise-conv_gradients"]
+def conv_gradients(w, x, grad_y):
+    """dL/dw, (D, C), and dL/dx, (B, C, H, W); w is (D, C), x is (B, C, H, W), grad_y is dL/dy, (B, D, H, W)."""
+    ...
+
+
+# %%
+lesson.conv_gradients.check(conv_gradients)
+conv_gradients = lesson.conv_gradients.use(conv_gradients)
+
+# %%
+x, target = probe()
+w = torch.zeros(4, 4)
+y = torch.einsum("dc,bchw->bdhw", w, x)
+grad_y = 2 * (y - target) / y.numel()  # of the mean squared error
+of_w, of_x = conv_gradients(w, x, grad_y)
+beside("the gradient at w is zero when w is", "no" if of_w.any() else "yes")
+beside("the gradient at x is zero when w is", "no" if of_x.any() else "yes")
+print(f"largest |dL/dw| {of_w.abs().max():.3f}, largest |dL/dx| {of_x.abs().max():.3f}")
+
+# %% [markdown]
+# Both answers come from one line of algebra. The slope of $w x$ in the direction of $w$ is $x$, whatever $w$ is. The slope in the
+# direction of $x$ is $w$. So a zero convolution learns in its first step, and the layers *in front of it* do not. They learn from the
+# second step on, when $w$ has left zero.
+#
+# ### Which joins will do?
+#
+# A join has to be silent at the start, and it has to learn to listen. `joins()` holds eleven candidates that people have built or
+# might build. All of them look harmless.
+#
+# **Write down first:** how many of the eleven are both silent and learning?
+
+# %%
+for name in joins():
+    print(name)
+predicted["joins that are silent and learn"] = None  # your number
+
+# %% [markdown]
+# Write a test that decides. `one_step(layer, x, target)` gives you a copy of the layer after one step of training towards the target.
+# **Silent** means that the layer answers 0 everywhere to `x`. **Learning** means that after one step a different part of the answer
+# *depends on what comes in*. Be careful with that word. A layer whose answer moves by the same amount for every input has learned
+# nothing about the hint.
+
+
+# %% tags=["exercise-silent_and_learning"]
+def silent_and_learning(layer, x, target):
+    """Two answers, True or False: is the layer silent, and does one step teach it to listen to x?"""
+    ...
+
+
+# %%
+lesson.silent_and_learning.check(silent_and_learning)
+silent_and_learning = lesson.silent_and_learning.use(silent_and_learning)
+
+# %%
+found = {name: silent_and_learning(layer, x, target) for name, layer in joins().items()}
+for name, (silent, learning) in found.items():
+    mark = "✓" if silent and learning else " "
+    print(f"{mark} {name:45} silent: {'yes' if silent else 'no':4} learns: {'yes' if learning else 'no'}")
+beside("joins that are silent and learn", sum(all(pair) for pair in found.values()))
+
+# %% [markdown]
+# Look at the row *two zero convolutions in a row*. Each of them is fine alone. Together the second blocks the gradient of the first,
+# and the first gives the second nothing to see. The row *zero convolution, then ReLU* is dead as well, since the slope of PyTorch's ReLU
+# at 0 is 0. Zero is a good place to start only for *one* layer, with something alive on either side of it.
+#
+# ## 3. The control network
+#
+# Now something to lead. The pictures are small: a circle, a square or a triangle on white paper, in one of six colours, 24 × 24 pixels.
+# The outline is the hint. It says nothing of the colour.
+
+# %%
+sample, outlines = shapes(10, torch.Generator().manual_seed(1))
+
+
+def on_paper(hints):
+    """Hints (n, 1, H, W), 1 on the line, as black lines on white paper: a list of (3, H, W)."""
+    return list((1 - 2 * hints).expand(-1, 3, -1, -1))
+
+
+sheet, _ = filmstrip(
+    {"picture": list(sample), "hint": on_paper(outlines)}, [str(i) for i in range(10)], side=72
+)
+s2i.show(
+    sheet,
+    alt="Ten pictures, each of one circle, square or triangle in one of six colours on white, and below each its "
+    "outline as a black line.",
+)
+
+# %% [markdown]
+# First comes a U-Net that knows nothing of hints. It is lesson 4's, with attention at its coarsest level, and it predicts v. The cell
+# takes about half a minute. It stands for the weeks that somebody else spent on Stable Diffusion.
+
+# %%
+torch.manual_seed(0)
+started = time.perf_counter()
+with one_thread():
+    for step in train(
+        UNet(widths=(16, 32, 64), attention=(2,)),
+        lambda n, generator: shapes(n, generator)[0],
+        alpha_bar,
+        steps=500,
+        batch_size=16,
+        lr=4e-3,
+        kind="v_prediction",
+        average=0.99,
+    ):
+        if step.step % 100 == 99:
+            print(f"step {step.step + 1}: loss {step.loss:.3f}, {time.perf_counter() - started:.0f} s")
+unet = step.averaged  # its weights do not change any more
+print("trainable weights left in it:", sum(p.requires_grad for p in unet.parameters()))
+
+# %% [markdown]
+# `WayDown(unet)` is the first half of this U-Net: `skips, middle = WayDown(unet)(x, t)` gives what each level hands over, the finest first,
+# and what the middle makes. `way_up(unet, skips, middle, t)` is the second half and gives the prediction. Cut and put together again it
+# is the same U-Net:
+
+# %%
+x_t, t = torch.randn(4, 3, 24, 24), torch.tensor([10, 300, 600, 990])
+with torch.no_grad():
+    skips, middle = WayDown(unet)(x_t, t)
+    print("skips:", *[tuple(h.shape) for h in skips], " middle:", tuple(middle.shape))
+    print("two halves and the whole differ by", max_difference(way_up(unet, skips, middle, t), unet(x_t, t)))
+
+# %% [markdown]
+# The control network works on the cut. It is a **copy of the way down** with trainable weights. The hint goes through a few
+# convolutions of its own and is added behind the copy's first convolution. What the copy makes at each level goes through a zero
+# convolution. The result is one **residual** for each skip, and a last one for the middle.
+#
+# The U-Net's own features stay, and the residuals are added to them. A **scale** says how loud the whisper is. Scale 0 is the U-Net
+# alone, to the last bit. Scale 1 is what was trained.
+#
+# **Spot the bug.** The function below joins the two. It was found to work, since pictures at scale 1 were as they should be. Then
+# somebody moved the slider. The cell compares it with what scale 0 ought to be.
+
+
+# %%
+def with_a_bug(skips, middle, residuals, scale=1.0):
+    led_skips = [scale * (skip + residual) for skip, residual in zip(skips, residuals)]
+    return led_skips, middle + residuals[-1]
+
+
+residuals = [0.1 * torch.randn_like(h) for h in (*skips, middle)]  # stands for a trained control network
+with torch.no_grad():
+    for scale in (0.0, 0.5, 1.0):
+        out = way_up(unet, *with_a_bug(skips, middle, residuals, scale), t)
+        print(f"scale {scale}: differs from the U-Net alone by {max_difference(out, unet(x_t, t)):.3f}")
+
+# %% [markdown]
+# At scale 0 the difference should be 0. Two things are wrong, and one of them would hide behind the other. Write it so that the scale
+# does what it promises.
+
+
+# %% tags=["teacher"]
+from collections.abc import Sequence  # the library's lines name it
+
+
+# %% tags=["exercise-add_control"]
+def add_control(skips, middle, residuals, scale=1.0):
+    """The led skips, a list, and the led middle. There are n skips and n + 1 residuals, the middle's last."""
+    ...
+
+
+# %%
+lesson.add_control.check(add_control)
+add_control = lesson.add_control.use(add_control)
+
+# %%
+with torch.no_grad():
+    for scale in (0.0, 0.5, 1.0):
+        out = way_up(unet, *add_control(skips, middle, residuals, scale), t)
+        print(f"scale {scale}: differs from the U-Net alone by {max_difference(out, unet(x_t, t)):.3f}")
+
+# %% [markdown]
+# Here is the whole control network, with your function in it. `HintEmbedding` is the few convolutions for the hint, and the last of
+# them is zero as well. `zeroed` sets a layer's weights to zero.
+
+
+# %%
+class MyControlNet(nn.Module):
+    def __init__(self, unet, widths=(16, 32, 64)):
+        super().__init__()
+        self.copy = copy.deepcopy(WayDown(unet)).requires_grad_(True)  # the U-Net itself is left alone
+        self.hint = HintEmbedding(1, (16,), widths[0])
+        self.zero = nn.ModuleList(zeroed(nn.Conv2d(w, w, 1)) for w in (*widths, widths[-1]))
+
+    def forward(self, x, t, hint):
+        skips, middle = self.copy(x, t, self.hint(hint))
+        return [zero(h) for zero, h in zip(self.zero, [*skips, middle])]
+
+
+def my_led(unet, control, x, t, hint, scale=1.0):
+    skips, middle = add_control(*WayDown(unet)(x, t), control(x, t, hint), scale)
+    return way_up(unet, skips, middle, t)
+
+
+def weights_in(module):
+    return f"{sum(p.numel() for p in module.parameters()):,}"
+
+
+torch.manual_seed(0)
+control = MyControlNet(unet)
+print(f"weights: {weights_in(unet)} in the U-Net, {weights_in(control)} in the control network")
+hint = outlines[:4]
+with torch.no_grad():
+    for scale in (0.0, 1.0, 5.0):
+        gap = max_difference(my_led(unet, control, x_t, t, hint, scale), unet(x_t, t))
+        print(f"untrained, scale {scale}: led and unled differ by {gap}")
+
+# %% [markdown]
+# The untrained network changes nothing, at any scale, and the difference is exactly 0.
+#
+# It has zeros in two places: in the hint's last convolution, and in the zero convolutions at the end. You have just seen that two zeros
+# in a row are dead. Here the copy of the way down lies between them, and it is alive.
+#
+# **Write down first:** which of the parts `zero`, `copy` and `hint` get a gradient in the very first step? And which in the second?
+
+# %%
+predicted["parts that learn in step 1"] = None  # for instance "zero, copy"
+predicted["parts that learn in step 2"] = None
+
+
+# %%
+def noisy_batch(generator, n=16):
+    """Pictures with their hints, noised: x_t, t, hint, and the v to be predicted."""
+    x0, hint = shapes(n, generator)
+    t = torch.randint(len(alpha_bar), (n,), generator=generator)
+    eps = torch.randn(x0.shape, generator=generator)
+    a = per_picture(alpha_bar, t, x0)
+    return add_noise(x0, eps, alpha_bar, t), t, hint, what_to_predict("v_prediction", x0, eps, a)
+
+
+trial, generator = copy.deepcopy(control), torch.Generator().manual_seed(0)
+optimizer = torch.optim.SGD(trial.parameters(), lr=0.1)
+for number in (1, 2, 3):
+    x_t, t, hint, target = noisy_batch(generator)
+    optimizer.zero_grad()
+    F.mse_loss(my_led(unet, trial, x_t, t, hint), target).backward()
+    optimizer.step()
+    sizes = {
+        name: sum(p.grad.abs().sum().item() for p in part.parameters())
+        for name, part in trial.named_children()
+    }
+    learn = ", ".join(name for name, size in sizes.items() if size > 0)
+    print({name: f"{size:.2g}" for name, size in sizes.items()})
+    if number < 3:
+        beside(f"parts that learn in step {number}", learn)
+
+# %% [markdown]
+# The gradient comes from behind. In the first step it passes the zero convolutions' *weights* and stops there, since $w = 0$ lets
+# nothing through to the copy. After one step $w$ has moved, and the way is open.
+#
+# Your network is the library's, and the library's is diffusers'. A test of this course proves the second with diffusers'
+# `ControlNetModel`. You can prove the first. Both get the same random weights, zeros included, since with zeros any two would agree:
+
+# %%
+theirs = control_for(unet)
+shaken = {name: value + 0.1 * torch.randn_like(value) for name, value in control.state_dict().items()}
+mine = copy.deepcopy(control)
+mine.load_state_dict(shaken)
+theirs.load_state_dict(shaken)
+with torch.no_grad():
+    gap = max_difference(my_led(unet, mine, x_t, t, hint, 0.7), led(unet, theirs, x_t, t, hint, 0.7))
+print("yours and the library's differ by", gap)
+
+# %% [markdown]
+# ## 4. Half a minute of training
+#
+# The training is lesson 4's: noise a picture, predict, compare, change the weights. Only the weights of the control network change. The
+# same function trains a second network for comparison, whose last layers start at **random** weights instead of zero, for the first
+# hundred steps.
+#
+# **Write down first:** by how much will the first loss of the random start be larger than that of the zero start? Twice, ten times?
+
+# %%
+predicted["the first loss, random start over zero start"] = None  # your number
+
+
+# %%
+def train_control(control, until, steps=400, lr=2e-3, seed=0):
+    """Trains the control network, and leaves the U-Net alone; gives every loss."""
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(control.parameters(), lr=lr, weight_decay=0.0)
+    losses = []
+    for step in range(until):
+        for group in optimizer.param_groups:  # up at the start, down over the last third
+            group["lr"] = lr * min(1.0, (step + 1) / 20, 3 * (steps - step) / steps)
+        x_t, t, hint, target = noisy_batch(generator)
+        loss = F.mse_loss(my_led(unet, control, x_t, t, hint), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+torch.manual_seed(0)
+random_start = MyControlNet(unet)
+for layer in (*random_start.zero, random_start.hint[-1]):
+    layer.reset_parameters()  # PyTorch's usual random weights
+untrained, random_untrained = copy.deepcopy(control), copy.deepcopy(random_start)
+started = time.perf_counter()
+with one_thread():
+    losses = train_control(control, until=400)
+    print(f"400 steps: {time.perf_counter() - started:.0f} s")
+    losses_random = train_control(random_start, until=100)
+
+
+def smooth(values, width=20):
+    return [np.mean(values[max(0, i - width + 1) : i + 1]) for i in range(len(values))]
+
+
+figure, alt = curves(
+    range(1, 101),
+    {"zero start": smooth(losses[:100]), "random start": smooth(losses_random)},
+    x_label="step",
+    y_label="loss, mean of up to 20 steps",
+    title="The first hundred steps",
+    log=True,
+)
+s2i.show(figure, alt=alt)
+ratio = losses_random[0] / losses[0]
+beside("the first loss, random start over zero start", f"{ratio:.1f}")
+last = [np.mean(values[80:100]) for values in (losses, losses_random)]
+print(f"steps 81 to 100: {last[0]:.3f} from zero, {last[1]:.3f} from random, {last[1] / last[0]:.2f} times as much")
+there = next((i + 1 for i, loss in enumerate(smooth(losses_random)) if loss < np.mean(losses[:20])), None)
+print("the random start is where the zero start *began* after", f"{there} steps" if there else "more than 100 steps")
+
+# %% [markdown]
+# The random start has to undo its own noise first. The printed line says how many steps that took. The zero start has nothing to
+# repair, and every step of it goes into reading the hint. A network the size of Stable Diffusion's has far more to repair, and its
+# training costs more per step.
+#
+# Now the pictures, from the same noise and the same hint, before the training and after it. The first row has the random start. `draw` is
+# lesson 5's DDIM.
+
+
+# %%
+@torch.no_grad()
+def draw(hints, seeds, control=control, scale=1.0, start=0.0, end=1.0, steps=20):
+    """Pictures (n, 3, 24, 24) of the hints; the control acts in the part of the steps from start to end."""
+    noise = [torch.randn(3, 24, 24, generator=torch.Generator().manual_seed(s)) for s in seeds]
+    x, times = torch.stack(noise), spaced_timesteps(steps, spacing="trailing")
+    levels = [*alpha_bar[torch.tensor(times)].tolist(), 1.0]
+    for i, t in enumerate(times):
+        acts = start <= i / steps < end
+        at = torch.full((len(x),), t)
+        v = my_led(unet, control, x, at, hints, scale) if acts and scale else unet(x, at)
+        a, a_prev = levels[i], levels[i + 1]
+        x0 = to_x0_and_eps(v, "v_prediction", x, torch.tensor(a))[0].clamp(-1, 1)
+        eps = (x - a**0.5 * x0) / (1 - a) ** 0.5
+        x = a_prev**0.5 * x0 + (1 - a_prev) ** 0.5 * eps
+    return x
+
+
+truth, hints = shapes(8, torch.Generator().manual_seed(99))
+made = {
+    "random start, before": draw(hints, range(8), random_untrained),
+    "zero start, before": draw(hints, range(8), untrained),
+    "after": draw(hints, range(8)),
+    "after, other noise": draw(hints, range(8, 16)),
+}
+rows = {"hint": on_paper(hints)} | {name: list(x) for name, x in made.items()}
+sheet, _ = filmstrip(rows, [str(i) for i in range(8)], side=72)
+made |= {"the true pictures": truth, "another's true picture": truth.roll(1, 0)}
+places = {name: overlap(x, hints).mean() for name, x in made.items()}
+words = ", ".join(f"{name} {value:.2f}" for name, value in places.items())
+s2i.show(
+    sheet,
+    alt="Eight outlines, and below each the picture from the same noise with an untrained control network of random and "
+    "of zero start, after training, and after training from other noise. How well what is painted covers what the outline "
+    f"encloses: {words}.",
+)
+for name, value in places.items():
+    print(f"{name:>22}: overlap {value:.2f}")
+
+# %% [markdown]
+# *Overlap* is the area that is both painted and enclosed, divided by the area that is painted or enclosed. The true pictures show how
+# much can be had, and another's true picture shows what comes by chance. The last two rows follow one outline with different noise.
+# **What did the hint decide there, and what did the noise?**
+#
+# ### Does it read its hint?
+#
+# Pictures convince easily. A number for each picture is better. The loss of the next 64 pictures is taken four times with the same
+# noise: without the control network, with the right hint, with the *next picture's* hint, and with an empty page.
+#
+# **Write down first:** order the four losses from the lowest to the highest.
+
+# %%
+predicted["losses from the lowest"] = None  # for instance "right, empty, unled, other"
+
+# %%
+pictures, right = shapes(64, torch.Generator().manual_seed(7))
+conditions = {"unled": None, "right": right, "other": right.roll(1, 0), "empty": torch.zeros_like(right)}
+
+
+@torch.no_grad()
+def losses_of(hints, scale=1.0, times=(200, 500, 700, 900)):
+    """One loss for each picture, the mean over some timesteps; the noise is the same for all hints."""
+    found, generator = [], torch.Generator().manual_seed(3)
+    for t in times:
+        at = torch.full((len(pictures),), t)
+        eps = torch.randn(pictures.shape, generator=generator)
+        x_t = add_noise(pictures, eps, alpha_bar, at)
+        target = what_to_predict("v_prediction", pictures, eps, alpha_bar[t])
+        v = unet(x_t, at) if hints is None else my_led(unet, control, x_t, at, hints, scale)
+        found.append((v - target).square().mean((1, 2, 3)))
+    return torch.stack(found).mean(0)
+
+
+each = {name: losses_of(hints) for name, hints in conditions.items()}
+for name, values in each.items():
+    print(f"{name:>6}: {values.mean():.4f}")
+order = sorted(each, key=lambda name: each[name].mean())
+beside("losses from the lowest", ", ".join(order))
+
+# %% [markdown]
+# A lower loss with the right hint has more than one possible reason. The network may have read the hint. It may also have learned to
+# correct the U-Net in general, from 400 steps of training, without looking at any hint. And it may read the hint without any gain.
+# Two comparisons tell these apart, and each must be shown by lesson 11's rule: a mean difference of more than two standard errors, taken
+# picture by picture.
+#
+# Decide which comparisons are needed, and write the function that says what helped.
+
+
+# %% tags=["exercise-what_helped"]
+def what_helped(unled, other, right):
+    """ "the hint", "the training alone", "the hint is read, nothing is gained" or "nothing is shown".
+
+    Losses of the same pictures, (N,) each: without the network, with another's hint, with the right hint.
+    """
+    ...
+
+
+# %%
+lesson.what_helped.check(what_helped)
+what_helped = lesson.what_helped.use(what_helped)
+
+# %%
+print("at scale 1, what helped:", what_helped(each["unled"], each["other"], each["right"]))
+for name in ("right", "other", "empty"):
+    gap = each[name] - each["unled"]
+    print(f"{name:>6} less unled: {gap.mean():+.4f} ± {gap.std() / len(gap) ** 0.5:.4f}")
+
+# %% [markdown]
+# Another's hint is the fair test of reading, since everything else stays the same. Whether a wrong hint does harm is a different
+# question, and its line above answers it.
+#
+# ## 5. Scale, start and end
+#
+# Three knobs belong to a control network. **Scale** multiplies the residuals. **Start** and **end** say in which part of the steps the
+# control acts: from 0 to 0.5 is the first, noisier half. diffusers calls them `controlnet_conditioning_scale`,
+# `control_guidance_start` and `control_guidance_end`.
+#
+# **Write down first:** the control acts in *half* of the steps only. In which half is it worth more, the first or the second? Lesson 5
+# said what is decided when.
+
+# %%
+predicted["the half that is worth more"] = None  # "first" or "second"
+
+# %%
+four = hints[:4]
+
+
+def look(scale, start, end):
+    made = draw(four, range(4), scale=scale, start=start, end=end)
+    sheet, _ = filmstrip({"hint": on_paper(four), "picture": list(made)}, list("abcd"), side=96)
+    got = overlap(made, four).mean()
+    s2i.show(
+        sheet,
+        alt=f"Four outlines and the pictures that follow at scale {scale}, control from {start} to {end} of the steps: "
+        f"overlap {got:.2f}.",
+    )
+    print(f"overlap {got:.2f}")
+
+
+slide = dict(min=0.0, max=1.0, step=0.1, continuous_update=False)
+_ = ipywidgets.interact(
+    look,
+    scale=ipywidgets.FloatSlider(1.0, **slide | {"max": 3.0, "step": 0.25}, description="scale"),
+    start=ipywidgets.FloatSlider(0.0, **slide, description="start"),
+    end=ipywidgets.FloatSlider(1.0, **slide, description="end"),
+)
+
+# %% [markdown]
+# Where sliders do not move, for instance in an export, the next cell shows the same knobs as rows.
+
+# %%
+settings = {
+    "scale 0": dict(scale=0.0),
+    "scale 0.5": dict(scale=0.5),
+    "scale 1": {},
+    "scale 2": dict(scale=2.0),
+    "first half": dict(end=0.5),
+    "second half": dict(start=0.5),
+}
+rows = {name: draw(hints, range(8), **knobs) for name, knobs in settings.items()}
+covers = {name: overlap(made, hints).mean().item() for name, made in rows.items()}
+sheet, _ = filmstrip(
+    {"hint": on_paper(hints)} | {f"{name}: {covers[name]:.2f}": list(x) for name, x in rows.items()},
+    [str(i) for i in range(8)],
+    side=60,
+)
+told = ", ".join(f"{name} {value:.2f}" for name, value in covers.items())
+s2i.show(sheet, alt=f"Eight outlines and their pictures at six settings of the control; overlap: {told}.")
+better = max(("first", "second"), key=lambda half: covers[f"{half} half"])
+beside("the half that is worth more", better)
+best = max((n for n in covers if n.startswith("scale")), key=covers.get)
+print(f"of the four scales, {best} covers its outlines best, with {covers[best]:.2f}")
+
+# %% [markdown]
+# ## 6. Relatives
+#
+# Other networks put something beside a U-Net, too. They differ in *what* is added, *where*, and *how often* it is computed.
+#
+# - A **T2I-Adapter** (Mou et al. 2023) is a small network of its own, and no copy. It sees the hint and nothing else: neither $x_t$ nor
+#   $t$. So its features are the same in every step, and one evaluation per picture is enough. They are added to the features on the
+#   U-Net's way down.
+# - An **IP-Adapter** (Ye et al. 2023) takes a *picture* in place of words. An image encoder turns the picture into a vector, a small layer
+#   turns that into four tokens, and each cross-attention gets a second pair of key and value matrices for them. The hint has no
+#   places any more. It says what the picture is like, and not where its lines are.
+# - **pix2pix-turbo** (Parmar et al. 2024) has no noise to start from. Its U-Net is SD-Turbo, made for a single step. The sketch itself
+#   goes in as the latent, small low-rank corrections are trained on pairs, and four 1 × 1 convolutions carry the encoder's
+#   features over to the decoder. These start at 0.00001, nearly zero convolutions.
+#
+# How large are they? torch can build a network on the device `meta`, where weights have shapes and no numbers. So the real sizes for
+# Stable Diffusion 1.5 can be counted here without a download. **Write down first:** how large is its ControlNet, as a share of its
+# U-Net?
+
+# %%
+predicted["weights of ControlNet over those of the U-Net"] = None  # for instance "0.1"
+
+# %%
+from diffusers import ControlNetModel, T2IAdapter, UNet2DConditionModel
+
+sd15 = dict(block_out_channels=(320, 640, 1280, 1280), cross_attention_dim=768, attention_head_dim=8)
+with torch.device("meta"):
+    big_unet, big_control = UNet2DConditionModel(**sd15), ControlNetModel(**sd15)
+    adapter = T2IAdapter(channels=[320, 640, 1280, 1280], adapter_type="full_adapter")
+count = {
+    name: sum(p.numel() for p in network.parameters())
+    for name, network in (("U-Net", big_unet), ("ControlNet", big_control), ("T2I-Adapter", adapter))
+}
+crosses = [layer.to_k.out_features for name, layer in big_unet.named_modules() if name.endswith("attn2")]
+new_pairs = sum(2 * 768 * width for width in crosses)  # a key and a value matrix for each cross-attention
+into_tokens = 1024 * 4 * 768 + 4 * 768 + 2 * 768  # a linear layer from a vector to four tokens, and a norm
+count["IP-Adapter"] = new_pairs + into_tokens
+count["pix2pix-turbo, its four skips"] = 512 * 512 + 256 * 512 + 128 * 512 + 128 * 256
+
+steps = 20
+often = {"U-Net": steps, "ControlNet": steps, "T2I-Adapter": 1, "IP-Adapter": 1}
+often["pix2pix-turbo, its four skips"] = 1
+print(f"{'':30} {'weights, millions':>18}  evaluations per picture of {steps} steps")
+for name, number in count.items():
+    print(f"{name:30} {number / 1e6:18.1f}  {often[name]}")
+share = count["ControlNet"] / count["U-Net"]
+beside("weights of ControlNet over those of the U-Net", f"{share:.2f}")
+
+# %% [markdown]
+# The IP-Adapter's line counts its new tokens once per picture. Its extra matrices run inside the U-Net, at every step. The paper says 22
+# million weights, and the count agrees. The low-rank corrections of pix2pix-turbo are not counted here. Its authors' code gives them rank
+# 8 in the U-Net and 4 in the VAE, and evaluates the U-Net once.
+#
+# The adapter is cheap because it never looks at $x_t$. ControlNet pays for each look, and can answer to what the picture has become
+# so far.
+#
+# ## Think about it
+#
+# Your hint says where the lines are, and not how sure you are of them. A shaky circle is followed as faithfully as a good one. How could a
+# network be trained that keeps what is meant, and not what is drawn? And how would you measure it, if edge F1 rewards the shaky line?
+#
+# ## Sources
+#
+# - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models*, 2023, arXiv 2302.05543: ControlNet. The authors'
+#   repository answers in its FAQ why a weight of zero learns.
+# - Mou et al., *T2I-Adapter*, 2023, arXiv 2302.08453. Ye et al., *IP-Adapter*, 2023, arXiv 2308.06721.
+# - Parmar et al., *One-Step Image Translation with Text-to-Image Models*, 2024, arXiv 2403.12036: pix2pix-turbo, and its authors' code.
+# - Meng et al., *SDEdit*, 2022, arXiv 2108.01073.
+#
+# **Next:** lead with something of your own. `shapes` makes the training's pictures; give the network a shape that it does not know yet, and
+# see whether it can be led to it.
+
+# %% [markdown] tags=["teacher"]
+# ## For the teacher
+#
+# **Pacing.** 5 minutes for section 1, 15 for section 2 with both exercises, 10 for the control network, 10 for the training and the
+# reading of hints, 5 for the knobs, 5 for the relatives. Short of time? Leave out the relatives.
+#
+# **While the U-Net trains** let somebody draw its U at the board, and cut it through the middle. The control network then goes beside
+# the left half.
+#
+# **Typical mistakes.** In `conv_gradients`: multiplying by $w$ where $x$ belongs, which is the false reason why zero "cannot learn"; a mean for
+# the sum. In `silent_and_learning`: looking at weights instead of answers; taking a bias that moves for learning; training towards
+# the answer 0, whose gradient is 0. In `add_control`: the scale on the skip itself; the middle forgotten. In `what_helped`: only the
+# comparison with the U-Net alone.
+#
+# **What to listen for.** "It is zero, so it is multiplied by zero for ever." Ask for dy/dw. "The picture follows the outline, so it reads
+# it." Ask what another's hint does.
+#
+# **The questions.** In section 4 the outline decides shape and place, and the noise decides the colour, since no hint says anything of it.
+# The sudden following that the authors of ControlNet describe, at 3,000 to 7,000 steps with batches of 4, does not
+# show here: the task is too easy.

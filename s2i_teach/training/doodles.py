@@ -1,0 +1,90 @@
+"""Turns the clean lines of a page into what people draw: wobbly, gappy, with any pen, scanned."""
+
+import torch
+import torch.nn.functional as F
+
+
+def doodle(lines: torch.Tensor, inside: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Hints ``(B, 3, H, W)`` in [0, 1], white lines on black, made from ``lines`` and ``inside (B, 1, H, W)`` in {0, 1}.
+
+    Each page by its own lot: lines or, in a fifth, the outline of things alone; wobble of up to 2 % of the page; two
+    strokes for one (a tenth); gaps (half, up to a quarter of the line); a part left out (a seventh); pens of 1 to 6
+    pixels; soft edges; paler ink and grain, as a scan has them. All randomness comes from ``generator``.
+    """
+    batch, _, height, width = lines.shape
+
+    def chance(share: float) -> torch.Tensor:
+        return (torch.rand(batch, 1, 1, 1, generator=generator) < share).float()
+
+    def even(low: float, high: float) -> torch.Tensor:
+        return low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)
+
+    outline = inside - _eroded(inside)
+    outline = F.max_pool2d(F.pad(outline, (0, 1, 0, 1)), 2, 1)
+    alone = chance(0.2) * (outline.flatten(1).sum(1) > 0).float().view(-1, 1, 1, 1)
+    lines = torch.where(alone > 0, outline, lines)
+    drawn = _wobbled(lines, even(0, 0.02), generator)
+    twice = (chance(0.1) > 0).flatten()
+    if twice.any():
+        again = _wobbled(lines[twice], even(0.005, 0.015)[twice], generator)
+        drawn[twice] = torch.maximum(drawn[twice], again)
+    drawn = (drawn > 0.4).float()
+    field = _smooth(batch, 1, 9, height, width, generator)
+    share = (even(0, 0.25) * chance(0.5)).flatten()
+    limit = torch.stack([one[:, ::8, ::8].quantile(q) for one, q in zip(field, share, strict=True)])
+    drawn = drawn * (field >= limit.view(-1, 1, 1, 1)).float()
+    drawn = drawn * (1 - chance(0.15) * _spots(batch, height, width, generator))
+    drawn = _pens(drawn, generator)
+    soft = F.avg_pool2d(F.pad(drawn, (1, 1, 1, 1)), 3, 1)
+    drawn = torch.lerp(drawn, soft, even(0, 1) * chance(0.7))
+    drawn = drawn * (1 - chance(0.3) * even(0, 0.5))
+    drawn = drawn + chance(0.15) * even(0, 0.08) * torch.randn(drawn.shape, generator=generator)
+    return drawn.clamp(0, 1).expand(-1, 3, -1, -1)
+
+
+def _eroded(x: torch.Tensor) -> torch.Tensor:
+    return -F.max_pool2d(-x, 3, 1, 1)
+
+
+def _smooth(batch: int, channels: int, cells: int, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
+    """Smooth random fields of about unit variance, with ``cells`` bumps along the height."""
+    coarse = torch.randn(batch, channels, cells, round(cells * width / height), generator=generator)
+    # Cubic to a quarter of the size and linear from there: as smooth to the eye, and a tenth of the time.
+    quarter = F.interpolate(coarse, (height // 4, width // 4), mode="bicubic", align_corners=True)
+    return F.interpolate(quarter, (height, width), mode="bilinear", align_corners=True)
+
+
+def _wobbled(x: torch.Tensor, strength: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Moved by a smooth field of ``strength (B, 1, 1, 1)``, fractions of the page's height."""
+    batch, _, height, width = x.shape
+    field = _smooth(batch, 2, 6, height, width, generator) + 0.4 * _smooth(batch, 2, 16, height, width, generator)
+    field = field * 2 * strength * torch.tensor([height / width, 1.0]).view(1, 2, 1, 1)
+    still = torch.eye(2, 3).expand(batch, -1, -1)
+    grid = F.affine_grid(still, list(x.shape), align_corners=False) + field.permute(0, 2, 3, 1)
+    return F.grid_sample(x, grid, align_corners=False)
+
+
+def _spots(batch: int, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
+    """One round spot a page, of 0.1 to 0.25 of its height in radius."""
+    x, y, r = torch.rand(3, batch, 1, 1, 1, generator=generator)
+    down, right = torch.meshgrid(torch.arange(height) / height, torch.arange(width) / height, indexing="ij")
+    distance = (right - x * width / height) ** 2 + (down - y) ** 2
+    return (distance < (0.1 + 0.15 * r) ** 2).float()
+
+
+def _pens(drawn: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Each page with its own pen; the lines that come are nearly 2 pixels wide."""
+    extra = torch.multinomial(torch.tensor([0.62, 0.2, 0.1, 0.05, 0.03]), len(drawn), True, generator=generator)
+    thin = torch.rand(len(drawn), generator=generator) < 0.2
+    made = drawn.clone()
+    for size in range(1, 5):
+        chosen = extra == size
+        if chosen.any():
+            left = size // 2
+            padded = F.pad(drawn[chosen], (left, size - left, left, size - left))
+            made[chosen] = F.max_pool2d(padded, size + 1, 1)
+    chosen = thin & (extra == 0)
+    if chosen.any():  # a pixel taken from one side leaves a fine pen
+        shifted = F.pad(drawn[chosen], (1, 0, 1, 0))[..., :-1, :-1]
+        made[chosen] = drawn[chosen] * (1 - 0.7 * shifted * drawn[chosen])
+    return made
