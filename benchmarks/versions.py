@@ -22,7 +22,7 @@ from PIL import Image
 diffusers.logging.set_verbosity_error()
 transformers.logging.set_verbosity_error()
 torch.set_num_threads(1)
-pipe = StableDiffusionImg2ImgPipeline.from_pretrained(sys.argv[1] + "/mini", torch_dtype=torch.float32)
+pipe = StableDiffusionImg2ImgPipeline.from_pretrained(sys.argv[1] + "/mini")  # as the card says
 pipe.set_progress_bar_config(disable=True)
 sketch = Image.open(sys.argv[1] + "/sketches/turtle.png").convert("RGB").resize((128, 128))
 picture = pipe("a turtle, openmoji style", image=sketch, strength=0.7, guidance_scale=4.0, num_inference_steps=20,

@@ -262,7 +262,7 @@ def first_and_last_loss(folder):
 @pytest.mark.seconds(90)
 def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     """Text, VAE, U-Net, ControlNet, judge and saving, a few updates each: the parts fit, and the pipeline runs."""
-    from diffusers import AutoencoderKL, ControlNetModel
+    from diffusers import AutoencoderKL, ControlNetModel, StableDiffusionImg2ImgPipeline
 
     from s2i_teach import load_pipeline, translate
     from s2i_teach.models.preview import preview
@@ -312,6 +312,8 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     save_everything(*parts, tmp_path / "data", runs / "control" / "controlnet")
     led = ControlNetModel.from_pretrained(tmp_path / "data" / "mini" / "controlnet")
     assert any(p.abs().max() > 0 for p in led.controlnet_mid_block.parameters()), "it has begun to learn"
+    plain = StableDiffusionImg2ImgPipeline.from_pretrained(tmp_path / "data" / "mini")
+    assert {plain.vae.dtype, plain.text_encoder.dtype, plain.unet.dtype} == {torch.float32}, "it runs as it is loaded"
     pipe = load_pipeline(tmp_path / "data" / "mini", dtype="fp32")
     assert translate(sketch, "a turtle", pipe=pipe, num_inference_steps=2, strength=1.0).image.size == (128, 128)
     assert preview(pipe, torch.zeros(1, 4, 16, 16)).size == (128, 128)

@@ -45,11 +45,27 @@ def hue_errors(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     return hue[cells], difference[cells]
 
 
+def chroma_kept(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """For the flat cells of ``x``: how much of their chroma (largest less smallest channel) ``y`` has, ``(cells,)``.
+
+    1 is all of it, 0 a grey: a colour may come back pale with its hue right, which :func:`hue_errors` does not tell.
+    """
+    before, after = (F.avg_pool2d(part, CELL).clamp(-1, 1) for part in (x, y))
+    before, after = (part.amax(1) - part.amin(1) for part in (before, after))
+    cells = flat_cells(x)
+    return after[cells] / before[cells]
+
+
+def in_range(hues: torch.Tensor, name: str) -> torch.Tensor:
+    """Which hues in degrees belong to a range: bool of the same shape."""
+    low, high = RANGES[name]
+    return (hues >= low) & (hues < high) if low < high else (hues >= low) | (hues < high)
+
+
 def hue_table(hues: torch.Tensor, errors: torch.Tensor) -> dict[str, tuple[int, float, float]]:
     """Range → number of cells, share of them more than :data:`WRONG` degrees off, median error in degrees."""
     table = {}
-    for name, (low, high) in RANGES.items():
-        inside = (hues >= low) & (hues < high) if low < high else (hues >= low) | (hues < high)
-        own = errors[inside]
+    for name in RANGES:
+        own = errors[in_range(hues, name)]
         table[name] = (len(own), (own > WRONG).float().mean().item(), own.median().item() if len(own) else float("nan"))
     return table

@@ -46,6 +46,9 @@ def save_miniature(
     for config in (*made.rglob("config.json"), *made.rglob("scheduler_config.json"), made / "model_index.json"):
         table = json.loads(config.read_text(encoding="utf-8"))
         table.pop("_name_or_path", None)  # a path of the machine it was trained on
+        if config.parent.name == "text_encoder":
+            # Unasked, diffusers loads its parts in fp32, but transformers 5 in what the config says, or else the weights.
+            table["dtype"] = "float32"
         config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     to.mkdir(parents=True, exist_ok=True)
     if not controlnet_folder:

@@ -1,0 +1,79 @@
+"""How many of the embedded scenes' things the judge names in their places, each cut out of the picture."""
+
+import torch
+from PIL import Image
+
+from benchmarks.judging import Way, is_led, share
+from s2i_teach.gallery import find_sketch
+from s2i_teach.images import to_picture, to_tensor
+from s2i_teach.training.judge import judge_pixels, judge_ranks
+from s2i_teach.training.pictures import Pairs
+from s2i_teach.training.sketches import SCENES
+from s2i_teach.translation.run import translate
+
+PAGE = (768, 512)
+"""Width and height in pixels of the page that ``SCENES`` gives its places on."""
+SIZE = (192, 128)
+"""Width and height of the pictures: the page's shape, as high as a picture of one thing."""
+SEEDS = range(4)
+
+
+def place(left: int, top: int, side: int, size: tuple[int, int] = SIZE) -> tuple[int, int, int, int]:
+    """A thing's place on the page as a box ``(left, top, right, bottom)`` in pixels of a picture of ``size``."""
+    across, down = size[0] / PAGE[0], size[1] / PAGE[1]
+    return round(left * across), round(top * down), round((left + side) * across), round((top + side) * down)
+
+
+def cut(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """What is in the box; beyond the picture is white paper."""
+    page = Image.new("RGB", (box[2] - box[0], box[3] - box[1]), "white")
+    page.paste(picture, (-box[0], -box[1]))
+    return page
+
+
+def named(judge, picture: Image.Image, things: list[tuple[str, int, int, int]]) -> torch.Tensor:
+    """The rank (0 = first) that the judge gives each thing in its place on the page, ``(things,)``."""
+    cuts = [judge_pixels(to_tensor(cut(picture, place(*where, picture.size)))[None]) for _, *where in things]
+    return judge_ranks(judge, torch.cat(cuts), [name for name, *_ in things])
+
+
+def real_scene(pairs: Pairs, things: list[tuple[str, int, int, int]], style: str) -> Image.Image:
+    """The real pictures of a scene's things in their places, of :data:`SIZE`: what could be named at all."""
+    page = Image.new("RGB", SIZE, "white")
+    for name, *where in things:
+        number = next(i for i, row in enumerate(pairs.rows) if row["thing"] == name and row["style"] == style)
+        left, top, right, bottom = place(*where)
+        real = to_picture(pairs.batch(torch.tensor([number]))[0])
+        page.paste(real.resize((right - left, bottom - top), Image.Resampling.LANCZOS), (left, top))
+    return page
+
+
+def scene_ways(pipe) -> list[Way]:
+    """How scenes are translated."""
+    return [Way(control_scale=1.0)] if is_led(pipe) else [Way("lines", 0.7), Way("filled", 0.7)]
+
+
+def scene_figures(pipe, judge, pairs: Pairs) -> list[str]:
+    """The share of all things named, of real pictures in their places, of the sketch itself, and by way."""
+    ways = scene_ways(pipe)
+    ranks = {label: [] for label in ("real pictures", "the sketch itself", *ways)}
+    for name, (prompt, things, _) in SCENES.items():
+        sketch = find_sketch(f"scene_{name}").open()
+        ranks["real pictures"].append(named(judge, real_scene(pairs, things, "openmoji"), things))
+        ranks["the sketch itself"].append(named(judge, sketch.resize(SIZE, Image.Resampling.LANCZOS), things))
+        for way in ways:
+            led = {} if way.control_scale is None else {"control_scale": way.control_scale}
+            for seed in SEEDS:
+                made = translate(
+                    sketch, prompt, pipe=pipe, strength=way.strength, prepare=way.prepare, seed=seed, size=SIZE, **led
+                )
+                ranks[way].append(named(judge, made.image, things))
+    count = sum(len(things) for _, things, _ in SCENES.values())
+    lines = [
+        f"| {count} things in {len(SCENES)} scenes of {SIZE[0]} × {SIZE[1]}, {len(SEEDS)} seeds | top-1 | top-5 |",
+        "|---|---|---|",
+    ]
+    for label, found in ranks.items():
+        together = torch.cat(found)
+        lines.append(f"| {label} | {share(together, 1):.1%} | {share(together, 5):.1%} |")
+    return lines
