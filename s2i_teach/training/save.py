@@ -31,14 +31,14 @@ def save_miniature(
     made = to.with_name(to.name + ".partial")
     shutil.rmtree(made, ignore_errors=True)
     tokenizer, text_encoder, _ = load_parts(text_folder, vae_folder)
-    vae = AutoencoderKL.from_pretrained(vae_folder).half()
-    unet = UNet2DConditionModel.from_pretrained(unet_folder).half()
+    vae = _rounded(AutoencoderKL.from_pretrained(vae_folder))
+    unet = _rounded(UNet2DConditionModel.from_pretrained(unet_folder))
     pipe = assemble(vae, text_encoder.half(), tokenizer, unet)
     pipe.scheduler.save_pretrained(made / "scheduler")
     pipe.save_config(made)
     models = {"vae": vae, "unet": unet}
     if controlnet_folder:
-        models["controlnet"] = ControlNetModel.from_pretrained(controlnet_folder).half()
+        models["controlnet"] = _rounded(ControlNetModel.from_pretrained(controlnet_folder))
     for name, model in models.items():
         model.to(memory_format=torch.contiguous_format).save_pretrained(made / name, max_shard_size=shard)
     for name in ("tokenizer", "text_encoder"):
@@ -57,6 +57,11 @@ def save_miniature(
         _replace(part, to / part.name)
     made.rmdir()
     return to
+
+
+def _rounded(model):
+    """The model in fp16 with bf16's eight bits of precision: what a CPU with bf16 runs anyway, and a fifth less in a zip."""
+    return model.to(torch.bfloat16).half()
 
 
 def _replace(new: Path, old: Path) -> None:
