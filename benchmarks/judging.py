@@ -53,18 +53,17 @@ def generate(
 ) -> torch.Tensor:
     """Pictures ``(N, 3, H, W)`` in [−1, 1], in batches that equal single runs; from noise alone without sketches.
 
-    Sketches are RGB images of the model's size. Steps and guidance are the model's own of the catalog.
+    Sketches are RGB images of the model's size. Without a control scale a model that can be led runs as plain img2img.
+    Steps and guidance are the model's own of the catalog.
     """
-    from diffusers import StableDiffusionPipeline
+    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
     entry, made = find(pipe.s2i_model), []
     steps = steps or entry.steps
-    components = {**pipe.components, "scheduler": make_scheduler(None, pipe.scheduler, steps)}
-    if sketches is None:
-        components.pop("controlnet", None)
-        maker = StableDiffusionPipeline(**components, requires_safety_checker=False)
-    else:
-        maker = type(pipe)(**components, requires_safety_checker=False)
+    led = way is not None and way.control_scale is not None
+    kind = type(pipe) if led else StableDiffusionPipeline if sketches is None else StableDiffusionImg2ImgPipeline
+    parts = {name: part for name, part in pipe.components.items() if led or name != "controlnet"}
+    maker = kind(**parts, requires_safety_checker=False)
     maker.set_progress_bar_config(disable=True)
     for start in range(0, len(prompts), BATCH):
         part = slice(start, start + BATCH)
@@ -80,7 +79,7 @@ def generate(
                 "image": [prepare_sketch(sketch, way.prepare) for sketch in sketches[part]],
                 "strength": way.strength,
             }
-            if way.control_scale is not None:
+            if led:
                 hints = [make_hint(sketch, kind_of(pipe).hint) for sketch in sketches[part]]
                 common |= {"control_image": hints, "controlnet_conditioning_scale": way.control_scale}
         maker.scheduler = make_scheduler(None, pipe.scheduler, steps)  # it remembers its last run

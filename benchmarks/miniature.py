@@ -7,9 +7,9 @@
 4. How many things of the embedded scenes the judge names in their places.
 5. Seconds a picture.
 
-A model that is led by the sketch has the miniature's VAE and U-Net: for it, 1 and 2 are left out, as is 1 for
-``mini-fast``. Scheduler, steps and guidance are the model's own of the catalog. With ``--write`` the tables go into the
-model card, ``data/mini/README.md``, each model's between its own marks.
+What is told of the VAE is left out for a model that is another's weights in few steps. Scheduler, steps and guidance are the
+model's own of the catalog. With ``--write`` the tables go into the model's card, ``data/mini/README.md`` or
+``data/scribble/README.md``, each model's between its own marks.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from benchmarks.scenes import scene_figures
 from s2i_teach.evaluate.realism import kernel_distance
 from s2i_teach.gallery import find_sketch
 from s2i_teach.images import to_picture
-from s2i_teach.models.catalog import find
+from s2i_teach.models.catalog import MODELS, find
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.small_clip import features, load_clip
 from s2i_teach.paths import data_dir
@@ -95,7 +95,7 @@ def prompt_figures(pipe, judge, clip, pairs, count: int) -> list[str]:
         "|---|---|---|---|",
     ]
     ranks = []
-    for name, pictures in (("real pictures", real), ("the miniature's", made)):
+    for name, pictures in (("real pictures", real), ("the model's", made)):
         ranks.append(judge_ranks(judge, pictures, things))
         distance = kernel_distance(features(clip, pictures), reference)
         lines.append(f"| {name} | {share(ranks[-1], 1):.1%} | {share(ranks[-1], 5):.1%} | {distance:.3f} |")
@@ -167,12 +167,13 @@ def main() -> int:
     parser.add_argument("--sketches", type=int, default=100)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    card = data_dir() / "mini" / "README.md"
+    entry = find(args.model)
+    card = data_dir() / entry.embedded / "README.md"
     if args.write:
         written(card.read_text(encoding="utf-8"), args.model, "")  # a missing mark is told before the work
     torch.set_num_threads(args.threads)
     started, cpu = time.perf_counter(), time.process_time()
-    pipe, entry = load_pipeline(args.model, dtype="fp32", device="cpu"), find(args.model)
+    pipe = load_pipeline(args.model, dtype="fp32", device="cpu")
     judge, clip = load_judge(), load_clip()
     pairs = load_pairs("train").select(lambda row: row["thing"] in judge.config.label2id)
     sections = []
@@ -185,10 +186,9 @@ def main() -> int:
     parts = {"U-Net": pipe.unet} | ({"ControlNet": pipe.controlnet} if is_led(pipe) else {})
     sizes = "".join(f"{name}: {part.num_parameters() / 1e6:.2f} M parameters; " for name, part in parts.items())
     tell([f"{sizes}{entry.steps} steps, guidance {entry.guidance_scale:g}, fp32."])
-    if args.model == "mini":
+    if args.model == next(name for name in EMBEDDED if MODELS[name].embedded == entry.embedded):
         tell(*vae_sections(pipe, args.sketches))
-    if not is_led(pipe):
-        tell(prompt_figures(pipe, judge, clip, pairs, args.pictures))
+    tell(prompt_figures(pipe, judge, clip, pairs, args.pictures))
     tell(sketch_figures(pipe, judge, clip, pairs, args.sketches))
     tell(scene_figures(pipe, judge, pairs))
     tell(seconds_figures(args.model, args.threads))

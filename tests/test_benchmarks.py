@@ -178,10 +178,12 @@ def test_the_card_has_marks():
 
 @pytest.mark.parametrize("way", [Way("filled", 0.5), Way(control_scale=1.5)], ids=str)
 def test_many_at_once_equal_single_runs(tiny_pipe, tiny_led, sketch, monkeypatch, way):
+    """Without a control scale a model that can be led is the one without its ControlNet."""
     pipe = tiny_pipe if way.control_scale is None else tiny_led
+    monkeypatch.setattr(tiny_led, "s2i_model", "mini", raising=False)
     monkeypatch.setattr(pipe, "s2i_model", "mini", raising=False)
     sketches = [open_sketch(one, (128, 128)) for one in (sketch, sketch.rotate(90, expand=True))]
-    made = generate(pipe, ["a turtle", "a cat"], [3, 4], sketches, way, steps=4, guidance_scale=3.0)
+    made = generate(tiny_led, ["a turtle", "a cat"], [3, 4], sketches, way, steps=4, guidance_scale=3.0)
     led = {} if way.control_scale is None else {"control_scale": way.control_scale}
     for number, (prompt, seed) in enumerate((("a turtle", 3), ("a cat", 4))):
         single = translate(
@@ -197,3 +199,12 @@ def test_many_at_once_equal_single_runs(tiny_pipe, tiny_led, sketch, monkeypatch
         )
         assert (made[number] - to_tensor(single.image)).abs().max() < 2 * 1.01 / 255
     assert (made[0] - made[1]).abs().max() > 0.05
+
+
+def test_from_noise_alone_no_sketch_leads(tiny_pipe, tiny_led, monkeypatch):
+    made = []
+    for pipe in (tiny_pipe, tiny_led):
+        monkeypatch.setattr(pipe, "s2i_model", "mini", raising=False)
+        made.append(generate(pipe, ["a turtle", "a cat"], [3, 4], steps=2))
+    assert made[0].shape == (2, 3, 128, 128) and (made[0][0] - made[0][1]).abs().max() > 0.05
+    assert torch.equal(*made)
