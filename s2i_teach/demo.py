@@ -28,7 +28,9 @@ def demo(folder: str | Path = "out", seed: int = 0, progress=print) -> Path:
     progress(f"the miniatures are loaded ({time.perf_counter() - started:.1f} s)")
     groups = []
     for sketch in sketches():
-        results = {way: translate(sketch.path, sketch.prompt, pipe=pipe, seed=seed, **how) for way, (pipe, how) in ways.items()}
+        results = {
+            way: translate(sketch.path, sketch.prompt, pipe=pipe, seed=seed, **how) for way, (pipe, how) in ways.items()
+        }
         for way, result in results.items():
             path = result.save(folder / f"{sketch.name}-{way}.png")
             progress(f"{path}  {sketch.prompt}  ({result.seconds:.1f} s)")

@@ -1,6 +1,6 @@
 """Every model by name: its kind, where it lies, by which living ids, its licence, its size and what it needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2i_teach.paths import data_dir
@@ -44,6 +44,23 @@ class Model:
 
 _MINI_STYLES = ("openmoji", "noto", "fluent", "flat", "twemoji", "line")
 
+_SCRIBBLE = Model(
+    name="mini-scribble",
+    title="The second miniature, led by the sketch",
+    kind="control",
+    ids=(),
+    embedded="scribble",
+    controlnet="scribble/controlnet",
+    styles=_MINI_STYLES,
+    licence="CC BY-SA 4.0",
+    size=(128, 128),
+    download=0,
+    memory=0.2,
+    steps=20,
+    guidance_scale=4.0,
+    strength=1.0,
+)
+
 MODELS = {
     model.name: model
     for model in (
@@ -78,38 +95,14 @@ MODELS = {
             guidance_scale=2.5,
             strength=0.75,
         ),
-        Model(
-            name="mini-scribble",
-            title="The second miniature, led by the sketch",
-            kind="control",
-            ids=(),
-            embedded="scribble",
-            controlnet="scribble/controlnet",
-            styles=_MINI_STYLES,
-            licence="CC BY-SA 4.0",
-            size=(128, 128),
-            download=0,
-            memory=0.2,
-            steps=20,
-            guidance_scale=4.0,
-            strength=1.0,
-        ),
-        Model(
+        _SCRIBBLE,
+        replace(
+            _SCRIBBLE,
             name="mini-scribble-fast",
             title="The second miniature, led by the sketch, in few steps",
-            kind="control",
-            ids=(),
-            embedded="scribble",
-            controlnet="scribble/controlnet",
-            styles=_MINI_STYLES,
             scheduler="lcm",
-            licence="CC BY-SA 4.0",
-            size=(128, 128),
-            download=0,
-            memory=0.2,
             steps=4,
             guidance_scale=2.5,
-            strength=1.0,
         ),
         Model(
             name="sd15",

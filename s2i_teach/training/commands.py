@@ -88,8 +88,7 @@ def _options(args) -> dict:
         if value is not None and not value > 0:
             raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0.")
     for start in (getattr(args, "start_from", None), getattr(args, "control_from", None)):
-        if start and not (Path(start) / "config.json").is_file():
-            raise InputError(f"{start} holds no saved model (no config.json): give the folder that does.")
+        _check_saved(start)
     if args.device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no GPU that this torch can use: leave --device out.")
     if os.environ.get("WORLD_SIZE", "1") != "1" and args.run not in (_unet, _control, _vae):
@@ -99,6 +98,12 @@ def _options(args) -> dict:
     names = ("minutes", "steps", "batch_size", "lr", "seed", "device")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     return {**given, "resume": args.resume}
+
+
+def _check_saved(folder: str | None) -> None:
+    """Refuse a folder that was given and holds no saved model."""
+    if folder and not (Path(folder) / "config.json").is_file():
+        raise InputError(f"{folder} holds no saved model (no config.json): give the folder that does.")
 
 
 def _data(args) -> None:
@@ -204,8 +209,7 @@ def _save(args) -> None:
     from s2i_teach.training.save import save_everything
 
     led = Path(args.out) / "control"
-    if args.controlnet and not (Path(args.controlnet) / "config.json").is_file():
-        raise InputError(f"{args.controlnet} holds no saved model (no config.json): give the folder that does.")
+    _check_saved(args.controlnet)
     controlnet = args.controlnet or (led / "controlnet" if (led / "controlnet").is_dir() else None)
     args.unet = args.unet or (str(led / "unet") if (led / "unet").is_dir() else None)
     parts = [_part(args, name) for name in ("text", "vae", "unet")]

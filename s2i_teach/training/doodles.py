@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from s2i_teach.training.pictures import widen_lines
+
 
 def doodle(lines: torch.Tensor, inside: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Hints ``(B, 3, H, W)`` in [0, 1], white lines on black, made from ``lines`` and ``inside (B, 1, H, W)`` in {0, 1}.
@@ -19,8 +21,7 @@ def doodle(lines: torch.Tensor, inside: torch.Tensor, generator: torch.Generator
     def even(low: float, high: float) -> torch.Tensor:
         return low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)
 
-    outline = inside - _eroded(inside)
-    outline = F.max_pool2d(F.pad(outline, (0, 1, 0, 1)), 2, 1)
+    outline = widen_lines(inside - _eroded(inside))
     alone = chance(0.2) * (outline.flatten(1).sum(1) > 0).float().view(-1, 1, 1, 1)
     lines = torch.where(alone > 0, outline, lines)
     drawn = _wobbled(lines, even(0, 0.02), generator)

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+
 def make_optimizer(name: str, model: nn.Module, lr: float, weight_decay: float, betas):
     """``"adamw"``, or ``"muon"``: :class:`MuonAdamW`. Frozen parameters are left out."""
     if name == "muon":

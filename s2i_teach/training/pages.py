@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from scipy.ndimage import binary_fill_holes
 
 from s2i_teach.lines import contours
-from s2i_teach.training.pictures import Pairs, recolour
+from s2i_teach.training.pictures import Pairs, recolour, widen_lines
 from s2i_teach.training.vocabulary import STYLE_WORDS, STYLES, join_things, varied_caption, with_article
 
 SIDE = 128
@@ -83,13 +83,13 @@ class PageMaker:
             pages.append(Page(rows, [None] * len(rows), style, ground[0] if ground else ""))
             poses.append(placed)
             grounds.append(ground)
-        layers = self._layers(pages, generator, rng)
+        layers = self._layers(pages, rng)
         flat = [pose for placed in poses for pose in placed]
         sheets = place(layers, torch.tensor(flat), SIDE, width, generator)
         return self._compose(pages, grounds, sheets, width)
 
-    def _layers(self, pages: list[Page], generator: torch.Generator, rng: random.Random) -> torch.Tensor:
-        """The things of all pages, one after the other: darkness of red, green and blue, lines, inside, ``(N, 5, 128, 128)``."""
+    def _layers(self, pages: list[Page], rng: random.Random) -> torch.Tensor:
+        """The things of all pages in turn: darkness of red, green and blue, lines, inside, ``(N, 5, 128, 128)``."""
         index = torch.tensor([i for page in pages for i in page.rows])
         x = self.pairs.batch(index)
         wanted = [i for i, row in enumerate(index.tolist()) if self.pairs.rows[row]["style"] != "line"]
@@ -106,8 +106,7 @@ class PageMaker:
         drawn = [
             self.partner[row] if self.partner[row] >= 0 and rng.random() < 0.7 else row for row in index.tolist()
         ]
-        # Two pixels wide, so that a turned or smaller line has no gaps.
-        lines = F.max_pool2d(F.pad(self.contours[drawn].float(), (0, 1, 0, 1)), 2, 1)
+        lines = widen_lines(self.contours[drawn].float())
         return torch.cat([(1 - x) / 2, lines, self.inside[index].float()], 1)
 
     def _compose(self, pages: list[Page], grounds: list, sheets: torch.Tensor, width: int) -> Batch:

@@ -170,13 +170,18 @@ def thicken_lines(x: torch.Tensor, radius: int) -> torch.Tensor:
     return -F.max_pool2d(-x, 2 * radius + 1, stride=1, padding=radius) if radius else x
 
 
+def widen_lines(lines: torch.Tensor) -> torch.Tensor:
+    """Lines ``(B, 1, H, W)``, 1 on the line, a pixel wider: so a moved one does not fall between the pixels."""
+    return F.max_pool2d(F.pad(lines, (0, 1, 0, 1)), 2, 1)
+
+
 def augment(
     x: torch.Tensor, styles: list[str], generator: torch.Generator, colour: float = 0.25, move: bool = True, **pose
 ) -> tuple[torch.Tensor, list[str | None]]:
     """A training batch ``(B, 3, H, W)`` in random poses; a share ``colour`` recoloured, half of the line art thickened.
 
-    Without ``move`` the pictures stay where they are, at most flipped; ``pose`` goes to :func:`random_pose`. Returns the pictures and, for each, the colour
-    word it was turned to, or None.
+    Without ``move`` the pictures stay where they are, at most flipped; ``pose`` goes to :func:`random_pose`.
+    Returns the pictures and, for each, the colour word it was turned to, or None.
     """
     x = random_pose(x, generator, **pose) if move else random_pose(x, generator, (1, 1), 0, 0, 0, 0)
     names: list[str | None] = [None] * len(x)
