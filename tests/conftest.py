@@ -92,6 +92,20 @@ def tiny_pipe(tmp_path_factory):
     return make_tiny_pipe(tmp_path_factory.mktemp("tiny"))
 
 
+def let_memory_be_short(network, monkeypatch, most: int = 3) -> list[int]:
+    """Let a network run out of memory with more samples than ``most``; returns the sizes of the calls that go through."""
+    forward, sizes = network.forward, []
+
+    def short(sample, *arguments, **named):
+        if len(sample) > most:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
+        sizes.append(len(sample))
+        return forward(sample, *arguments, **named)
+
+    monkeypatch.setattr(network, "forward", short)
+    return sizes
+
+
 def led(pipe, seed: int = 1):
     """The same parts with a ControlNet of random weights before the U-Net, its zero convolutions too."""
     from diffusers import ControlNetModel, StableDiffusionControlNetImg2ImgPipeline

@@ -19,7 +19,7 @@ from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.lines import line_hint
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import run
-from tests.conftest import led, make_tiny_pipe
+from tests.conftest import led, let_memory_be_short, make_tiny_pipe
 from tests.test_anatomy import check_drawing
 
 LANDED = data_dir() / "scribble" / "controlnet"
@@ -307,15 +307,8 @@ def test_nobody_asks_a_controlnet_that_says_nothing(tiny_led, sketch, monkeypatc
 
 def test_short_memory_makes_smaller_calls(tiny_led, sketch, monkeypatch):
     cells = grid(tiny_led, "ddim")[:12]
-    forward, sizes = tiny_led.controlnet.forward, []
-
-    def short(sample, *arguments, **named):
-        if len(sample) > 3:
-            raise RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
-        sizes.append(len(sample))
-        return forward(sample, *arguments, **named)
-
-    monkeypatch.setattr(tiny_led.controlnet, "forward", short)
+    forward = tiny_led.controlnet.forward
+    sizes = let_memory_be_short(tiny_led.controlnet, monkeypatch)
     made = {i: pixels for i, pixels, _ in run_batch(sketch, cells, tiny_led)}
     assert sizes and max(sizes) <= 3
     monkeypatch.setattr(tiny_led.controlnet, "forward", forward)

@@ -16,6 +16,7 @@ from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import run
 from s2i_teach.translation.settings import Settings
+from tests.conftest import let_memory_be_short
 
 
 def pixels_by_hand(pipe, sketch, settings) -> torch.Tensor:
@@ -159,15 +160,7 @@ def test_what_is_common_is_computed_once(tiny_pipe, sketch):
 def test_short_memory_makes_smaller_calls(tiny_pipe, sketch, monkeypatch):
     cells = grid(tiny_pipe, "ddim")[:8]
     expected = {i: pixels for i, pixels, _ in run_batch(sketch, cells, tiny_pipe)}
-    forward, sizes = tiny_pipe.unet.forward, []
-
-    def short(sample, *arguments, **named):
-        if len(sample) > 3:
-            raise RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
-        sizes.append(len(sample))
-        return forward(sample, *arguments, **named)
-
-    monkeypatch.setattr(tiny_pipe.unet, "forward", short)
+    sizes = let_memory_be_short(tiny_pipe.unet, monkeypatch)
     made = {i: pixels for i, pixels, _ in run_batch(sketch, cells, tiny_pipe)}
     assert max(sizes) <= 3
     assert max((made[i] - expected[i]).abs().max().item() for i in expected) <= 1e-5
