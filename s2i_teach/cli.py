@@ -10,6 +10,7 @@ from pathlib import Path
 
 from s2i_teach import __version__
 from s2i_teach.errors import InputError
+from s2i_teach.models.catalog import DEFAULT
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,7 +39,7 @@ def build_parser() -> Parser:
     translate.add_argument("sketch", nargs="?", metavar="SKETCH", help="a picture file; with --like, the one inside it")
     translate.add_argument("--prompt", metavar="TEXT", help='what it shows, for instance "a turtle, openmoji style"')
     translate.add_argument("--like", metavar="PNG", help="repeat a saved picture; other options change its settings")
-    translate.add_argument("--model", help="mini, mini-scribble, sd15, a folder or a Hugging Face id (default: mini)")
+    translate.add_argument("--model", help=f"mini, mini-scribble, sd15, a folder or a Hugging Face id (default: {DEFAULT})")
     translate.add_argument("--strength", type=float, metavar="S", help="above 0, up to 1: how far from the sketch")
     translate.add_argument("--guidance", type=float, metavar="G", help="weight of the prompt, 1 is none")
     translate.add_argument("--steps", type=int, metavar="N", help="steps on the whole schedule")
@@ -72,7 +73,9 @@ def build_parser() -> Parser:
         "--prompt", nargs="+", required=True, metavar="TEXT", help='for instance "a turtle, openmoji style"'
     )
     sweep.add_argument(
-        "--model", default="mini", help="mini, mini-scribble, sd15, a folder or a Hugging Face id (default: mini)"
+        "--model",
+        default=DEFAULT,
+        help=f"mini, mini-scribble, sd15, a folder or a Hugging Face id (default: {DEFAULT})",
     )
     sweep.add_argument("--strength", type=float, nargs="+", metavar="S", help="above 0, up to 1")
     sweep.add_argument("--guidance", type=float, nargs="+", metavar="G", help="weight of the prompt, 1 is none")
@@ -176,7 +179,7 @@ def _translate(args) -> None:
         settings = replace(settings, **given)
         sketch = record.sketch if args.sketch is None else args.sketch
     else:
-        model, dtype, settings, sketch = args.model or "mini", args.dtype, Settings(**given), args.sketch
+        model, dtype, settings, sketch = args.model or DEFAULT, args.dtype, Settings(**given), args.sketch
     read_picture(sketch)
     out = _out_path(args)
 

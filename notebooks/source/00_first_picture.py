@@ -13,9 +13,9 @@
 # | **Hardware** | any computer: two CPU cores are enough, a GPU is not needed |
 # | **Download** | none: the model (under 45 MB) comes with the course |
 #
-# The model is the *miniature*: built like Stable Diffusion part by part, but small, and trained on drawings of things.
+# The model is the *miniature*, `"mini"`: built like Stable Diffusion part by part, but small, and trained on drawings of things.
 # The same code drives the real one, which is 50 times larger: you change its name, `"mini"` to `"sd15"`, on a computer with
-# a GPU (a download of 2.7 GB, and prompts in plain words instead of our five styles).
+# a GPU (a download of 2.7 GB, and prompts in plain words instead of our five styles). Section 6 looks at a second miniature.
 
 # %% tags=["setup"]
 # (made from the template in notebooks/build.py)
@@ -241,6 +241,37 @@ print(subprocess.run(again, capture_output=True, text=True).stdout)
 print("the same to the byte:", Path("again.png").read_bytes() == path.read_bytes())
 
 # %% [markdown]
+# ## 6. When the sketch leads
+#
+# Until here the sketch was the *start*, and no more. After the first step nobody looked at it again. That is why strength
+# is hard to set: with little of it your lines stay a sketch, with much of it they are lost.
+#
+# A second miniature, `"mini-scribble"`, works in another way. It starts from noise. But a second network stands beside the
+# first, looks at your lines at *every* step, and says where they are. So the shape comes from you at every strength, and no
+# area need be filled. The prompts below name no style either.
+#
+# **Predict first.** Which of the two keeps the shape of the house better? Which has the better colours?
+
+# %%
+leading = s2i.load_pipeline("mini-scribble")
+
+groups = []
+for name in ["house", "mushroom", "butterfly_by_hand", "fish_by_hand"]:
+    words = sketches[name].prompt.split(",")[0]
+    start = s2i.translate(sketches[name].path, words, pipe=pipe, prepare="filled", seed=0)
+    led = s2i.translate(sketches[name].path, words, pipe=leading, seed=0)
+    groups.append(([start.sketch, start.image, led.image], words))
+sheet = s2i.contact_sheet(groups, columns=1, side=170)
+s2i.show(
+    sheet, alt="Four sketches; beside each, its picture as a start and as a guide."
+)
+
+# %% [markdown]
+# On the left is the sketch. In the middle it was where the model started. On the right it led. `"mini-scribble"` is what you
+# get if you name no model, on the command line and in the studio. Lesson 14 builds such a second network.
+#
+# Why then do the lessons from here to 13 stay with the start? Because every other method stands on it: what a noise level is,
+# what a step does, and what strength and guidance are. And it needs no second network: any diffusion model can do it.
 #
 # ## Think about it
 #
@@ -251,6 +282,8 @@ print("the same to the byte:", Path("again.png").read_bytes() == path.read_bytes
 #
 # - Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*, 2021,
 #   arXiv 2108.01073: the idea of starting from a noisy sketch.
+# - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models* (ControlNet), 2023,
+#   arXiv 2302.05543: the second network.
 # - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2022, arXiv 2112.10752: the model that
 #   the miniature imitates.
 #

@@ -46,7 +46,7 @@ sketches = {s.name: s for s in s2i.sketches()}
 # setting that does not exist. (`s2i.language("de")`, run before the next cell, makes its words German.)
 
 # %%
-studio = s2i.Studio("turtle")
+studio = s2i.Studio("turtle", model="mini-fast")
 studio
 
 # %% [markdown]
@@ -470,6 +470,25 @@ s2i.show(figure, alt=alt)
 # which we chose; and from a small model, which knows few pictures for each of its words, some of the course's sketches among them.
 # Neither of the two measures knows what a picture *shows*.
 #
+# ## 11. A look at guidance
+#
+# All that you measured holds for a sketch that is a *start*. The studio has another model, `mini-scribble-fast`, in which the sketch
+# *leads*: a second network looks at its lines at every step (lesson 14). Without a model's name, the studio takes this one.
+#
+# It has three more sliders. **Lines lead** says how firmly: 0 is not at all, 1 is as the network was trained. **from** and **to** say in which
+# part of the run. Under the picture, *What leads the network* shows what the second network sees of your page, white on black.
+#
+# Predict before each: what is left of your shape at 0? And if the lines lead only **from** 50 % on, after half of the steps?
+# Draw a line with a gap in it, too: does the picture have a hole there?
+
+# %%
+led_studio = s2i.Studio("turtle", model="mini-scribble-fast")
+led_studio
+
+# %% [markdown]
+# The course that a picture takes is decided early, where the noise is strong: lines that come late find the shapes already there.
+# And does the shape still depend on the strength? Leave it at 1, where this model starts from noise.
+#
 # On a GPU, `s2i.Studio(model="sd15")` is the same studio with Stable Diffusion 1.5: 512 × 512 pixels, plain words in place of the five
 # styles, 50 steps, with previews on the way and a button to stop, and a download of 2.7 GB at the first start. Do sections 4 and 5 come
 # out the same there?
@@ -482,6 +501,7 @@ s2i.show(figure, alt=alt)
 # ## Sources
 #
 # - Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*, 2022, arXiv 2108.01073.
+# - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models* (ControlNet), 2023, arXiv 2302.05543.
 # - Luo et al., *Latent Consistency Models*, 2023, arXiv 2310.04378: the sampler that `mini-fast` uses.
 # - Song, Meng and Ermon, *Denoising Diffusion Implicit Models*, 2021, arXiv 2010.02502.
 # - The sketches of house, strawberry and turtle: OpenMoji, CC BY-SA 4.0.

@@ -127,6 +127,13 @@ MODELS = {
 }
 
 
+DEFAULT = "mini-scribble"
+"""The model of who names none: the sketch leads."""
+
+DEFAULT_FAST = "mini-scribble-fast"
+"""The same in few steps, for a studio that draws along."""
+
+
 def offered() -> dict[str, Model]:
     """The models that can be had: all but those whose embedded parts were not trained yet (``s2i train``)."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
-from s2i_teach.models.catalog import Model, describe, find, offered
+from s2i_teach.models.catalog import DEFAULT, Model, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
 from s2i_teach.models.folder import check_controlnet, check_folder, check_text_encoder, fetch, led_by_controlnet
 from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS
@@ -24,7 +24,7 @@ _shared: dict[str, object] = {}
 
 
 def load_pipeline(
-    model: str | Path = "mini",
+    model: str | Path = DEFAULT,
     *,
     device: str | None = None,
     dtype=None,

@@ -42,6 +42,13 @@ def add_train_parsers(parts) -> None:
     fast.set_defaults(run=_fast)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)
+    for part in (unet, control):
+        part.add_argument(
+            "--sheet-every",
+            type=float,
+            metavar="MINUTES",
+            help="draw a sheet and print errors this often; a sheet may take minutes on a CPU (default: 20)",
+        )
     for part in (unet, control, judge):
         part.add_argument(
             "--all-things", action="store_true", help="train on all things, not only what people like to draw"
@@ -83,7 +90,7 @@ def _options(args) -> dict:
 
     if args.minutes is None and args.steps is None:
         raise InputError("Give a budget: --minutes 20, or --steps 5000.")
-    for name in ("minutes", "steps", "batch_size", "lr", "threads"):
+    for name in ("minutes", "steps", "batch_size", "lr", "threads", "sheet_every"):
         value = getattr(args, name, None)
         if value is not None and not value > 0:
             raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0.")
@@ -97,6 +104,8 @@ def _options(args) -> dict:
         torch.set_num_threads(args.threads)
     names = ("minutes", "steps", "batch_size", "lr", "seed", "device")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if getattr(args, "sheet_every", None):
+        given["sample_every"] = 60 * args.sheet_every
     return {**given, "resume": args.resume}
 
 

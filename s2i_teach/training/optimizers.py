@@ -18,35 +18,66 @@ def is_matrix(name: str, parameter: torch.Tensor) -> bool:
     return parameter.dim() in (2, 4) and min(parameter.shape[:2]) > 1 and not any(part in name for part in outermost)
 
 
-def flat(weight: torch.Tensor) -> torch.Tensor:
-    """A matrix, or a convolution's weight ``(out, in, h, w)`` as the matrix ``(out, in · h · w)``, in the same memory."""
-    if weight.dim() == 2:
-        return weight
-    if weight.is_contiguous():
-        return weight.view(len(weight), -1)
-    return weight.permute(0, 2, 3, 1).view(len(weight), -1)  # channels_last: the order of columns does not matter
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Jordan et al.'s coefficients: five rounds bring every singular value that is not tiny to between 0.7 and 1.2."""
+
+
+def orthogonalized(matrix: torch.Tensor, rounds: int = 5) -> torch.Tensor:
+    """A matrix ``(m, n)`` with its singular values brought near to 1, by Newton–Schulz (Jordan et al. 2024), in fp32.
+
+    A round is X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X, so after any number of them X is P X₀, where P is a polynomial in the
+    small symmetric matrix G = X₀ X₀ᵀ. All rounds are done on P, and X₀ is needed twice: for G and at the end. For a
+    convolution, nine times as wide as high, that is two fifths of the multiplications.
+    """
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.float().T if tall else matrix.float()
+    x = x / x.norm().clamp(min=1e-7)
+    a, b, c = NEWTON_SCHULZ
+    gram = x @ x.T
+    polynomial = torch.eye(len(x), device=x.device)
+    for _ in range(rounds):
+        now = polynomial @ gram @ polynomial
+        polynomial = torch.addmm(a * polynomial, b * now + c * (now @ now), polynomial)
+    x = polynomial @ x
+    return x.T if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon (Jordan et al. 2024) for matrices and for convolutions, which count as matrices ``(out, in · h · w)``.
+
+    The same steps as ``torch.optim.Muon`` with ``adjust_lr_fn="match_rms_adamw"``: Nesterov momentum, and steps as large
+    as AdamW's (Liu et al. 2025), so that one learning rate serves both. That one takes no convolutions, is missing before
+    torch 2.9, and calculates in bf16, which makes a step seventeen times slower on a CPU that has no bf16.
+    """
+
+    def __init__(self, params, lr: float, weight_decay: float = 0.01, momentum: float = 0.95):
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the weights by their gradients."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if not state:
+                    state["momentum"] = torch.zeros_like(p)
+                state["momentum"].lerp_(p.grad, 1 - group["momentum"])
+                update = p.grad.lerp(state["momentum"], group["momentum"]).flatten(1)
+                size = 0.2 * max(update.shape) ** 0.5
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.add_(orthogonalized(update).reshape(p.shape), alpha=-group["lr"] * size)
 
 
 class MuonAdamW:
-    """Muon (Jordan et al. 2024) for matrices and convolutions, AdamW for norms, biases, embeddings and the ends.
-
-    torch's own ``torch.optim.Muon`` (torch ≥ 2.9) takes matrices only, so convolutions go to it flattened. Its steps are
-    scaled to the size of AdamW's (Liu et al. 2025), so that one learning rate serves both.
-
-    Raises:
-        RuntimeError: this torch has no Muon.
-    """
+    """:class:`Muon` for matrices and convolutions, AdamW for norms, biases, embeddings and the ends."""
 
     def __init__(self, model: nn.Module, lr: float, weight_decay: float = 0.01, betas=(0.9, 0.99)):
-        if not hasattr(torch.optim, "Muon"):
-            raise RuntimeError(f"torch {torch.__version__} has no Muon: use torch 2.9 or newer, or the optimiser adamw.")
         named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        self.weights = [p for name, p in named if is_matrix(name, p)]
+        matrices = [p for name, p in named if is_matrix(name, p)]
         others = [p for name, p in named if not is_matrix(name, p)]
-        self.matrices = [nn.Parameter(flat(p.detach())) for p in self.weights]
-        self.muon = torch.optim.Muon(
-            self.matrices, lr=lr, weight_decay=weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
-        )
+        self.muon = Muon(matrices, lr=lr, weight_decay=weight_decay)
         self.adamw = torch.optim.AdamW(others, lr=lr, weight_decay=weight_decay, betas=betas, fused=True)
 
     @property
@@ -61,18 +92,13 @@ class MuonAdamW:
 
     def step(self) -> None:
         """Take the gradients of the model's weights and move them."""
-        for matrix, weight in zip(self.matrices, self.weights, strict=True):
-            if weight.grad is not None and weight.grad.stride() != weight.stride():
-                weight.grad = torch.empty_like(weight).copy_(weight.grad)
-            matrix.grad = None if weight.grad is None else flat(weight.grad)
         self.muon.step()
         self.adamw.step()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients."""
-        for matrix, weight in zip(self.matrices, self.weights, strict=True):
-            matrix.grad = weight.grad = None
-        self.adamw.zero_grad(set_to_none=set_to_none)
+        self.muon.zero_grad(set_to_none)
+        self.adamw.zero_grad(set_to_none)
 
     def state_dict(self) -> dict:
         """The moments of both, for a checkpoint."""

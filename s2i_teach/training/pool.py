@@ -43,7 +43,7 @@ class Pool:
         number: pages of 128 × 128 in a batch; of wide ones two thirds.
     """
 
-    def __init__(self, maker: PageMaker, encode, batches: int = 160, every: int = 6, number: int = 32, seed: int = 0):
+    def __init__(self, maker: PageMaker, encode, batches: int = 160, every: int = 10, number: int = 32, seed: int = 0):
         self.maker, self.encode, self.every, self.number, self.seed = maker, encode, every, number, seed
         self.keep = batches
         self.stock: dict[int, deque] = {SIDE: deque(), WIDE: deque()}

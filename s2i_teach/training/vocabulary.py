@@ -129,7 +129,8 @@ def with_article(name: str, colour: str | None = None) -> str:
     plural = last.endswith("s") and not last.endswith(_KEEP_S)
     if plural or name in _UNCOUNTED:
         return words
-    return f"{'an' if words[0] in 'aeiou' and not words.startswith(('uni', 'one', 'ewe')) else 'a'} {words}"
+    spoken_vowel = words[0] in "aeiou" and not words.startswith(("uni", "one", "ewe", "euro"))
+    return f"{'an' if spoken_vowel or words.startswith('hour') else 'a'} {words}"
 
 
 def caption(name: str, style: str, colour: str | None = None) -> str:

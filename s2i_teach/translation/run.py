@@ -11,6 +11,7 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
+from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.kinds import Kind, kind_of
 from s2i_teach.models.load import shared_pipeline
@@ -79,9 +80,10 @@ def translate(
     control_end: float | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Turn a sketch into a picture by img2img (SDEdit, Meng et al. 2021) with a latent diffusion model.
+    """Turn a sketch into a picture with a latent diffusion model.
 
-    A model such as ``"mini-scribble"`` is led by the sketch's lines at every step besides (ControlNet, Zhang et al. 2023).
+    The model ``"mini-scribble"`` is led by the sketch's lines at every step (ControlNet, Zhang et al. 2023); to ``"mini"``
+    and ``"sd15"`` the sketch is where they start and no more (img2img, SDEdit, Meng et al. 2021).
 
     Equal, pixel for pixel, to calling the diffusers pipeline by hand with the same picture, settings, number of threads
     (a small model runs in one on a CPU: :func:`s2i_teach.models.devices.fitting_threads`) and
@@ -90,7 +92,7 @@ def translate(
     Args:
         sketch: anything that :func:`s2i_teach.open_sketch` opens.
         prompt: what the picture shows, for the miniature ``"a turtle, openmoji style"``.
-        pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is the miniature.
+        pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is ``"mini-scribble"``.
         strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler,
             control_scale, control_start, control_end: see :class:`s2i_teach.Settings`; None is the model's default.
         on_step: called as ``on_step(done, total)`` after every evaluation of the U-Net.
@@ -115,7 +117,7 @@ def translate(
         control_end=control_end,
     )
     if pipe is None:
-        pipe = shared_pipeline("mini")
+        pipe = shared_pipeline(DEFAULT)
     elif isinstance(pipe, str):
         pipe = shared_pipeline(pipe)
     return run(sketch, settings, pipe, on_step)

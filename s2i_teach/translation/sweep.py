@@ -11,6 +11,7 @@ from pathlib import Path
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.images import read_picture
+from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.kinds import kind_of, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
@@ -45,7 +46,7 @@ def sweep(
     Args:
         sketch: anything that :func:`s2i_teach.open_sketch` opens.
         prompt: what the picture shows, or a list of such (also ``prompts=``).
-        pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is the miniature.
+        pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is ``"mini-scribble"``.
         to: a folder that keeps every finished cell as a PNG with its settings inside: a sweep that was stopped, or that
             gets more cells, takes from there what it finds.
         max_batch: samples in one call of the U-Net; None chooses, fewer take less memory.
@@ -61,7 +62,7 @@ def sweep(
     given = {"prompt": prompt, **settings} if prompt is not None else settings
     axes, fixed = _axes(given)
     if pipe is None or isinstance(pipe, str):
-        pipe = shared_pipeline(pipe or "mini")
+        pipe = shared_pipeline(pipe or DEFAULT)
     cells = [
         Settings(**fixed, **dict(zip(axes, values, strict=True))).resolved(pipe) for values in product(*axes.values())
     ]

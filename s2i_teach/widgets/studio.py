@@ -15,7 +15,7 @@ import traitlets
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
-from s2i_teach.models.catalog import MODELS, describe, find, offered
+from s2i_teach.models.catalog import DEFAULT_FAST, MODELS, describe, find, offered
 from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
 from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.load import is_loaded, shared_pipeline
@@ -95,7 +95,7 @@ class Studio(PadHolder):
     options = traitlets.Dict().tag(sync=True)
     request = traitlets.Dict().tag(sync=True, echo_update=False)
 
-    def __init__(self, sketch="turtle", prompt: str | None = None, *, model="mini-fast"):
+    def __init__(self, sketch="turtle", prompt: str | None = None, *, model=DEFAULT_FAST):
         blank = Drawing()
         if isinstance(sketch, str):
             sketch = find_sketch(sketch) or sketch

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.look import photograph, violations
 from tests.browser.test_pad import drag
 
-CELL = "import s2i_teach as s2i\nstudio = s2i.Studio()\nstudio"
+CELL = "import s2i_teach as s2i\nstudio = s2i.Studio(model='mini-fast')\nstudio"
 NOTE_VERSIONS = """() => {
   const frame = document.querySelector(".s2i-frame"), picture = frame.querySelector("img");
   window.seen = [];
@@ -303,11 +303,22 @@ def test_a_learner_draws_slides_and_compares(lane, page):
     for x, y, radius in ((190, 190, 26), (270, 140, 22), (335, 205, 28)):
         drag(page, paper, *((x + radius * math.cos(a), y + radius * math.sin(a)) for a in (0, 1, 2, 3, 4, 5, 6, 6.3)))
     page.get_by_role("combobox", name="Style").select_option("twemoji")
-    for evaluations in (2, 4, 3):
-        slide(page, "Strength", evaluations)
+    for scale in (0.5, 1.5, 1):
+        slide(page, "Lines lead", scale)
         settle(page, 300)
+    assert python(lane, page, "[r.settings.control_scale for r in studio.history][-3:]") == [0.5, 1.5, 1]
+    hint = page.get_by_role("img", name="White lines on black")
+    assert not hint.is_visible()
+    page.get_by_text("What leads the network", exact=True).click()
+    hint.wait_for(state="visible")
+    assert hint.evaluate("image => image.naturalWidth") == python(lane, page, "studio.result.hint.width")
+    slide(page, "from", 50)
+    settle(page, 300)
+    assert python(lane, page, "[scale > 0 for scale in studio.result.plan.control_scales]") == [False, False, True, True]
+    slide(page, "from", 0)
     page.get_by_role("button", name="Throw another seed").click()
     settle(page, 300)
+    assert violations(page, ".s2i") == []
     page.locator(".s2i-strip li").nth(0).get_by_role("button", name="Keep").click()
     page.wait_for_selector(".s2i-strip .s2i-icon[aria-pressed=true]")
     prompts = python(lane, page, "sorted({r.settings.prompt for r in studio.history})")
@@ -368,3 +379,22 @@ def test_two_views_and_a_reload_agree(lane, page):
     settle(page, 500)
     assert page.get_by_role("slider", name="Strength").first.input_value() == "1"
     assert python(lane, page, "len(studio.history)") == 3, "a reload runs nothing"
+
+
+@pytest.mark.lab_only
+def test_the_knobs_of_the_led_model_come_and_go(lane, page):
+    lane.run(page, "import s2i_teach as s2i\nstudio = s2i.Studio('house')\nstudio")
+    page.wait_for_selector(".s2i-frame[data-state=result]", timeout=60_000)
+    model = page.get_by_role("combobox", name="Model", exact=True)
+    assert model.input_value() == "mini-scribble-fast"
+    knobs = page.get_by_role("group", name="The sketch leads")
+    assert knobs.is_visible() and page.get_by_text("What leads the network", exact=True).is_visible()
+    model.select_option("mini-fast")
+    settle(page)
+    assert not knobs.is_visible() and not page.get_by_text("What leads the network", exact=True).is_visible()
+    assert python(lane, page, "[studio.result.model, studio.result.settings.control_scale]") == ["mini-fast", None]
+    # Going back to the led picture brings its knobs and its hint.
+    page.locator(".s2i-strip li").nth(1).get_by_role("button", name="Back to").click()
+    knobs.wait_for(state="visible")
+    assert page.get_by_text("What leads the network", exact=True).is_visible()
+    assert python(lane, page, "studio.result.model") == "mini-scribble-fast"
