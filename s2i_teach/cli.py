@@ -48,8 +48,8 @@ def build_parser() -> Parser:
     translate.add_argument("--size", type=_size, metavar="WxH", help="pixels of the picture, width first")
     translate.add_argument(
         "--prepare",
-        choices=("lines", "filled", "photo"),
-        help="take the lines, fill what they enclose, or clean the page even if it does not look like paper",
+        choices=("lines", "filled", "photo", "picture"),
+        help="take the lines, fill what they enclose, clean the page even if it does not look like paper, or take it as it is",
     )
     translate.add_argument("--fit", choices=("pad", "crop"), help="how the sketch is brought to the size")
     translate.add_argument("--invert", action="store_true", default=None, help="the sketch is white on black")
@@ -87,7 +87,7 @@ def build_parser() -> Parser:
     sweep.add_argument("--control-start", type=float, nargs="+", metavar="F", help="0 to 1: where they begin to")
     sweep.add_argument("--control-end", type=float, nargs="+", metavar="F", help="0 to 1: where they cease to")
     sweep.add_argument("--size", type=_size, metavar="WxH", help="pixels of the pictures, width first")
-    sweep.add_argument("--prepare", nargs="+", metavar="HOW", help="lines, filled or photo")
+    sweep.add_argument("--prepare", nargs="+", metavar="HOW", help="lines, filled, photo or picture")
     sweep.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)")
     sweep.add_argument(
         "--max-batch", type=int, metavar="N", help="samples in one call of the U-Net: fewer take less memory"

@@ -13,6 +13,7 @@ from s2i_teach.gallery import sketches
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.batch import run_batch
 from s2i_teach.translation.page import BOARD_NOTE, LARGEST, PAGE_NOTE, Look, clean_page, cleaned, open_page
+from s2i_teach.translation.settings import PREPARE
 from tests.pages import KINDS, ink_of, pages, paper
 
 ANY = Settings("a house")
@@ -263,6 +264,9 @@ def test_photo_cleans_what_does_not_look_like_a_page():
     clean, notes = open_page(picture, Settings("x", prepare="photo"))
     assert notes == (PAGE_NOTE,)
     close_to(clean, (ink * on_it) > 0.5)
+    squared = next(pages("squared paper"))[1]
+    assert open_page(squared, ANY)[1] == (PAGE_NOTE,)
+    assert open_page(squared, Settings("x", prepare="picture")) == (open_sketch(squared), ())
     nothing, _ = cleaned(Image.new("RGB", (60, 40), (200, 190, 180)), force=True)
     assert np.asarray(nothing).min() == 255
 
@@ -285,14 +289,14 @@ def test_a_result_says_so_and_its_file_repeats_itself(tiny_pipe, tmp_path):
 def test_a_sweep_opens_its_page_as_single_runs_do(tiny_pipe, tmp_path):
     _, picture, _ = next(pages("pencil"))
     common = dict(pipe=tiny_pipe, num_inference_steps=3, size=(64, 64), seed=2)
-    made = sweep(picture, "a house", prepare=["lines", "filled", "photo"], quiet=True, to=tmp_path, **common)
-    assert list(made.table["prepare"]) == ["lines", "filled", "photo"]
-    for how in ("lines", "filled", "photo"):
+    made = sweep(picture, "a house", prepare=list(PREPARE), quiet=True, to=tmp_path, **common)
+    assert list(made.table["prepare"]) == list(PREPARE)
+    for how in PREPARE:
         cell, single = made.result(prepare=how), translate(picture, "a house", prepare=how, **common)
-        assert cell.notes == single.notes == (PAGE_NOTE,)
+        assert cell.notes == single.notes == (() if how == "picture" else (PAGE_NOTE,))
         assert cell.sketch.tobytes() == single.sketch.tobytes() and cell.settings == single.settings
         assert np.abs(np.asarray(cell.image).astype(int) - np.asarray(single.image)).max() <= 1
-    kept = sweep(picture, "a house", prepare=["lines", "filled", "photo"], quiet=True, to=tmp_path, **common)
+    kept = sweep(picture, "a house", prepare=list(PREPARE), quiet=True, to=tmp_path, **common)
     assert kept.counts.calls == 0
     settings = Settings("a house", num_inference_steps=3, size=(64, 64)).resolved(tiny_pipe)
     assert len(list(run_batch(picture, [settings], tiny_pipe))) == 1

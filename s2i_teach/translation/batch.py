@@ -9,7 +9,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.models.devices import fitting_threads
 from s2i_teach.models.kinds import evaluate, hint_tensor, is_distilled, is_guided, kind_of
 from s2i_teach.models.schedulers import make_scheduler
-from s2i_teach.translation.page import open_page
+from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, out_of_memory, short_of_memory
 from s2i_teach.translation.settings import Settings, set_timesteps, start_index
@@ -96,7 +96,7 @@ def run_batch(
     3e-5 of the brightness, less than a hundredth of the smallest step of an 8-bit picture (``tests/test_sweep.py``).
 
     Args:
-        sketch: anything that :func:`s2i_teach.open_sketch` opens.
+        sketch: anything that :func:`s2i_teach.open_sketch` opens, or its :class:`Pages`.
         cells: settings, with every default filled in (``Settings.resolved``).
         max_batch: samples in one call of the U-Net; None chooses by size and device. Halved where memory is short.
         on_step: called as ``on_step(done, total)`` with the evaluations finished and all of them.
@@ -122,10 +122,11 @@ class _Batch:
     """One run of many cells: what is shared between them."""
 
     def __init__(self, sketch, cells, pipe, max_batch, on_step, counts):
-        self.sketch, self.cells, self.pipe = sketch, list(cells), pipe
+        self.pages = sketch if isinstance(sketch, Pages) else Pages(sketch)
+        self.cells, self.pipe = list(cells), pipe
         self.on_step, self.counts = on_step, counts
         self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
-        self._images, self._texts, self._hints, self._pages = {}, {}, {}, {}
+        self._images, self._texts, self._hints = {}, {}, {}
         self._kind, self._distilled = kind_of(pipe), is_distilled(pipe)
         self._steps_done = 0
         steps = [
@@ -194,7 +195,7 @@ class _Batch:
         """The distribution of the sketch's latents, encoded once for each way of preparing it."""
         key = (settings.size, settings.fit, settings.invert, settings.prepare)
         if key not in self._images:
-            picture = self._page(settings)
+            picture, _ = self.pages[settings]
             pixels = self.pipe.image_processor.preprocess(prepare_sketch(picture, settings.prepare))
             with fitting_threads(self.pipe):
                 encoded = self.pipe.vae.encode(pixels.to(self.pipe.device, self._dtype))
@@ -206,17 +207,10 @@ class _Batch:
         """The sketch's hint, made once for each way of opening it."""
         if self._kind.hint is None:
             return None
-        page = self._page(settings)
+        page, _ = self.pages[settings]
         if id(page) not in self._hints:
             self._hints[id(page)] = hint_tensor(self.pipe, make_hint(page, self._kind.hint))
         return self._hints[id(page)]
-
-    def _page(self, settings: Settings):
-        """The sketch, opened once for each way of opening it: a photograph takes seconds to clean."""
-        key = (settings.size, settings.fit, settings.invert, settings.prepare == "photo")
-        if key not in self._pages:
-            self._pages[key] = open_page(self.sketch, settings)[0]
-        return self._pages[key]
 
     def _key(self, cell: _Cell, text: tuple) -> tuple:
         weight = cell.settings.guidance_scale if self._distilled else None

@@ -26,18 +26,34 @@ def open_page(sketch, settings: Settings) -> tuple[Image.Image, tuple[str, ...]]
     """A sketch as a run takes it: upright, RGB, dark on white, at ``settings.size``; and what was done, in sentences.
 
     A page that is not clean is cleaned at its own size, before it is fitted, so that thin lines last: see
-    :func:`clean_page`. ``settings.prepare="photo"`` cleans whatever it looks like. A drawing on white paper,
-    coloured ones included, is what :func:`s2i_teach.open_sketch` makes of it, to the byte.
+    :func:`clean_page`. ``settings.prepare="photo"`` cleans whatever it looks like, ``"picture"`` nothing. A drawing on
+    white paper, coloured ones included, is what :func:`s2i_teach.open_sketch` makes of it, to the byte.
 
     Raises:
         InputError: as :func:`s2i_teach.open_sketch`.
     """
     picture = read_picture(sketch)
     turned = ImageOps.invert(picture) if settings.invert else picture
-    clean, notes = cleaned(turned, force=settings.prepare == "photo")
-    if notes:
-        return (clean if settings.size is None else fit_to(clean, settings.size, settings.fit)), notes
+    if settings.prepare != "picture":
+        clean, notes = cleaned(turned, force=settings.prepare == "photo")
+        if notes:
+            return (clean if settings.size is None else fit_to(clean, settings.size, settings.fit)), notes
     return open_sketch(picture, settings.size, fit=settings.fit, invert=settings.invert), ()
+
+
+class Pages:
+    """One sketch, opened once for each way in which settings want it: a photograph takes seconds to decode and clean."""
+
+    def __init__(self, sketch):
+        self._sketch, self._opened = read_picture(sketch), {}
+
+    def __getitem__(self, settings: Settings) -> tuple[Image.Image, tuple[str, ...]]:
+        """What :func:`open_page` gives; the very same picture where the way is the same."""
+        cleaning = settings.prepare if settings.prepare in ("photo", "picture") else "as it looks"
+        way = (settings.size, settings.fit, settings.invert, cleaning)
+        if way not in self._opened:
+            self._opened[way] = open_page(self._sketch, settings)
+        return self._opened[way]
 
 
 def as_opened(settings: Settings) -> Settings:

@@ -9,7 +9,7 @@ FILL = (176, 176, 176)
 
 
 def prepare_sketch(picture: Image.Image, how: str) -> Image.Image:
-    """``"lines"``: the picture as it is. ``"filled"``: :func:`fill_regions`. See :mod:`page` for "photo"."""
+    """``"filled"``: :func:`fill_regions`; else the picture as it is. How it was opened: :func:`s2i_teach.translation.page.open_page`."""
     return fill_regions(picture) if how == "filled" else picture
 
 

@@ -16,7 +16,7 @@ from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.kinds import KINDS, evaluate, is_guided, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
 
-PREPARE = ("lines", "filled", "photo")
+PREPARE = ("lines", "filled", "photo", "picture")
 FIT = ("pad", "crop")
 CONTROLS = ("control_scale", "control_start", "control_end")
 """Settings of models that are led by the sketch."""
@@ -38,7 +38,8 @@ class Settings:
         size: ``(width, height)`` in pixels, multiples of the VAE's factor (8).
         prepare: ``"lines"`` takes the sketch's lines, ``"filled"`` fills its closed regions with grey first. A page that is
             not clean (paper in shadow, coloured or ruled, a chalk board) becomes ink on white before either;
-            ``"photo"`` does that whatever the page looks like, and is ``"lines"`` from there on.
+            ``"photo"`` does that whatever the page looks like, and is ``"lines"`` from there on. ``"picture"`` takes the
+            page as it is, a coloured painting for instance.
         fit: ``"pad"`` or ``"crop"``: how the sketch is brought to ``size``.
         invert: turn white lines on black around.
         scheduler: a short name, or None for the model's own.

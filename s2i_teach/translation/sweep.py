@@ -10,12 +10,11 @@ from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
-from s2i_teach.images import read_picture
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.kinds import kind_of, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
-from s2i_teach.translation.page import as_opened, open_page
+from s2i_teach.translation.page import Pages, as_opened
 from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.result import Result, read_record
 from s2i_teach.translation.run import PRECISIONS, as_image, prompt_notes
@@ -66,8 +65,8 @@ def sweep(
     cells = [
         Settings(**fixed, **dict(zip(axes, values, strict=True))).resolved(pipe) for values in product(*axes.values())
     ]
-    sketch = read_picture(sketch)  # once: a photograph takes long to decode, and a file can be read but once
-    pages = _pages(sketch, cells)
+    opened = Pages(sketch)
+    pages = [opened[cell] for cell in cells]
     folder = _folder(to)
     if max_batch is not None and (isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1):
         raise InputError(f"max_batch is {max_batch!r}: give a whole number from 1 up, or None.")
@@ -83,7 +82,7 @@ def sweep(
         plans = {i: cells[i].plan(pipe, measure=False) for i in todo}
         total = sum(plan.evaluations for plan in plans.values())
         with _progress(total, on_step, quiet) as step:
-            batch = run_batch(sketch, [cells[i] for i in todo], pipe, max_batch=max_batch, on_step=step, counts=counts)
+            batch = run_batch(opened, [cells[i] for i in todo], pipe, max_batch=max_batch, on_step=step, counts=counts)
             for position, pixels, notes in batch:
                 i = todo[position]
                 results[i] = Result(
@@ -262,16 +261,6 @@ def _folder(to) -> Path | None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{shown(folder)} is a file: name a folder.")
     return folder
-
-
-def _pages(sketch, cells: list[Settings]) -> list[tuple]:
-    """The sketch as each cell's result keeps it, with its notes: opened once for each way of opening it."""
-    opened = {}
-    for cell in cells:
-        key = (cell.size, cell.fit, cell.invert, cell.prepare == "photo")
-        if key not in opened:
-            opened[key] = open_page(sketch, cell)
-    return [opened[cell.size, cell.fit, cell.invert, cell.prepare == "photo"] for cell in cells]
 
 
 def _fingerprint(pipe) -> str:
