@@ -15,6 +15,9 @@ WAYS = {
 }
 """Way → model and settings: plain img2img, whose sketch is only where it starts, and a sketch that leads at every step."""
 
+WIDE = (192, 128)
+"""Pixels of a scene's picture: squeezed into a square, its things would be tiny."""
+
 
 def demo(folder: str | Path = "out", seed: int = 0, progress=print) -> Path:
     """Write ``folder/<sketch>-start.png`` and ``-guide.png`` for each embedded sketch, and the sheet ``folder/demo.png``.
@@ -28,8 +31,10 @@ def demo(folder: str | Path = "out", seed: int = 0, progress=print) -> Path:
     progress(f"the miniatures are loaded ({time.perf_counter() - started:.1f} s)")
     groups = []
     for sketch in sketches():
+        size = WIDE if sketch.kind == "scene" else None
         results = {
-            way: translate(sketch.path, sketch.prompt, pipe=pipe, seed=seed, **how) for way, (pipe, how) in ways.items()
+            way: translate(sketch.path, sketch.prompt, pipe=pipe, seed=seed, size=size, **how)
+            for way, (pipe, how) in ways.items()
         }
         for way, result in results.items():
             path = result.save(folder / f"{sketch.name}-{way}.png")

@@ -1,5 +1,7 @@
 """Muon for what is a matrix, AdamW for the rest, behind one optimiser's face."""
 
+from collections import defaultdict
+
 import torch
 from torch import nn
 
@@ -22,24 +24,24 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Jordan et al.'s coefficients: five rounds bring every singular value that is not tiny to between 0.7 and 1.2."""
 
 
-def orthogonalized(matrix: torch.Tensor, rounds: int = 5) -> torch.Tensor:
-    """A matrix ``(m, n)`` with its singular values brought near to 1, by Newton–Schulz (Jordan et al. 2024), in fp32.
+def orthogonalized(matrices: torch.Tensor, rounds: int = 5) -> torch.Tensor:
+    """Matrices ``(…, m, n)`` with their singular values brought near to 1, by Newton–Schulz (Jordan et al. 2024), in fp32.
 
     A round is X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X, so after any number of them X is P X₀, where P is a polynomial in the
     small symmetric matrix G = X₀ X₀ᵀ. All rounds are done on P, and X₀ is needed twice: for G and at the end. For a
     convolution, nine times as wide as high, that is two fifths of the multiplications.
     """
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.float().T if tall else matrix.float()
-    x = x / x.norm().clamp(min=1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.float().mT if tall else matrices.float()
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     a, b, c = NEWTON_SCHULZ
-    gram = x @ x.T
-    polynomial = torch.eye(len(x), device=x.device)
+    gram = x @ x.mT
+    polynomial = torch.eye(x.shape[-2], device=x.device).expand_as(gram)
     for _ in range(rounds):
         now = polynomial @ gram @ polynomial
-        polynomial = torch.addmm(a * polynomial, b * now + c * (now @ now), polynomial)
+        polynomial = a * polynomial + (b * now + c * (now @ now)) @ polynomial
     x = polynomial @ x
-    return x.T if tall else x
+    return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
@@ -57,6 +59,7 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:
         """Move the weights by their gradients."""
         for group in self.param_groups:
+            alike = defaultdict(list)
             for p in group["params"]:
                 if p.grad is None:
                     continue
@@ -65,9 +68,15 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(p)
                 state["momentum"].lerp_(p.grad, 1 - group["momentum"])
                 update = p.grad.lerp(state["momentum"], group["momentum"]).flatten(1)
-                size = 0.2 * max(update.shape) ** 0.5
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(orthogonalized(update).reshape(p.shape), alpha=-group["lr"] * size)
+                alike[update.shape].append((p, update))
+            for shape, some in alike.items():
+                size = 0.2 * max(shape) ** 0.5
+                updates = torch.stack([update for _, update in some])
+                # A GPU has too little to do with one matrix; a CPU's cache holds just one.
+                steps = orthogonalized(updates) if updates.is_cuda else map(orthogonalized, updates)
+                for (p, _), step in zip(some, steps, strict=True):
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
+                    p.add_(step.reshape(p.shape), alpha=-group["lr"] * size)
 
 
 class MuonAdamW:
