@@ -397,7 +397,7 @@ export default {
     const picture = h("img", { class: "s2i-picture", alt: words("no_picture") });
     const under = h("img", { class: "s2i-picture s2i-under", alt: "", hidden: true });
     const frame = h("div", { class: "s2i-frame", "data-state": "nothing", "aria-busy": "false" }, picture, under);
-    const hint = h("img", { class: "s2i-picture", alt: words("hint") });
+    const hint = h("img", { class: "s2i-hint", alt: words("hint") });
     const hintBox = h("details", { class: "s2i-more", hidden: true }, h("summary", {}, words("show_hint")), hint);
 
     /** What leads the network, if it is led. */

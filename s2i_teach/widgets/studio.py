@@ -478,9 +478,11 @@ def _plan_row(settings: Settings, plan: Plan) -> dict:
 
 
 def _short(result: Result) -> str:
-    """What tells one picture of the history from the next: strength, guidance, steps and seed."""
+    """What tells one picture of the history from the next: strength, what the lines weigh, guidance, steps and seed."""
     settings = result.settings
-    return f"{settings.strength:.2f} · {settings.guidance_scale:g} · {settings.num_inference_steps} · {settings.seed}"
+    lines = [] if settings.control_scale is None else [f"×{settings.control_scale:g}"]
+    rest = (f"{settings.guidance_scale:g}", str(settings.num_inference_steps), str(settings.seed))
+    return " · ".join([f"{settings.strength:.2f}", *lines, *rest])
 
 
 def describe_result(result: Result, pattern: str = STRINGS["en"]["about"]) -> str:

@@ -319,6 +319,8 @@ def test_a_learner_draws_slides_and_compares(lane, page):
     page.get_by_role("button", name="Throw another seed").click()
     settle(page, 300)
     assert violations(page, ".s2i") == []
+    assert "×1" in page.locator(".s2i-strip li").nth(0).inner_text()
+    page.get_by_text("What leads the network", exact=True).click()
     page.locator(".s2i-strip li").nth(0).get_by_role("button", name="Keep").click()
     page.wait_for_selector(".s2i-strip .s2i-icon[aria-pressed=true]")
     prompts = python(lane, page, "sorted({r.settings.prompt for r in studio.history})")
