@@ -515,6 +515,7 @@ def test_a_led_model_s_knobs_run_and_its_hint_is_shown(tiny_led, monkeypatch, tm
     assert shown["hint"].startswith("data:image/") and studio.result.hint.size == studio.result.image.size
     code = module.python_call(studio.result, "sketch.png")
     assert "control_scale=0.5," in code and "control_end=0.75," in code
+    assert "lines lead × 0.5 from 0 % to 75 %" in module.describe_result(studio.result)
     before = studio.result
     ask(studio, control_scale=3)
     assert "control_scale is 3" in said(studio, "failure")[-1]["failure"] and studio.result is before

@@ -6,7 +6,7 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -267,7 +267,7 @@ class Studio(PadHolder):
         chosen = [entry.result for entry in self._entries if entry.kept] or self.history
         if not chosen:
             raise InputError("There is no picture yet: draw something first.")
-        path = save_png(sheet_of(chosen, self.words["about"]), _free_name("s2i-sheet", ".png"))
+        path = save_png(sheet_of(chosen, self.words), _free_name("s2i-sheet", ".png"))
         self.send({"said": self.words["saved"].format(name=path.name), "file": _download(path)})
 
     def _code(self, request) -> None:
@@ -422,13 +422,13 @@ class Studio(PadHolder):
         }
 
     def _about(self, result: Result) -> str:
-        return describe_result(result, self.words["about"])
+        return describe_result(result, self.words)
 
     def _still(self):
         if self.result is None:
             page = self.page
             return None if page.is_empty else (page.image(256), self.words["still_sketch"])
-        return sheet_of([self.result], self.words["about"]), self._about(self.result)
+        return sheet_of([self.result], self.words), self._about(self.result)
 
 
 def _subject(prompt: str) -> str:
@@ -485,10 +485,10 @@ def _short(result: Result) -> str:
     return " · ".join([f"{settings.strength:.2f}", *lines, *rest])
 
 
-def describe_result(result: Result, pattern: str = STRINGS["en"]["about"]) -> str:
-    """A picture's settings in one line; ``pattern`` is the line in some language."""
+def describe_result(result: Result, words: Mapping[str, str] = STRINGS["en"]) -> str:
+    """A picture's settings in one line; ``words`` are those of some language."""
     settings = result.settings
-    return pattern.format(
+    line = words["about"].format(
         prompt=settings.prompt,
         model=result.model,
         scheduler=result.plan.scheduler,
@@ -497,11 +497,15 @@ def describe_result(result: Result, pattern: str = STRINGS["en"]["about"]) -> st
         steps=settings.num_inference_steps,
         seed=settings.seed,
     )
+    if settings.control_scale is None:
+        return line
+    part = (f"{100 * end:g}" for end in (settings.control_start, settings.control_end))
+    return f"{line} · {words['about_led'].format(settings.control_scale, *part)}"
 
 
-def sheet_of(results: list[Result], pattern: str = STRINGS["en"]["about"]):
+def sheet_of(results: list[Result], words: Mapping[str, str] = STRINGS["en"]):
     """Sketch and picture of each result with its settings, on one sheet."""
-    rows = [([result.prepared, result.image], describe_result(result, pattern)) for result in results]
+    rows = [([result.prepared, result.image], describe_result(result, words)) for result in results]
     return contact_sheet(rows, columns=min(3, len(results)))
 
 
