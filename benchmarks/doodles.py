@@ -18,6 +18,7 @@ import hashlib
 import sys
 import time
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -40,8 +41,7 @@ READABLE = 50
 SHOWN = 30
 """Doodles on the sheet."""
 IMG2IMG = (Way("filled", 0.7), Way("lines", 0.7), Way("filled", 0.9))
-LED = (Way(control_scale=1.0),)
-"""Ways to follow a doodle; the sheet shows the first."""
+"""Ways to follow a doodle without being led; the sheet shows the first way."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", nargs="+", choices=EMBEDDED, default=["mini"])
     parser.add_argument("--drawings", type=int, default=100)
+    parser.add_argument("--control-scale", type=float, nargs="+", default=[1.0], help="of models that are led")
+    parser.add_argument("--guidance", type=float, nargs="+", default=[None], help="default: each model's own")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--packages", type=Path, default=Path("build/packages"), metavar="FOLDER")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help=f"the first {SHOWN} doodles and their pictures")
@@ -160,15 +162,17 @@ def main() -> int:
     shown = {}
     for model in args.model:
         pipe = load_pipeline(model, dtype="fp32", device="cpu")
-        for way in LED if is_led(pipe) else IMG2IMG:
+        ways = [Way(control_scale=scale) for scale in args.control_scale] if is_led(pipe) else IMG2IMG
+        for way, guidance in product(ways, args.guidance):
             started = time.perf_counter(), time.process_time()
-            made = generate(pipe, prompts, list(range(len(doodles))), drawings, way)
+            made = generate(pipe, prompts, list(range(len(doodles))), drawings, way, guidance_scale=guidance)
             taken = (time.perf_counter() - started[0], time.process_time() - started[1])
             seconds = tuple(value / len(doodles) for value in taken)
             shown.setdefault(model, made[:SHOWN])
             distance = kernel_distance(features(clip, made), reference)
             ranks = judge_ranks(judge, made, things)
-            print(row_of_table(f"{model}, {way}", overlap(made, outlines), ranks, real, distance, seconds), flush=True)
+            label = f"{model}, {way}" if guidance is None else f"{model}, {way}, guidance {guidance:g}"
+            print(row_of_table(label, overlap(made, outlines), ranks, real, distance, seconds), flush=True)
     if args.sheet:
         groups = []
         models = f"\n{', '.join(shown)}" if len(shown) > 1 else ""

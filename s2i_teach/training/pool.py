@@ -1,4 +1,4 @@
-"""A stock of encoded pages that is renewed while a training draws from it: ever new poses, for a seventh of the time."""
+"""A stock of encoded pages that is renewed while a training draws from it: ever new poses, for a twelfth of the time."""
 
 import random
 from collections import deque
