@@ -59,8 +59,7 @@ class PatientManager(AsyncKernelManager):
 
 
 def run_one(path: Path, out: Path, timeout: int = 600) -> dict:
-    """Execute one notebook in a new empty folder and write it with its outputs to ``out``; returns what it took.
-    """
+    """Execute one notebook in a new empty folder and write it with its outputs to ``out``; returns what it took."""
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)

@@ -39,7 +39,9 @@ def build_parser() -> Parser:
     translate.add_argument("sketch", nargs="?", metavar="SKETCH", help="a picture file; with --like, the one inside it")
     translate.add_argument("--prompt", metavar="TEXT", help='what it shows, for instance "a turtle, openmoji style"')
     translate.add_argument("--like", metavar="PNG", help="repeat a saved picture; other options change its settings")
-    translate.add_argument("--model", help=f"mini, mini-scribble, sd15, a folder or a Hugging Face id (default: {DEFAULT})")
+    translate.add_argument(
+        "--model", help=f"mini, mini-scribble, sd15, a folder or a Hugging Face id (default: {DEFAULT})"
+    )
     translate.add_argument("--strength", type=float, metavar="S", help="above 0, up to 1: how far from the sketch")
     translate.add_argument("--guidance", type=float, metavar="G", help="weight of the prompt, 1 is none")
     translate.add_argument("--steps", type=int, metavar="N", help="steps on the whole schedule")

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from s2i_teach.images import PAPER, check_size, fit_to
+from s2i_teach.images import check_size, fit_to
 
 PEN = 2.0
 """Width of a hint's lines, in pixels at a shorter side of 128."""

@@ -357,7 +357,7 @@ def test_right_answers_written_another_way_pass():
 
     def vanishing_strength(strengths, agreements, threshold):
         gone = None
-        for strength, agreement in sorted(zip(strengths, agreements))[::-1]:
+        for strength, agreement in sorted(zip(strengths, agreements, strict=True))[::-1]:
             if agreement >= threshold:
                 return gone
             gone = strength

@@ -34,7 +34,12 @@ def seeded(seed=0):
 
 def test_pages_hold_what_they_say(maker, pairs):
     batch = maker.batch(48, SIDE, seeded())
-    assert batch.pictures.shape == (48, 3, SIDE, SIDE) and batch.lines.shape == batch.inside.shape == (48, 1, SIDE, SIDE)
+    assert batch.pictures.shape == (48, 3, SIDE, SIDE) and batch.lines.shape == batch.inside.shape == (
+        48,
+        1,
+        SIDE,
+        SIDE,
+    )
     assert batch.pictures.min() >= -1 and batch.pictures.max() <= 1
     numbers = [len(page.rows) for page in batch.pages]
     assert 12 < sum(n > 1 for n in numbers) < 36 and max(numbers) <= 4
@@ -97,7 +102,9 @@ def test_contours_are_where_colours_meet():
     assert found.dtype == bool and found.shape == (40, 60)
     rows, columns = found.nonzero()
     assert 60 <= len(rows) <= 100, "one pixel wide around 80"
-    distance = [min(abs(r - 9.5), abs(r - 29.5), abs(c - 19.5), abs(c - 39.5)) for r, c in zip(rows, columns, strict=True)]
+    distance = [
+        min(abs(r - 9.5), abs(r - 29.5), abs(c - 19.5), abs(c - 39.5)) for r, c in zip(rows, columns, strict=True)
+    ]
     assert max(distance) <= 1.5
     # Two colours of the same brightness have a contour between them, too.
     picture[:, :30], picture[:, 30:] = (180, 60, 60), (60, 120, 60)
@@ -110,7 +117,9 @@ def test_doodles_follow_the_lines(maker):
     hints = doodle(batch.lines, batch.inside, seeded(6))
     assert hints.shape == (40, 3, SIDE, SIDE) and hints.min() >= 0 and hints.max() <= 1
     assert torch.equal(hints, doodle(batch.lines, batch.inside, seeded(6)))
-    grown = torch.nn.functional.max_pool2d(torch.maximum(batch.lines, batch.inside - -torch.nn.functional.max_pool2d(-batch.inside, 3, 1, 1)), 21, 1, 10)
+    grown = torch.nn.functional.max_pool2d(
+        torch.maximum(batch.lines, batch.inside - -torch.nn.functional.max_pool2d(-batch.inside, 3, 1, 1)), 21, 1, 10
+    )
     ink = (hints[:, :1] > 0.3).float()
     inside = (ink * grown).sum((1, 2, 3)) / ink.sum((1, 2, 3))
     assert inside.min() > 0.9, "ink lies near lines"
@@ -217,7 +226,9 @@ def test_a_new_controlnet_changes_nothing_and_learns(led):
     with torch.no_grad():
         assert (led(x, t, text, hints) - led.unet(x, t, text).sample).abs().max() < 1e-6
     led(x, t, text, hints).square().mean().backward()
-    gradients = [p.grad for name, p in led.controlnet.named_parameters() if "controlnet_down" in name and "weight" in name]
+    gradients = [
+        p.grad for name, p in led.controlnet.named_parameters() if "controlnet_down" in name and "weight" in name
+    ]
     assert all(g.abs().max() > 0 for g in gradients)
     led.zero_grad()
 

@@ -278,7 +278,14 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     train_text(runs / "text", steps=4, batch_size=8, **common)
     train_vae(runs / "vae", steps=3, batch_size=2, held_out=few, **common)
     train_unet(
-        runs / "unet", runs / "text", runs / "vae" / "vae", steps=3, batch_size=2, pool_batches=1, samples=False, **common
+        runs / "unet",
+        runs / "text",
+        runs / "vae" / "vae",
+        steps=3,
+        batch_size=2,
+        pool_batches=1,
+        samples=False,
+        **common,
     )
     train_unet(
         runs / "control",

@@ -486,8 +486,7 @@ led_studio = s2i.Studio("turtle", model="mini-scribble-fast")
 led_studio
 
 # %% [markdown]
-# The course that a picture takes is decided early, where the noise is strong: lines that come late find the shapes already there.
-# And does the shape still depend on the strength? Leave it at 1, where this model starts from noise.
+# Large shapes are decided early, where the noise is strong. Lines that come late find the shapes already there.
 #
 # On a GPU, `s2i.Studio(model="sd15")` is the same studio with Stable Diffusion 1.5: 512 × 512 pixels, plain words in place of the five
 # styles, 50 steps, with previews on the way and a button to stop, and a download of 2.7 GB at the first start. Do sections 4 and 5 come

@@ -34,9 +34,7 @@ class Kind:
     strength: float
 
 
-_ALL_TAKE = {
-    name: name for name in ("prompt", "negative_prompt", "strength", "guidance_scale", "num_inference_steps")
-}
+_ALL_TAKE = {name: name for name in ("prompt", "negative_prompt", "strength", "guidance_scale", "num_inference_steps")}
 
 IMG2IMG = Kind(
     name="img2img",

@@ -65,7 +65,9 @@ def add_train_parsers(parts) -> None:
     save.add_argument(
         "--fast", metavar="FOLDER", help="the preview decoder (default: OUT/fast/preview_decoder, if there)"
     )
-    save.add_argument("--name", choices=("mini", "scribble"), default="mini", help="the miniature's folder (default: mini)")
+    save.add_argument(
+        "--name", choices=("mini", "scribble"), default="mini", help="the miniature's folder (default: mini)"
+    )
     save.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
     save.set_defaults(run=_save)
 
@@ -99,7 +101,9 @@ def _options(args) -> dict:
     if args.device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no GPU that this torch can use: leave --device out.")
     if os.environ.get("WORLD_SIZE", "1") != "1" and args.run not in (_unet, _control, _vae):
-        raise InputError("Only VAE, U-Net and ControlNet are trained by several processes: run this part without torchrun.")
+        raise InputError(
+            "Only VAE, U-Net and ControlNet are trained by several processes: run this part without torchrun."
+        )
     if args.threads:
         torch.set_num_threads(args.threads)
     names = ("minutes", "steps", "batch_size", "lr", "seed", "device")

@@ -64,7 +64,9 @@ class PageMaker:
         # Line art is easy, and asked for less often than colour.
         self.styles = list(self.by_style)
         self.weights = [0.5 if style == "line" else 1.0 for style in self.styles]
-        self.scenery = {s: [i for i in index if pairs.rows[i]["thing"] in _SCENERY] for s, index in self.by_style.items()}
+        self.scenery = {
+            s: [i for i in index if pairs.rows[i]["thing"] in _SCENERY] for s, index in self.by_style.items()
+        }
 
     def batch(self, number: int, width: int, generator: torch.Generator) -> Batch:
         """``number`` pages of ``SIDE`` × ``width`` pixels; all randomness comes from ``generator``."""
@@ -103,9 +105,7 @@ class PageMaker:
         for page in pages:
             page.colours = [names.get(position + k) for k in range(len(page.rows))]
             position += len(page.rows)
-        drawn = [
-            self.partner[row] if self.partner[row] >= 0 and rng.random() < 0.7 else row for row in index.tolist()
-        ]
+        drawn = [self.partner[row] if self.partner[row] >= 0 and rng.random() < 0.7 else row for row in index.tolist()]
         lines = widen_lines(self.contours[drawn].float())
         return torch.cat([(1 - x) / 2, lines, self.inside[index].float()], 1)
 
@@ -154,7 +154,9 @@ class PageMaker:
         return f"{words}, {STYLE_WORDS[page.style]}" if named else words
 
 
-def place(layers: torch.Tensor, poses: torch.Tensor, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
+def place(
+    layers: torch.Tensor, poses: torch.Tensor, height: int, width: int, generator: torch.Generator
+) -> torch.Tensor:
     """Things ``(N, C, 128, 128)``, zero where nothing is, on pages of their own ``(N, C, height, width)``.
 
     ``poses (N, 6)``: scale, centre x and y in pixels, angle in degrees, logarithm of the stretch, mirror (1 or −1).

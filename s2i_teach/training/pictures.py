@@ -111,6 +111,7 @@ def rgb_to_hsv(x: torch.Tensor):
 
 def hsv_to_rgb(hue, saturation, value):
     """The inverse of :func:`rgb_to_hsv`."""
+
     def channel(n):
         k = (n + hue / 60) % 6
         return value - value * saturation * torch.minimum(torch.minimum(k, 4 - k), torch.ones_like(k)).clamp(min=0)

@@ -283,9 +283,7 @@ class _Drawing:
         start, beside = x + self.width(parts[-1], parts) / 2, x + self.WIDTH / 2
         at = first - self.ROW * sum(part.name.startswith("down") for part in self.lead) - 1.5  # the U-Net's middle
         self.path((start, last), (beside + 2.2, last), (beside + 2.2, at), (middle - self.WIDTH / 2, at))
-        self.text(
-            beside + 5.2, at - 2.6, "added to the middle\nand to the skips", size=8, ha="left", linespacing=1.3
-        )
+        self.text(beside + 5.2, at - 2.6, "added to the middle\nand to the skips", size=8, ha="left", linespacing=1.3)
 
     def unet(self, x: float, first: float) -> None:
         """The U: down on the left, up on the right, skip connections across, the words from below."""
