@@ -111,6 +111,17 @@ def test_the_readme_s_links_lead_somewhere():
         assert (ROOT / target).exists(), target
 
 
+def test_a_paper_s_year_is_its_first_version_s():
+    """One convention for all lessons: the year of the arXiv number."""
+    pattern = re.compile(r"(\d{4}),\s+arXiv[: ](\d{2})\d{2}\.\d{4,5}")
+    found = []
+    for path in sorted((ROOT / "notebooks" / "source").glob("*.py")):
+        text = re.sub(r"\n\s*#\s*", " ", path.read_text(encoding="utf-8"))
+        found += [(path.name, match[0], match[1] == f"20{match[2]}") for match in pattern.finditer(text)]
+    assert len(found) > 30
+    assert [wrong for wrong in found if not wrong[2]] == []
+
+
 def test_no_path_of_a_machine():
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
     for file in files:

@@ -94,8 +94,8 @@ s2i.show(
 )
 
 # %% [markdown]
-# At a low strength little noise is put on the sketch and few steps run, so the picture stays close to your lines, grey
-# filling included. At 1.0 next to nothing of the sketch is left and the model draws what it likes. In between lies the
+# At a low strength little noise is put on the sketch and few steps run. So the picture stays close to your lines, grey
+# filling included. At 1.0 next to nothing of the sketch is left, and the model draws what it likes. In between lies the
 # place where your shape and its colours meet.
 #
 # What will run can be asked beforehand. But for the seconds, nothing of it is an estimate: it is worked out from the very
@@ -108,10 +108,11 @@ for s in strengths:
     )
 
 # %% [markdown]
-# Read one line. The noise schedule has 1000 levels, from *t* = 0 (clean) to 999 (as good as pure noise), and a run visits
-# 20 of them; *t* is the one where it starts. √ᾱ ("root alpha bar") is how much of the sketch is left there: at 46 % every
-# line is still in the noise with 46 % of its darkness. An *evaluation* is one call of the network, *guidance* the
-# steering by the prompt. Even at strength 1.0 the sketch has not gone entirely; lesson 2 shows why.
+# Read one line. The noise schedule has 1000 levels, from *t* = 0, nearly clean, to *t* = 999, nearly pure noise. A run visits
+# 20 of them, and the *t* in the line is the one where it starts. √ᾱ ("root alpha bar") is how much of the sketch is left there: at
+# 46 % every line is still in the noise with 46 % of its darkness. An *evaluation* is one call of the network, *guidance* the
+# steering by the prompt. Even at strength 1.0 the run does not start at 999, and the sketch has not gone entirely. Lessons 2 and 5
+# show why.
 #
 # ## 3. Another seed, another picture
 #
@@ -284,7 +285,7 @@ s2i.show(
 #   arXiv 2108.01073: the idea of starting from a noisy sketch.
 # - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models* (ControlNet), 2023,
 #   arXiv 2302.05543: the second network.
-# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2022, arXiv 2112.10752: the model that
+# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2021, arXiv 2112.10752: the model that
 #   the miniature imitates.
 #
 # **Next:** lesson 1, *Pictures, tensors, noise, seeds*: what the computer sees when it sees your sketch.

@@ -116,12 +116,12 @@ s2i.show(figure, alt=alt)
 #
 # ## 2. The schedule
 #
-# Which $\beta$ at which step? Three schedules are common, all of $T = 1000$ steps:
+# Which $\beta$ at which step? Three schedules are common, here all with $T = 1000$ steps:
 #
 # - **linear** (DDPM 2020): $\beta$ rises in equal steps from 0.0001 to 0.02.
 # - **scaled linear** (Stable Diffusion): $\sqrt\beta$ rises in equal steps, from $\sqrt{0.00085}$ to $\sqrt{0.012}$.
 # - **cosine** (Nichol and Dhariwal 2021): the $\beta$ are chosen so that what is left of the picture falls like a squared
-#   cosine.
+#   cosine. (Its authors trained with $T = 4000$.)
 #
 # The thesis's parameter `diffusion_steps = 1000` is this $T$. It belongs to the training: nothing that you set when you
 # make a picture changes it.
@@ -186,7 +186,9 @@ for name, betas in schedules.items():
 #
 # $$x_t = \sqrt{\bar\alpha_t}\;x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon.$$
 #
-# Nothing else in this course is used as often: every training step of every diffusion model begins with this line.
+# Nothing else in this course is used as often: every training step of DDPM and of Stable Diffusion 1 and 2 begins with this line.
+# Other families put other factors before $x_0$ and $\varepsilon$. Rectified flow (Stable Diffusion 3, FLUX) takes
+# $(1-t)\,x_0 + t\,\varepsilon$, and EDM takes $x_0 + \sigma\varepsilon$.
 
 
 # %% tags=["exercise-add_noise"]

@@ -363,9 +363,10 @@ s2i.show(
 # for help. At small $t$ it puts edges back that the noise had eaten; at large $t$ it cannot know which owl, of what size, and
 # where, and answers with something like the mean of all owls. It is the heart again, with 1,024 dimensions in place of two.
 #
-# So what is true of the first sentence? The network predicts *all* of the noise, or what amounts to it, at every step. What
-# is subtracted is not a fraction of it: the step puts the guessed picture and the guessed noise together anew, with the
-# factors of the next, lower noise level. How, is lesson 5.
+# So what is true of the first sentence? The network predicts *all* of the noise, or what amounts to it, at every step. The step
+# then puts the guessed picture and the guessed noise together anew, with the factors of the next, lower noise level. Written out,
+# that does subtract a multiple of the guessed noise. But the multiple is another one at each $t$, and $x_t$ itself is enlarged as
+# well. Lesson 5 derives both.
 #
 # ## 6. Think about it
 #

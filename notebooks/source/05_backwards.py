@@ -76,9 +76,10 @@ figure, alt = scatter(
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
-# They come nearer and do not arrive. Each step here forgets two things from lesson 2. The noise is in $x_t$ with the factor
-# $\sqrt{1-\bar\alpha_t}$, not whole; and at the next, smaller $t$ the *picture* has a larger factor than at this one. Both
-# factors have to change in every step.
+# They come nearer, but they do not arrive. Each step here forgets two things from lesson 2. The noise is in $x_t$ with the factor
+# $\sqrt{1-\bar\alpha_t}$, not whole. And at the next, smaller $t$ the *picture* has a larger factor than at this one. Both
+# factors have to change in every step. So a sampler may subtract a multiple of $\hat\varepsilon$, but not the same one in every step,
+# and it must enlarge $x_t$ too. Section 3 has the formula.
 #
 # ## 2. DDIM: guess, and noise again
 #
@@ -125,8 +126,15 @@ ddim_step = lesson.ddim_step.use(ddim_step)
 # $$\text{mean}=\frac{\sqrt{a'}\,(1-\alpha)\;\hat x_0+\sqrt{\alpha}\,(1-a')\;x_t}{1-a},\qquad
 # \text{variance}=\frac{1-a'}{1-a}\,(1-\alpha) .$$
 #
-# A step draws from it. (You have seen this variance before: it is $\sigma^2$ for $\eta = 1$. With it the means agree too, and DDIM
-# with $\eta = 1$ *is* DDPM.)
+# A step draws from it. You have seen this variance before: it is $\sigma^2$ for $\eta = 1$. With it the means agree too, and DDIM
+# with $\eta = 1$ *is* DDPM.
+#
+# Put $\hat x_0 = (x_t - \sqrt{1-a}\,\hat\varepsilon)/\sqrt a$ into the mean, and you have it as DDPM's authors write it (equation 11):
+#
+# $$\text{mean}=\frac{1}{\sqrt\alpha}\Big(x_t-\frac{1-\alpha}{\sqrt{1-a}}\,\hat\varepsilon\Big) .$$
+#
+# That is section 1's subtraction, put right. What is subtracted is another multiple of $\hat\varepsilon$ at each level, and the
+# division by $\sqrt\alpha$ enlarges $x_t$.
 
 
 # %% tags=["exercise-ddpm_step"]
@@ -308,8 +316,8 @@ s2i.show(
 # ## 5. 1000 steps, 100 steps
 #
 # Texts name two numbers: **`diffusion_steps` = 1000** and **`timestep_respacing` = 100**. The first belongs to the *training*:
-# the schedule has 1000 noise levels, and the network has learned all of them. For sampling it only sets how many steps there can be
-# at most. The second says how many of them the sampler visits.
+# the schedule has 1000 noise levels, and the network has learned all of them. The second says how many of them the sampler visits.
+# A sampler of whole timesteps cannot visit more than there are; some, like Euler's in diffusers, visit places in between as well.
 #
 # Improved-diffusion (Nichol and Dhariwal 2021), where the words come from, keeps 100 timesteps and builds a *shorter chain* from
 # them, with β of its own, so that it passes the very same noise levels. What are these β?

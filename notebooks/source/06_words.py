@@ -445,7 +445,7 @@ s2i.show(
 #
 # - Radford et al., *Learning Transferable Visual Models From Natural Language Supervision*, 2021, arXiv 2103.00020: CLIP.
 # - Vaswani et al., *Attention Is All You Need*, 2017, arXiv 1706.03762, equation 1.
-# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2022, arXiv 2112.10752, section 3.3: both
+# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2021, arXiv 2112.10752, section 3.3: both
 #   ways in.
 # - Ho and Salimans, *Classifier-Free Diffusion Guidance*, 2022, arXiv 2207.12598.
 #

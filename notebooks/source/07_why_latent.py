@@ -45,9 +45,11 @@ vae, scaling_factor = pipe.vae, pipe.vae.config.scaling_factor
 # %% [markdown]
 # ## 1. A small picture of the picture
 #
-# The VAE (*variational autoencoder*, Kingma and Welling 2014) is two networks. The **encoder** halves the side three times, with
+# The VAE (*variational autoencoder*, Kingma and Welling 2013) is two networks. The **encoder** halves the side three times, with
 # wider and wider features in between, and ends with few channels. The **decoder** goes back. They were trained together, long
-# before the U-Net, to give back the picture they were given.
+# before the U-Net, to give back the picture they were given. Stable Diffusion's was trained besides to look right to two other
+# networks: one that compares what pictures show (a *perceptual* loss), and one that learns to tell decoded patches from real ones (an
+# *adversarial* loss; Rombach et al. 2021, section 3.1).
 
 # %%
 things = ["strawberry", "sailboat", "owl"]
@@ -118,9 +120,9 @@ posterior = lesson.posterior.use(posterior)
 
 # %% [markdown]
 # A latent is *drawn* from these curves, with noise of standard deviation 1. Then it is multiplied with the **scaling factor**, the
-# same number for all pictures (0.18215 for Stable Diffusion 1 and for the miniature). Why? Lesson 2's schedule was made for data
-# of standard deviation 1, and the factor brings the latents there, on average over all pictures. Some models take away a
-# `shift_factor` first, so that the mean is 0 as well.
+# same number for all pictures (0.18215 for Stable Diffusion 1 and for the miniature). Why? Lesson 2's formula keeps the variance of
+# $x_t$ at 1 if the data has variance 1, and the factor brings the latents there, on average over all pictures. Some models take
+# away a `shift_factor` first, so that the mean is 0 as well.
 
 
 # %% tags=["exercise-draw_latent"]
@@ -334,7 +336,7 @@ print(f"at the speed just measured, {speed / 1e9:.0f} GFLOP/s: about {hours:.0f}
 # ## 5. Three ways to a larger picture
 #
 # Two ways out became famous. **GLIDE's way** (Nichol et al. 2021): a diffusion model makes a *small picture*; a second diffusion
-# model, the up-sampler, makes it large, given the small one. **Latent diffusion** (Rombach et al. 2022): a diffusion model makes a
+# model, the up-sampler, makes it large, given the small one. **Latent diffusion** (Rombach et al. 2021): a diffusion model makes a
 # *latent*; a decoder, which is no diffusion model, makes it large.
 #
 # Run both, and the straight way for comparison: 64 × 64 pixels, eight pictures, lesson 4's U-Net everywhere, and about the same
@@ -492,8 +494,8 @@ s2i.show(sheet, alt=f"Eight drawings for each way. {alt}")
 #
 # ## Sources
 #
-# - Kingma and Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv 1312.6114.
-# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2022, arXiv 2112.10752, sections 3.1 and 4.1.
+# - Kingma and Welling, *Auto-Encoding Variational Bayes*, 2013, arXiv 1312.6114.
+# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2021, arXiv 2112.10752, sections 3.1 and 4.1.
 # - Nichol et al., *GLIDE*, 2021, arXiv 2112.10741. Ramesh et al., *Hierarchical Text-Conditional Image Generation with CLIP
 #   Latents* (DALL·E 2), 2022, arXiv 2204.06125. Saharia et al., *Photorealistic Text-to-Image Diffusion Models with Deep Language
 #   Understanding* (Imagen), 2022, arXiv 2205.11487.

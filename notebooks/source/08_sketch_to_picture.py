@@ -54,7 +54,7 @@ alpha_bar = alphas_cumprod(scaled_linear_betas())  # Stable Diffusion's schedule
 # Lesson 5's sampler starts with pure noise and has 20 steps to go. But its steps do not know that it started there. All that a step
 # sees is some $x_t$ and its noise level. So give it another one: take a *sketch*, bury it under just as much noise as belongs to
 # a timestep in the middle, and let the sampler go on from there. It will take what shines through the noise for the beginnings of
-# a picture, and finish it. That is the whole idea (Meng et al. 2022, *SDEdit*).
+# a picture, and finish it. That is the whole idea (Meng et al. 2021, *SDEdit*).
 #
 # Where in the middle? **Strength** says it: the share of the steps that run. At 1 all run, at 0.3 the first 70 % are skipped.
 # Pipelines calculate in whole steps and cut off: `int(steps * strength)` run, the others are skipped, beginning with
@@ -462,8 +462,9 @@ s2i.show(sheet, alt=f"Two different pictures from the same settings. {alt}")
 # The generator goes on where the first picture left it, so the second one gets other noise. What such a comparison shows is strength *and*
 # seed. Each picture needs a fresh generator. (`s2i.translate` makes one for every call.)
 #
-# Three more traps of the pipeline, all of them silent:
-# - A picture with **four channels** (a PNG with transparency) is taken for a latent and is not encoded.
+# Three more traps of the pipeline. None of them raises an error:
+# - A picture with **four channels** (a PNG with transparency) is taken for a latent and is not encoded. The result has eight times as
+#   many pixels on each side.
 # - A transparent PNG made RGB the quick way, `.convert("RGB")`, usually becomes a **black page**.
 # - A picture whose sides are no multiples of 8 is squeezed to the next smaller ones.
 #
@@ -552,8 +553,8 @@ s2i.show(sheet, alt=f"{my_prompt}. {alt}")
 # %% [markdown]
 # ## Sources
 #
-# - Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*, 2022, arXiv 2108.01073.
-# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2022, arXiv 2112.10752.
+# - Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*, 2021, arXiv 2108.01073.
+# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2021, arXiv 2112.10752.
 # - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models* (ControlNet), 2023, arXiv 2302.05543.
 #   Mou et al., *T2I-Adapter*, 2023, arXiv 2302.08453. Parmar et al., *One-Step Image Translation with Text-to-Image Models*
 #   (pix2pix-turbo), 2024, arXiv 2403.12036.

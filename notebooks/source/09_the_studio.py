@@ -38,7 +38,11 @@ sketches = {s.name: s for s in s2i.sketches()}
 # %% [markdown]
 # ## 1. From ten lines to sliders
 #
-# The pipeline is the miniature's, with a sampler that needs only four steps (`mini-fast`), so that a picture takes a fraction of a second.
+# The model is `mini-fast`: the miniature with another sampler and only four steps, so that a picture takes a fraction of a second. The
+# sampler is LCM's. In each step it takes the guess $\hat x_0$ and noises it afresh to the next level. Models made for it need few steps
+# because their *network* was trained for that. The miniature's was not; its pictures are simple enough. Do not expect four steps to do on
+# plain Stable Diffusion 1.5.
+#
 # Below is the studio. **Try it for a minute:** slide, change a word, throw another seed, add a line with the brush.
 #
 # Under the strength slider stands what *will run*: where the run starts, how much of the sketch is left there, how many evaluations it
@@ -109,7 +113,7 @@ s2i.show(mine, alt=f"The sketch for: {my_prompt}.")
 # ## 3. One thing at a time
 #
 # Two pictures differ, and you want to say why. You can only if *one* setting differs: change strength and seed together, and
-# nobody can tell which of them did it. That sounds easy, but a run has eleven settings, and most of them are not in view. So let a
+# nobody can tell which of them did it. That sounds easy, but a run has more than a dozen settings, and most of them are not in view. So let a
 # function look. (`Settings` is a dataclass: `fields(a)` from `dataclasses` lists its fields, each with a `.name`. Keep their order.)
 
 
@@ -499,10 +503,10 @@ led_studio
 #
 # ## Sources
 #
-# - Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*, 2022, arXiv 2108.01073.
+# - Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*, 2021, arXiv 2108.01073.
 # - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models* (ControlNet), 2023, arXiv 2302.05543.
-# - Luo et al., *Latent Consistency Models*, 2023, arXiv 2310.04378: the sampler that `mini-fast` uses.
-# - Song, Meng and Ermon, *Denoising Diffusion Implicit Models*, 2021, arXiv 2010.02502.
+# - Luo et al., *Latent Consistency Models*, 2023, arXiv 2310.04378: the sampler that `mini-fast` uses, and the training that it was made for.
+# - Song, Meng and Ermon, *Denoising Diffusion Implicit Models*, 2020, arXiv 2010.02502.
 # - The sketches of house, strawberry and turtle: OpenMoji, CC BY-SA 4.0.
 #
 # **Next:** lesson 10, *Data: where sketches come from*.

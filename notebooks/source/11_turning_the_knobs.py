@@ -475,7 +475,7 @@ s2i.show(
 #
 # - The thesis is a student's; its list and conclusions are told here in our words, and its author need not be named for them to be tested.
 # - Nichol and Dhariwal, *Improved Denoising Diffusion Probabilistic Models*, 2021, arXiv 2102.09672, and the code of improved-diffusion and guided-diffusion: `diffusion_steps`, `timestep_respacing`, `rescale_timesteps`, `use_fp16`.
-# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2022, arXiv 2112.10752: the VAE's resolutions.
+# - Rombach et al., *High-Resolution Image Synthesis with Latent Diffusion Models*, 2021, arXiv 2112.10752: the VAE's resolutions.
 # - Meng et al., *SDEdit*, 2021, arXiv 2108.01073: strength, and what it trades.
 # - Ho and Salimans, *Classifier-Free Diffusion Guidance*, 2022, arXiv 2207.12598: what guidance trades.
 # - Crété et al., *The Blur Effect*, 2007 (in scikit-image: `blur_effect`).

@@ -878,7 +878,7 @@ print("no other way beats these in both edge F1 and micro-KID:", ", ".join(front
 #   repository answers in its FAQ why a weight of zero learns.
 # - Mou et al., *T2I-Adapter*, 2023, arXiv 2302.08453. Ye et al., *IP-Adapter*, 2023, arXiv 2308.06721.
 # - Parmar et al., *One-Step Image Translation with Text-to-Image Models*, 2024, arXiv 2403.12036: pix2pix-turbo, and its authors' code.
-# - Meng et al., *SDEdit*, 2022, arXiv 2108.01073.
+# - Meng et al., *SDEdit*, 2021, arXiv 2108.01073.
 #
 # **Next:** draw something of your own, and let it lead: `s2i.translate(my_sketch, my_words, pipe=scribble, strength=1.0)`.
 

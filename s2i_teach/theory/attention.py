@@ -1,7 +1,7 @@
 """Attention: every position asks, every position of the context answers, and the answers are averaged.
 
 In self-attention the context is the picture itself; in cross-attention it is the words, and that is how a prompt enters
-Stable Diffusion's U-Net (Vaswani et al. 2017, equation 1; Rombach et al. 2022, section 3.3).
+Stable Diffusion's U-Net (Vaswani et al. 2017, equation 1; Rombach et al. 2021, section 3.3).
 """
 
 import torch

@@ -25,6 +25,6 @@ def ideal_x0(x_t: torch.Tensor, data: torch.Tensor, a: float) -> torch.Tensor:
 def ideal_eps(x_t: torch.Tensor, data: torch.Tensor, a: float) -> torch.Tensor:
     """E[ε | x_t] = (x_t − √ᾱ · E[x_0 | x_t]) / √(1 − ᾱ). ``(B, …)``.
 
-    −E[ε | x_t] / √(1 − ᾱ) is the score, the gradient of log p(x_t) (Song et al. 2021).
+    −E[ε | x_t] / √(1 − ᾱ) is the score, the gradient of log p(x_t) (Song et al. 2020, arXiv 2011.13456).
     """
     return (x_t - a**0.5 * ideal_x0(x_t, data, a)) / (1 - a) ** 0.5

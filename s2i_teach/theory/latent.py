@@ -1,4 +1,4 @@
-"""Latents: what the autoencoder of Stable Diffusion hands to the diffusion model (Rombach et al. 2022, section 3.1).
+"""Latents: what the autoencoder of Stable Diffusion hands to the diffusion model (Rombach et al. 2021, section 3.1).
 
 The encoder gives, for every position, the mean and the log-variance of a normal distribution (Kingma & Welling 2014). A
 latent is *drawn* from it and multiplied with a scaling factor, so that its standard deviation is about 1, as the noise's.

@@ -1,4 +1,4 @@
-"""A sketch becomes a picture: noise it part of the way, then denoise (Meng et al. 2022, SDEdit, algorithm 1)."""
+"""A sketch becomes a picture: noise it part of the way, then denoise (Meng et al. 2021, SDEdit, algorithm 1)."""
 
 from collections.abc import Callable
 

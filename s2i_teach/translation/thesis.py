@@ -1,7 +1,7 @@
 """The eight parameters of guided-diffusion's and CompVis's scripts, in what they mean here.
 
 They come from several origins: OpenAI's improved-diffusion and guided-diffusion (Nichol & Dhariwal 2021), latent
-diffusion (Rombach et al. 2022) and Hugging Face's example scripts. Each does here what it honestly can.
+diffusion (Rombach et al. 2021) and Hugging Face's example scripts. Each does here what it honestly can.
 """
 
 import html

@@ -376,7 +376,7 @@ def field_every(film: Film) -> int:
 def score_field(film: Film, denoiser: Callable) -> list[torch.Tensor]:
     """Arrows ``(GRID², 2)``, in units of the plane, at every :func:`field_every`-th frame; none at the end.
 
-    Their direction is the score's, −ε̂ (Song et al. 2021). Their length grows with √(1 − ᾱ) · ‖ε̂‖, the way from here to
+    Their direction is the score's, −ε̂ (Song et al. 2020). Their length grows with √(1 − ᾱ) · ‖ε̂‖, the way from here to
     where the guess would stand at this noise level, but stays below the distance of two places.
     """
     found = []
