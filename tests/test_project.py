@@ -12,6 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import s2i_teach
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "s2i_teach"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -101,14 +103,29 @@ def test_the_repository_s_address_stands_in_one_place():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert colab_address("notebooks/00_first_picture.ipynb") in readme
     assert set(re.findall(r"github\.com/([\w-]+/[\w-]+)", readme)) <= {name, "googlecreativelab/quickdraw-dataset"}
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"repository-code: {repository()}\n" in citation and f"version: {s2i_teach.__version__}\n" in citation
 
 
-def test_the_readme_s_links_lead_somewhere():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", readme) + re.findall(
-        r'src="(?!https?://)([^"]+)"', readme
-    ):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize(
+    "file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "data/README.md", "docs/decisions.md"]
+)
+def test_links_lead_somewhere(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)\)", text) + re.findall(r'src="(?!https?://)([^"]+)"', text)
+    missing = [target for target in targets if not ((ROOT / file).parent / target).exists()]
+    assert missing == []
+
+
+def test_contributing_names_what_is_there():
+    """Its walks go through real files and real names."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:s2i_teach|tests|notebooks|docs)/[\w./]+\.\w+)`", text)
+    made = {"notebooks/source/15_a_name.py", "s2i_teach/lessons/lesson15.py"}
+    assert len(paths) > 10
+    assert [path for path in paths if path not in made and not (ROOT / path).is_file()] == []
+    rooms = set(re.findall(r"`(\w+)/`", text))
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} <= rooms
 
 
 def test_a_paper_s_year_is_its_first_version_s():
