@@ -7,6 +7,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.ndimage import binary_dilation, binary_erosion
+from skimage.morphology import skeletonize
 
 import s2i_teach as s2i
 from s2i_teach import InputError, Settings, load_pipeline, read_record, translate
@@ -17,7 +20,7 @@ from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.batch import Counts, run_batch
-from s2i_teach.translation.prepare import prepare_sketch
+from s2i_teach.translation.prepare import outline_mask, prepare_sketch
 from s2i_teach.translation.run import run
 from tests.conftest import led, let_memory_be_short, make_tiny_pipe
 from tests.test_anatomy import check_drawing
@@ -581,3 +584,18 @@ def test_the_shipped_controlnet_leads():
             result = translate(drawing.path, drawing.prompt, pipe=pipe, control_scale=scale, num_inference_steps=10)
             f1.setdefault(scale, []).append(faithfulness(result.sketch, result.image).f1)
     assert np.mean(f1[1.0]) > np.mean(f1[0.0]) + 0.1
+
+
+@needs_weights
+def test_words_alone_colour_a_thin_drawing():
+    """What most people try first: a thin pen, nothing filled, no style in the words, no model named."""
+    ink = np.asarray(s2i.sketches()[0].open().convert("L")) < 128
+    thin = Image.fromarray(np.where(binary_dilation(skeletonize(ink)), 0, 255).astype(np.uint8)).convert("RGB")
+    inside = binary_erosion(outline_mask(open_sketch(thin, (128, 128))), iterations=3)
+    outside = binary_erosion(~inside, iterations=8)
+    for seed in range(3):
+        result = translate(thin, "a turtle", seed=seed)
+        pixels = np.asarray(result.image).astype(int)
+        assert result.model == "mini-scribble"
+        assert (np.ptp(pixels, axis=2)[inside] > 40).mean() > 0.5, "the turtle has a colour"
+        assert (pixels[outside].min(1) > 230).mean() > 0.9, "the paper stays white"
