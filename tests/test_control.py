@@ -60,6 +60,14 @@ def same(a, b) -> bool:
     return np.array_equal(np.asarray(a), np.asarray(b))
 
 
+def same_weights(a, b) -> bool:
+    """Equal but for the last bits of fp32: a matrix product's depend on where in memory its weights lie.
+
+    Read from a file they lie elsewhere, and some CPUs then round another way.
+    """
+    return np.abs(np.asarray(a).astype(int) - np.asarray(b)).max() <= 1
+
+
 # One picture
 
 
@@ -401,7 +409,7 @@ def test_the_catalog_s_models_load(data, tiny_led, sketch, monkeypatch, name):
     assert (settings.strength, settings.control_scale, settings.size) == (1.0, 1.0, (128, 128))
     assert settings.scheduler == ("lcm" if name.endswith("fast") else "ddim")
     few = dict(num_inference_steps=3, size=(64, 64), guidance_scale=2, scheduler="ddim")
-    assert same(translate(sketch, "a", pipe=pipe, **few).image, translate(sketch, "a", pipe=tiny_led, **few).image)
+    assert same_weights(*(translate(sketch, "a", pipe=one, **few).image for one in (pipe, tiny_led)))
 
 
 def test_the_plain_miniature_stays_plain(data, monkeypatch):
@@ -417,7 +425,8 @@ def test_it_loads_in_plain_diffusers(data, tiny_led, sketch):
     pipe = StableDiffusionControlNetImg2ImgPipeline.from_pretrained(str(data / "scribble"), controlnet=controlnet)
     pipe.set_progress_bar_config(disable=True)
     settings = Settings("a", num_inference_steps=2, size=(64, 64), strength=1.0, guidance_scale=2).resolved(tiny_led)
-    assert torch.equal(pixels_by_hand(pipe, sketch, settings), pixels_by_hand(tiny_led, sketch, settings))
+    difference = pixels_by_hand(pipe, sketch, settings) - pixels_by_hand(tiny_led, sketch, settings)
+    assert difference.abs().max() < 1e-5
 
 
 def test_a_saved_led_pipeline_loads_from_its_folder(tiny_led, sketch, tmp_path):
@@ -425,7 +434,7 @@ def test_a_saved_led_pipeline_loads_from_its_folder(tiny_led, sketch, tmp_path):
     pipe = load_pipeline(tmp_path / "led", dtype="fp32")
     assert kind_of(pipe) is CONTROL
     few = dict(num_inference_steps=2, size=(64, 64))
-    assert same(translate(sketch, "a", pipe=pipe, **few).image, translate(sketch, "a", pipe=tiny_led, **few).image)
+    assert same_weights(*(translate(sketch, "a", pipe=one, **few).image for one in (pipe, tiny_led)))
 
 
 def config(**changes):

@@ -24,6 +24,7 @@ import ipywidgets
 import torch
 from PIL import ImageFilter
 
+from s2i_teach.evaluate.faithfulness import faithfulness
 from s2i_teach.images import fit_to, to_picture, to_tensor
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.guidance import classifier_free_guidance
@@ -34,7 +35,6 @@ from s2i_teach.theory.plane import heart
 from s2i_teach.theory.prediction import eps_from_x0, to_x0_and_eps, x0_from_eps
 from s2i_teach.theory.sampler import ddim_step, ddpm_step, spaced_timesteps
 from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
-from s2i_teach.translation.compare import line_agreement
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.widgets.figures import (
     curves,
@@ -508,28 +508,29 @@ if see_the_real_one:
 # ## 8. A look ahead: the sketch leads
 #
 # Here is a ControlNet at work. `"mini-scribble"` is a second miniature, with a network beside its U-Net that is shown the lines at
-# every step. It starts near pure noise, at strength 1, where SDEdit has lost the sketch. The number is the agreement of the lines:
-# 1 where every line of the sketch is a dark line of the picture as well, about 0 where lines and picture know nothing of each other.
-# Lesson 9 measures with it.
+# every step. It starts at strength 1, where SDEdit has next to nothing left of the sketch. The number under each picture is the
+# *edge F1*, which lesson 12 builds: 1 if all edges of the picture lie on lines of the sketch and all lines on edges, 0 if none do.
 #
-# **Predict first:** at which strength does SDEdit come nearest to the led picture's number? And does that picture look finished?
+# **Predict first:** at which strength does the start become a finished picture? What has become of its number by then? And where
+# will the led picture's number lie?
 
 # %%
 leading = s2i.load_pipeline("mini-scribble", device="cpu", dtype="fp32")
 house = fit_to(sketches["house"].open(), (128, 128))
-ways = {f"start, strength {s}": dict(pipe=pipe, strength=s) for s in (0.3, 0.5, 0.7, 0.9)}
-ways["led"] = dict(pipe=leading)
+ways = {f"start, strength {s}": (pipe, s) for s in (0.5, 0.7, 0.9, 1.0)}
+ways["led, strength 1.0"] = (leading, 1.0)
 
 row = {"the sketch": house}
-for name, how in ways.items():
-    made = s2i.translate(house, prompt, seed=0, **how).image
-    row[f"{name}: {line_agreement(to_tensor(house), to_tensor(made)):.2f}"] = made
+for name, (model, s) in ways.items():
+    made = s2i.translate(house, prompt, pipe=model, strength=s, seed=0)
+    row[f"{name}: {faithfulness(made.sketch, made.image).f1:.2f}"] = made.image
 sheet, alt = picture_row(row, columns=3)
 s2i.show(sheet, alt=f"A house of lines, as a start and as a guide. {alt}")
 
 # %% [markdown]
-# A start has to choose: lines or a finished picture. A guide need not. In lesson 14 you build such a network, train it, and measure
-# over many sketches what it is worth, and what it costs.
+# Compare the last two pictures: the strength is the same, and the sketch's share of the first $x_t$ too. A start has to choose
+# between lines and a finished picture. A guide need not. In lesson 14 you build such a network, train it, and measure over many
+# sketches what it is worth, and what it costs.
 #
 # ## 9. Your turn, and think about it
 #
