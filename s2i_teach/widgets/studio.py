@@ -500,7 +500,8 @@ def describe_result(result: Result, words: Mapping[str, str] = STRINGS["en"]) ->
     if settings.control_scale is None:
         return line
     part = (f"{100 * end:g}" for end in (settings.control_start, settings.control_end))
-    return f"{line} · {words['about_led'].format(settings.control_scale, *part)}"
+    led = words["about_led"].format(settings.control_scale, *part)
+    return f"{line} · {led}"
 
 
 def sheet_of(results: list[Result], words: Mapping[str, str] = STRINGS["en"]):
