@@ -34,12 +34,8 @@ def seeded(seed=0):
 
 def test_pages_hold_what_they_say(maker, pairs):
     batch = maker.batch(48, SIDE, seeded())
-    assert batch.pictures.shape == (48, 3, SIDE, SIDE) and batch.lines.shape == batch.inside.shape == (
-        48,
-        1,
-        SIDE,
-        SIDE,
-    )
+    assert batch.pictures.shape == (48, 3, SIDE, SIDE)
+    assert batch.lines.shape == batch.inside.shape == (48, 1, SIDE, SIDE)
     assert batch.pictures.min() >= -1 and batch.pictures.max() <= 1
     numbers = [len(page.rows) for page in batch.pages]
     assert 12 < sum(n > 1 for n in numbers) < 36 and max(numbers) <= 4
