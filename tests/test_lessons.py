@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 
 import s2i_teach as s2i
 from s2i_teach import InputError
-from s2i_teach.lessons import sandbox
+from s2i_teach.lessons import predict, predictions, sandbox
 from s2i_teach.lessons.compare import difference
 from s2i_teach.lessons.engine import Exercise, is_stub
 from s2i_teach.lessons.progress import Progress
@@ -291,18 +291,89 @@ def test_progress_is_kept_counted_and_exported(tmp_path, capsys):
     lesson.add_noise.check(lambda x0, eps, alpha_bar, t: x0)
     lesson.alphas_cumprod.check(lambda betas: ...)
     row = lesson.score()["add_noise"]
-    assert row == {"attempts": 3, "hints": 0, "passed": True}
+    assert row == {"attempts": 3, "hints": 0, "passed": True, "solution": False}
     assert lesson.score()["alphas_cumprod"]["attempts"] == 0
     assert "1 of 5 passed" in capsys.readouterr().out
     table = lesson.progress.export(tmp_path / "class.csv").read_text(encoding="utf-8").splitlines()
-    assert table[0] == "lesson,exercise,attempts,hints,passed" and "2,add_noise,3,0,True" in table
+    assert table[0] == "lesson,exercise,attempts,hints,passed,solution" and "2,add_noise,3,0,True,False" in table
+
+
+def test_the_score_says_where_the_solution_was_shown(capsys):
+    lesson = s2i.lesson(2)
+    lesson.add_noise.check(lesson.add_noise.reference)
+    lesson.add_noise.solution()
+    lesson.alphas_cumprod.solution()
+    lesson.alphas_cumprod.check(lesson.alphas_cumprod.reference)
+    table = lesson.score()
+    assert not table["add_noise"]["solution"], "it was passed before"
+    assert table["alphas_cumprod"]["solution"]
+    said = capsys.readouterr().out
+    assert "✓ alphas_cumprod: 1 attempts, 0 hints, with the solution\n" in said
+    assert "✓ add_noise: 1 attempts, 0 hints\n" in said and "2 of 5 passed, 1 without the solution" in said
+
+
+@pytest.fixture()
+def no_predictions():
+    predictions.forget()
+    yield
+    predictions.forget()
+
+
+def test_a_prediction_is_compared_with_what_was_measured(capsys, no_predictions):
+    choice = predict("Which strength keeps more of the sketch?", "  At 0.3 ", options=("at 0.3", "at 0.8"))
+    number = predict("PSNR at t = 500", 20)
+    open_ = predict("PSNR at t = 100", ...)
+    several = predict("Turned", {"seed": "nothing", "prompt": ""}, options=("nothing", "another picture"))
+    assert "Which strength keeps more of the sketch? at 0.3 / at 0.8\n" in capsys.readouterr().out
+    assert predictions.summary() == "", "nothing was compared yet"
+    choice.compare("at 0.3")
+    number.compare(17.34, unit="dB", within=1)
+    open_.compare(31.0, unit="dB")
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "It is at 0.3. You predicted at 0.3: right.",
+        "It is 17.34 dB. You predicted 20 dB: not so.",
+    ]
+    several.compare({"seed": "another picture", "prompt": "another picture"})
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "  seed: it is another picture. You predicted nothing: not so."
+    assert said[1].startswith("prompt: it is another picture. There was no prediction;")
+    assert predictions.summary() == "1 of 3 predictions were right."
+    number.compare(20.5, unit="dB", within=1)
+    assert predictions.summary() == "2 of 3 predictions were right.", "compared again, it counts once"
+    s2i.lesson(2).score()
+    assert "2 of 3 predictions were right." in capsys.readouterr().out
+    predict("PSNR at t = 500", ...)
+    assert predictions.summary() == "1 of 2 predictions were right.", "asked again, the old answer is gone"
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "sentence"),
+    [
+        ("0.5", ("0.3", "0.8"), "one of '0.3', '0.8', not '0.5'"),
+        (0.3, ("0.3", "0.8"), "one of '0.3', '0.8', not 0.3"),
+        ("twenty", (), "is a number, and 'twenty' is none"),
+        (True, (), "is a number, and True is none"),
+        ({"a": 1, "b": "x"}, (), "is a number, and 'x' is none"),
+        ("yes", ("yes",), "with one option"),
+    ],
+)
+def test_a_prediction_that_is_none(answer, options, sentence, no_predictions):
+    with pytest.raises(InputError, match=sentence):
+        predict("What?", answer, options)
+
+
+def test_what_was_measured_must_fit_the_question(no_predictions):
+    with pytest.raises(InputError, match="one of 'more', 'less', not 'equal'"):
+        predict("What?", "more", ("more", "less")).compare("equal")
+    with pytest.raises(InputError, match="The prediction is about a, b"):
+        predict("What?", {"a": 1, "b": 2}).compare({"a": 1})
 
 
 def test_damaged_progress_counts_as_none(tmp_path):
     progress = Progress(7, ["a"], tmp_path)
     for text in ("{", "[]", '{"a": 5}', '{"a": {"attempts": null}}', ""):
         progress.path.write_text(text)
-        assert progress.table() == {"a": {"attempts": 0, "hints": 0, "passed": False}}
+        assert progress.table() == {"a": {"attempts": 0, "hints": 0, "passed": False, "solution": False}}
     progress.attempted("a", True)
     assert progress.table()["a"]["passed"]
 

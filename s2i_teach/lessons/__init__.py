@@ -5,6 +5,9 @@ from importlib.util import find_spec
 
 from s2i_teach.errors import InputError
 from s2i_teach.lessons.engine import Lesson
+from s2i_teach.lessons.predictions import predict
+
+__all__ = ["Lesson", "lesson", "predict"]
 
 
 def lesson(number: int) -> Lesson:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from s2i_teach.lessons import sandbox
+from s2i_teach.lessons import predictions, sandbox
 from s2i_teach.lessons.compare import difference
 from s2i_teach.lessons.progress import Progress
 
@@ -164,7 +164,9 @@ class Exercise:
         print(f"Hint {used} of {len(self.hints)}: {self.hints[used - 1]}")
 
     def solution(self) -> None:
-        """Show the answer: the library's own source."""
+        """Show the answer: the library's own source. The score says so, if the exercise was not passed before."""
+        if self.progress:
+            self.progress.shown(self.name)
         print(inspect.getsource(self.reference))
 
 
@@ -214,10 +216,17 @@ class Lesson:
         return [*super().__dir__(), *self.exercises]
 
     def score(self) -> dict:
-        """Show what was passed, with attempts and hints; returns it by exercise."""
+        """Show what was passed, with attempts, hints and shown solutions, and the predictions; returns it by exercise."""
         table = self.progress.table()
         for name, row in table.items():
             mark = MARKS["passed"] if row["passed"] else MARKS["not attempted"]
-            print(f"{mark} {name}: {row['attempts']} attempts, {row['hints']} hints")
-        print(f"{sum(row['passed'] for row in table.values())} of {len(table)} passed")
+            with_it = ", with the solution" if row["solution"] else ""
+            print(f"{mark} {name}: {row['attempts']} attempts, {row['hints']} hints{with_it}")
+        passed = [row for row in table.values() if row["passed"]]
+        alone = sum(not row["solution"] for row in passed)
+        print(
+            f"{len(passed)} of {len(table)} passed" + (f", {alone} without the solution" if alone < len(passed) else "")
+        )
+        if predicted := predictions.summary():
+            print(predicted)
         return table

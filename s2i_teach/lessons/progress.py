@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Progress:
-    """Attempts, hints and passes of one lesson's exercises, in ``s2i_progress_lesson<number>.json`` of the folder."""
+    """Attempts, hints, passes and shown solutions of one lesson's exercises, in ``s2i_progress_lesson<number>.json`` of the folder."""
 
     def __init__(self, lesson: int, names: list[str], folder: str | Path = "."):
         self.lesson, self.names, self.folder = lesson, names, Path(folder)
@@ -20,7 +20,10 @@ class Progress:
         return self.folder / f"s2i_progress_lesson{self.lesson:02d}.json"
 
     def table(self) -> dict[str, dict]:
-        """Exercise → ``{"attempts", "hints", "passed"}``; a missing or damaged file counts as nothing done."""
+        """Exercise → ``{"attempts", "hints", "passed", "solution"}``; a missing or damaged file counts as nothing done.
+
+        ``solution`` says that the solution was shown before the exercise was passed.
+        """
         if self._unsaved is not None:
             return self._unsaved
         try:
@@ -34,6 +37,7 @@ class Progress:
                 "attempts": int(row.get("attempts") or 0),
                 "hints": int(row.get("hints") or 0),
                 "passed": bool(row.get("passed")),
+                "solution": bool(row.get("solution")),
             }
             for name, row in rows.items()
         }
@@ -45,6 +49,12 @@ class Progress:
         table[name]["passed"] = table[name]["passed"] or passed
         self._write(table)
 
+    def shown(self, name: str) -> None:
+        """Note that the solution was shown, unless the exercise was passed without it."""
+        table = self.table()
+        table[name]["solution"] = table[name]["solution"] or not table[name]["passed"]
+        self._write(table)
+
     def hinted(self, name: str, most: int) -> int:
         """Count a hint, up to ``most``; returns how many have been shown."""
         table = self.table()
@@ -53,13 +63,13 @@ class Progress:
         return table[name]["hints"]
 
     def export(self, path: str | Path) -> Path:
-        """Write a CSV for the teacher, one row an exercise: lesson, exercise, attempts, hints, passed."""
+        """Write a CSV for the teacher, one row per exercise: lesson, exercise, attempts, hints, passed, solution."""
         path = Path(path)
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["lesson", "exercise", "attempts", "hints", "passed"])
+            writer.writerow(["lesson", "exercise", "attempts", "hints", "passed", "solution"])
             for name, row in self.table().items():
-                writer.writerow([self.lesson, name, row["attempts"], row["hints"], row["passed"]])
+                writer.writerow([self.lesson, name, *row.values()])
         return path
 
     def _write(self, table: dict) -> None:
