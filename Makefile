@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser screenshots lab notebooks data benchmark clean
+.PHONY: help demo test test-lessons test-browser screenshots lab notebooks data benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -13,8 +13,11 @@ help:  ## list the targets
 demo: .venv/.base  ## translate every embedded sketch; pictures and a sheet in out/
 	@$(BIN)/s2i demo --out out
 
-test: .venv/.test .venv/.browser  ## run the whole test suite, the browser's part included
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: .venv/.test .venv/.browser  ## run the test suite, the browser's part included, without whole lessons
+	$(BIN)/python -m pytest -m "not lessons" -n 2 --dist loadgroup
+
+test-lessons: .venv/.test  ## run every cell of every lesson, in the student's and the teacher's edition
+	$(BIN)/python -m pytest -m lessons -n 2 --dist loadgroup
 
 test-browser: .venv/.test .venv/.browser  ## run what is tested in a real browser, in JupyterLab and with Colab's versions
 	$(BIN)/python -m pytest tests/browser -n 2 --dist loadgroup

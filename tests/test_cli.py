@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -232,8 +233,12 @@ def test_from_the_shell_in_a_folder_of_its_own(tmp_path, sketch):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.seconds(30)
-def test_the_demo(tmp_path, capsys):
+@pytest.mark.seconds(15)
+def test_the_demo(tmp_path, capsys, monkeypatch):
+    """All of it, with two sampling steps a picture instead of twenty."""
+    import s2i_teach.demo
+
+    monkeypatch.setattr(s2i_teach.demo, "translate", partial(s2i_teach.demo.translate, num_inference_steps=2))
     assert main(["demo", "--out", str(tmp_path)]) == 0
     from s2i_teach import sketches
 

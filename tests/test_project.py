@@ -271,6 +271,7 @@ def test_the_answer_finds_its_names_in_the_teacher_s_notebook(name):
                 bound.add(node.id)
 
 
+@pytest.mark.lessons
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.seconds(seconds(name))) for name in LESSONS])
 @pytest.mark.parametrize("kind", EDITIONS)
 def test_notebooks_run(kind, name, tmp_path):
