@@ -28,6 +28,7 @@ _HOME = {
     "Playground": "widgets.playground",
     "BlindRating": "widgets.blind_rating",
     "language": "widgets.strings",
+    "glossary": "lessons.glossary",
     "lesson": "lessons",
     "sample": "data_sources.sample",
     "open_sample": "data_sources.sample",
