@@ -204,6 +204,7 @@ figure, alt = curves(
     title="What DDPM subtracts in 50 steps",
     log=True,
 )
+figure.axes[0].set_ylim(0.005, 2)
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
@@ -318,13 +319,12 @@ shrinks.compare(lost[100] / lost[10], unit="times", within=4)
 # %%
 one = x_t[:1].repeat(300, 1)
 panels = {}
-for length in (10, 400):
+for length in (10, 550):
     a_prev = alpha_bar[t - length].item()
     noise = torch.randn(one.shape, generator=generator)
     panels[f"a step of {length} timesteps"] = {
         "true kernel": draw_true(one, data, a, a_prev, generator),
         "your step": ddpm_step(one, perfect_eps(one, a), a, a_prev, noise),
-        "x_t": one[:1],
     }
 figure, alt = scatter(panels, size=3.8)
 s2i.show(figure, alt=alt)
@@ -333,8 +333,8 @@ for name, panel in panels.items():
     print(f"{name}: spread of the true kernel {true:.3f}, of your step {step:.3f}")
 
 # %% [markdown]
-# After the long step the true points already show a blurred heart. Those of your step form a single round spot, in the middle of all
-# hearts that were possible.
+# After the short step you can hardly tell the two apart. After the long one the true points show the heart again, while those of your
+# step form a single round spot around the mean.
 #
 # DDIM with $\eta = 0$ draws nothing at all, and its argument is another one. In the limit of short steps its $x$ follows a differential
 # equation, and $\mathrm E[x_0 \mid x_t]$ is all that stands in it (Song et al. 2020, section 4.3). Long steps follow such a curve badly.
