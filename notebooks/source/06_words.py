@@ -131,8 +131,8 @@ leak.compare(100 * of_first, unit="%", within=15)
 
 # %% [markdown]
 # The rest, up to 100 %, comes from the two together. The miniature's encoder has learned from captions of *single* things, and so it
-# hardly listens to a second one. Large encoders have read captions of many things and are better at it. But they mix too. "A red apple beside a green
-# pear" often comes out with the colours exchanged or shared, which is called **leakage** (Feng et al. 2022).
+# hardly listens to a second one. Large encoders have read captions of many things and are better at it. But they mix too. With Stable
+# Diffusion, colours in such a prompt are sometimes exchanged or shared, which is called **leakage** (Feng et al. 2022).
 #
 # ## 2. Attention: asking the words
 #

@@ -148,8 +148,8 @@ counts = dict(zip(mean_of_two.options, (nearer, 16 - nearer - third, third)))
 mean_of_two.compare(max(counts, key=counts.get))
 
 # %% [markdown]
-# It is often told that the middle between two latents is some third *thing* between the two. For this VAE it is not. The VAE
-# knows edges and colours. *Things* are the U-Net's business.
+# It is often said that the middle between two latents shows some third *thing*. Does your count support that, for this VAE? The VAE
+# works place by place, and knows edges and colours. *Things* are the U-Net's business.
 #
 # ## 2. A cloud, not a point
 #
@@ -158,8 +158,8 @@ mean_of_two.compare(max(counts, key=counts.get))
 # together are called the **moments**. Training also pulls every curve a little towards the standard one, by a term called KL, so that no
 # curve becomes infinitely narrow.
 #
-# Before anything else the log-variance is limited to the range from −30 to 20. Write the function that makes means and standard deviations of
-# the moments.
+# Before anything else the log-variance is limited to the range from −30 to 20. Write the function that turns moments into means and
+# standard deviations.
 
 
 # %% tags=["exercise-posterior"]
