@@ -223,7 +223,8 @@ s2i.show(figure, alt=alt)
 #
 # $$q(x' \mid x_t) \;\propto\; q(x_t \mid x')\;q(x') .$$
 #
-# The first factor is one Gaussian, the forward step. The second is the noised data, lesson 3's sum of Gaussians. `reverse_density`
+# In words: an $x'$ is likely if the forward step leads from it to $x_t$, and if it is likely at all. The first factor is one
+# Gaussian, the forward step. The second is the noised data: a Gaussian around each data point, as in lesson 3. `reverse_density`
 # multiplies the two at every point of the grid. The data are as simple as they can be: two points on a line, at −1 and 1.
 #
 # The next cells compare it with the Gaussian from which your `ddpm_step` draws, for a step of 10 timesteps and for one of 400.
@@ -272,8 +273,9 @@ wrong.compare(measured)
 # (lesson 3).
 #
 # **What a step loses is spread.** The true kernel is a mixture of Gaussians, one for each possible picture, all of the same variance
-# $\sigma^2$ but around different means. The single Gaussian has the common variance $\sigma^2$ and lacks that of the means. With
-# $c = \sqrt{a'}\,(1-\alpha)/(1-a)$, the factor of $x_0$ in the mean:
+# $\sigma^2$ but around different means. The single Gaussian has the common variance $\sigma^2$ and lacks that of the means. Let
+# $\mathrm{Var}[x_0 \mid x_t]$ be the variance of the pictures that are possible, and $c = \sqrt{a'}\,(1-\alpha)/(1-a)$ the factor
+# of $x_0$ in the mean. Then
 #
 # $$\text{true variance} = \sigma^2 + c^2\;\mathrm{Var}[x_0 \mid x_t] .$$
 #

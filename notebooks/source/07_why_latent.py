@@ -548,7 +548,7 @@ wholest.compare(max(wholest.options, key=near.get))
 #   edges. Its own work is good, as the row with the true small pictures shows. But what the base got wrong, it makes sharp and wrong. Compare
 #   the decibels of "the base, enlarged" with those of "GLIDE's way": sharper is not nearer.
 # - *Latent*: mostly whole things with smooth edges, since the decoder has drawn edges before. They are as soft as what the decoder makes
-#   of the true latents.
+#   of the true latents. Some may be mixtures of two things.
 #
 # The weak point of a cascade is the hand-over from one network to the next. The weak point of a latent is the bottleneck. Neither way is
 # free.
