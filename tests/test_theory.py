@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from s2i_teach.theory import forward, ideal, prediction, schedule
+from s2i_teach.theory import forward, ideal, prediction, reverse, sampler, schedule
 from s2i_teach.theory.measure import colourfulness, max_difference, psnr
 from s2i_teach.theory.noise import noise_for
 from s2i_teach.theory.training import denoising_loss, loss_by_timestep, train
@@ -123,6 +123,71 @@ def test_the_ideal_noise_is_the_score():
     log_p = torch.logsumexp(-((x - a**0.5 * data) ** 2).sum(1) / (2 * (1 - a)), 0)
     (score,) = torch.autograd.grad(log_p, x)
     assert worst(-ideal.ideal_eps(x.detach(), data, a) / (1 - a) ** 0.5, score) < 1e-9
+
+
+def grid_moments(x_t, data, a, a_prev):
+    """Mean and variance of q(x' | x_t) on the line, counted out by Bayes' rule."""
+    grid = torch.linspace(-5, 5, 20_001, dtype=torch.float64)
+    density = reverse.reverse_density(grid, x_t, data, a, a_prev)
+    assert density.min() >= 0
+    width = grid[1] - grid[0]
+    mean = (density * grid).sum() * width
+    return mean.item(), ((grid - mean) ** 2 * density).sum().item() * width.item()
+
+
+@pytest.mark.parametrize(("a", "a_prev"), [(0.3, 0.32), (0.3, 0.8), (0.05, 0.6)])
+def test_a_step_has_the_true_kernel_s_mean_and_lacks_a_known_share_of_its_variance(a, a_prev):
+    data = torch.tensor([-1.2, 0.1, 0.9], dtype=torch.float64)
+    for x_t in (-0.8, 0.05, 0.4):
+        point = torch.tensor([[x_t]], dtype=torch.float64)
+        mean, variance = grid_moments(x_t, data, a, a_prev)
+        eps = prediction.eps_from_x0(point, ideal.ideal_x0(point, data[:, None], a), a)
+        none, one = torch.zeros(1, 1), torch.ones(1, 1)
+        step = sampler.ddpm_step(point, eps, a, a_prev, none).item()
+        deviation = sampler.ddpm_step(point, eps, a, a_prev, one).item() - step
+        assert abs(step - mean) < 1e-6
+        assert abs(deviation**2 - reverse.step_variance(a, a_prev)) < 1e-6
+        lost = reverse.spread_lost(point, data[:, None], a, a_prev).item()
+        assert abs(lost - (1 - deviation**2 / variance)) < 1e-6 and lost > 0.001
+
+
+def test_draws_from_the_true_kernel_have_its_moments():
+    data = torch.tensor([[-1.2], [0.1], [0.9]])
+    draws = reverse.draw_true(torch.full((200_000, 1), 0.3), data, 0.2, 0.7, torch.Generator().manual_seed(0))
+    mean, variance = grid_moments(0.3, data[:, 0].double(), 0.2, 0.7)
+    assert abs(draws.mean().item() - mean) < 0.01 and abs(draws.var().item() - variance) < 0.01
+
+
+def test_the_true_kernel_ends_on_the_data_in_two_steps_and_the_gaussian_step_does_not():
+    data = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [0.5, -1.0]])
+    generator = torch.Generator().manual_seed(0)
+    true = step = torch.randn(3000, 2, generator=generator)
+    for a, a_prev in ((1e-4, 0.3), (0.3, 1.0)):
+        eps = prediction.eps_from_x0(step, ideal.ideal_x0(step, data, a), a)
+        step = sampler.ddpm_step(step, eps, a, a_prev, torch.randn(step.shape, generator=generator))
+        true = reverse.draw_true(true, data, a, a_prev, generator)
+    distance, which = torch.cdist(true, data).min(1)
+    assert distance.max() < 1e-5
+    shares = torch.bincount(which, minlength=3) / len(which)
+    assert worst(shares, torch.full((3,), 1 / 3)) < 0.04
+    assert torch.cdist(step, data).min(1).values.mean() > 0.2
+
+
+def test_the_lost_share_falls_with_the_length_of_the_step():
+    """In proportion to it, once steps are short."""
+    data = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [0.5, -1.0]], dtype=torch.float64)
+    x_t = torch.tensor([[0.1, 0.2], [0.4, -0.3]], dtype=torch.float64)
+    lost = [reverse.spread_lost(x_t, data, 0.3, 0.3 + d) for d in (0.004, 0.002, 0.001)]
+    for longer, shorter in zip(lost, lost[1:], strict=False):
+        assert worst(longer / shorter, torch.full((2,), 2.0)) < 0.02
+    assert worst(reverse.spread_lost(x_t, data, 0.3, 1.0), torch.ones(2)) < 1e-9
+
+
+@pytest.mark.parametrize(("a", "a_prev"), [(0.3, 0.31), (0.05, 0.9), (0.9, 1.0)])
+def test_ddpm_s_mean_as_a_multiple_of_x_less_a_multiple_of_the_noise(a, a_prev):
+    x, eps = (torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    of_x, of_eps = sampler.ddpm_coefficients(a / a_prev, a)
+    assert worst(of_x * x - of_eps * eps, sampler.ddpm_step(x, eps, a, a_prev, torch.zeros_like(x))) < 1e-5
 
 
 def test_the_ideal_denoiser_has_the_shape_of_pictures():

@@ -4,15 +4,16 @@
 # {{badge}}
 #
 # Stable Diffusion is a *latent* diffusion model: it never denoises a picture. It denoises a small stack of numbers that stands for
-# the picture, and a second network, the VAE, makes the picture of them at the end. In this lesson you find out what these
-# numbers are, what they keep and what they lose, and you measure what you would pay without them.
+# the picture, the **latent**. At the end a second network, the **VAE**, makes the picture from it. In this lesson you find out
+# what these numbers are, what they keep and what they lose, and you measure what you would pay without them.
 #
 # | | |
 # |---|---|
-# | **You will** | open the VAE, draw latents with your own hands, count what attention costs, and run three ways to a larger picture side by side |
-# | **Time** | about 50 minutes, three exercises; the trainings take less than a minute together |
+# | **You will** | open the VAE, change latents with your own hands, count what attention costs, and run three ways to a larger picture side by side |
+# | **Time** | about 50 minutes, three exercises; the trainings take about a minute together |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
+# | **You need** | lesson 1's PSNR, the U-Net of lesson 4, the sampler of lesson 5, attention from lesson 6; variance and standard deviation |
 
 # %% tags=["setup"]
 # (made from the template in notebooks/build.py)
@@ -24,7 +25,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from IPython.display import Markdown
+from PIL import Image, ImageDraw
+
+from s2i_teach.gallery import font
 from s2i_teach.images import to_tensor
+from s2i_teach.lessons import predict
 from s2i_teach.lessons.costs import as_markdown, latent_costs
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.latent import undo_scaling
@@ -45,11 +51,12 @@ vae, scaling_factor = pipe.vae, pipe.vae.config.scaling_factor
 # %% [markdown]
 # ## 1. A small picture of the picture
 #
-# The VAE (*variational autoencoder*, Kingma and Welling 2013) is two networks. The **encoder** halves the side three times, with
-# wider and wider features in between, and ends with few channels. The **decoder** goes back. They were trained together, long
-# before the U-Net, to give back the picture they were given. Stable Diffusion's was trained besides to look right to two other
-# networks: one that compares what pictures show (a *perceptual* loss), and one that learns to tell decoded patches from real ones (an
-# *adversarial* loss; Rombach et al. 2021, section 3.1).
+# The VAE (*variational autoencoder*, Kingma and Welling 2013) is two networks. The **encoder** halves the side of the picture three
+# times and ends with few channels. The **decoder** goes back. They were trained together, long before the U-Net, to give back the
+# picture that they were given.
+#
+# Stable Diffusion's VAE had two more judges in its training. A *perceptual* loss compares what another network sees in the two pictures. An
+# *adversarial* loss comes from a network that learns to tell decoded patches from real ones (Rombach et al. 2021, section 3.1).
 
 # %%
 things = ["strawberry", "sailboat", "owl"]
@@ -71,12 +78,19 @@ s2i.show(
 )
 
 # %% [markdown]
-# The four maps are no mystery: each is a small picture of the picture, **place by place**. Where the page is white they are even
-# (but for its edge, where the convolutions have nothing to look at), and the outline is in all of them. What they *mean*, which one is bright and which one is red, nobody told the network; it
-# found its own code.
+# Each of the four maps is a small picture of the picture, **place by place**. Where the page is white they are even, and the outline is
+# in all of them. Only at the page's edge do they change, where the convolutions have nothing to look at. What the maps *mean*,
+# which one is for brightness and which for red, nobody told the network. It found its own code.
 #
-# A place of the latent stands for 8 × 8 pixels. So when the latent is moved by one place, the picture should move by 8 pixels,
-# and when two latents are cut and put together, so are the pictures. **Predict first:** will the seam be seen?
+# One place of the latent stands for 8 × 8 pixels. So if the latent is moved by one place, the picture should move by 8 pixels. If two
+# latents are cut and joined, the pictures should be joined too. And what if you take the *mean* of two latents?
+
+# %%
+mean_of_two = predict(
+    "For most pairs the decoded mean of two latents is nearest to…",
+    answer=...,
+    options=("the two pictures laid over each other", "one of the two pictures", "a third picture"),
+)
 
 # %%
 with torch.no_grad():
@@ -89,23 +103,63 @@ sheet, alt = picture_row(
         "moved by 4 places": moved[0],
         "left of one, right of another": joined[0],
         "mean of the two latents": between[0],
+        "the two laid over each other": (pictures[0] + pictures[1]) / 2,
     }
 )
-s2i.show(sheet, alt=f"Decoded latents after changing them by hand. {alt}")
+s2i.show(sheet, alt=f"Decoded latents after changing them by hand, and two pictures laid over each other. {alt}")
 
 # %% [markdown]
-# The seam is sharp to about one place: every place of the latent speaks for its own pixels and a little for its neighbours', where the
-# decoder smooths the join over. (`roll` brings in on the left what leaves on the right; the faint line is the page's old edge.) And the
-# last one tells something that is often told wrongly. The mean of two latents is nearly the two pictures laid over each
-# other, not some third thing between them. The VAE knows edges and colours; *things* are the U-Net's business.
+# The seam is sharp to about one place. Every place of the latent speaks for its own pixels and a little for its neighbours', where the
+# decoder smooths the join. (`roll` brings in on the left what leaves on the right; the faint line is the page's old edge.)
+#
+# One pair of pictures proves nothing about the mean. So here are 16 pairs that the VAE never saw. Each decoded mean is compared with the
+# two pictures laid over each other, and with each of the 32 single pictures. For comparison stands what you get by chance: the
+# same means against *another* pair laid over each other.
+
+# %%
+unseen = load_pairs("test", keep=lambda row: row["style"] == "noto")
+unseen = unseen.batch(torch.arange(0, len(unseen), 2)[:40])
+
+
+@torch.no_grad()
+def encoded(x):
+    """The means of the latents of pictures (B, 3, H, W), a few pictures at a time to spare the memory."""
+    return torch.cat([vae.encode(few).latent_dist.mode() for few in x.split(8)])
+
+
+@torch.no_grad()
+def decoded(z):
+    """The pictures of latents (B, 4, h, w)."""
+    return torch.cat([vae.decode(few).sample.clamp(-1, 1) for few in z.split(8)])
+
+
+one, other = unseen[:16], unseen[16:32]
+means = decoded((encoded(one) + encoded(other)) / 2)
+overlaid = (one + other) / 2
+to_overlaid = psnr(means, overlaid)
+to_single = torch.stack([psnr(means, x.expand_as(means)) for x in unseen[:32]])  # (32, 16)
+to_own = to_single[torch.stack([torch.arange(16), torch.arange(16, 32)]), torch.arange(16)].amax(0)
+print(f"mean of the latents to its own two pictures overlaid: {to_overlaid.mean():.1f} dB")
+print(f"to another two pictures overlaid (chance):            {psnr(means, overlaid.roll(1, 0)).mean():.1f} dB")
+nearer = (to_overlaid > to_single.amax(0)).sum().item()
+print(f"in {nearer} of 16 pairs nothing else is nearer than its own two pictures overlaid")
+third = (to_single.amax(0) > torch.maximum(to_overlaid, to_own)).sum().item()
+counts = dict(zip(mean_of_two.options, (nearer, 16 - nearer - third, third)))
+mean_of_two.compare(max(counts, key=counts.get))
+
+# %% [markdown]
+# It is often said that the middle between two latents shows some third *thing*. Does your count support that, for this VAE? The VAE
+# works place by place, and knows edges and colours. *Things* are the U-Net's business.
 #
 # ## 2. A cloud, not a point
 #
 # The encoder does not say "this is the latent". For every number it gives a bell curve, by its mean and the *logarithm of its
-# variance*. So twice as many channels come out, here 8: the first half are the means, the second half the log-variances (both together
-# are called the *moments*). So that no number may be pressed into a width of nothing, training
-# pulls all the curves a little towards the standard one (a term called KL). Before anything else the log-variance is held between −30 and
-# 20.
+# variance*. So twice as many channels come out, here 8. The first half are the means, the second half the log-variances. All of them
+# together are called the **moments**. Training also pulls every curve a little towards the standard one, by a term called KL, so that no
+# curve becomes infinitely narrow.
+#
+# Before anything else the log-variance is limited to the range from −30 to 20. Write the function that turns moments into means and
+# standard deviations.
 
 
 # %% tags=["exercise-posterior"]
@@ -119,10 +173,10 @@ lesson.posterior.check(posterior)
 posterior = lesson.posterior.use(posterior)
 
 # %% [markdown]
-# A latent is *drawn* from these curves, with noise of standard deviation 1. Then it is multiplied with the **scaling factor**, the
-# same number for all pictures (0.18215 for Stable Diffusion 1 and for the miniature). Why? Lesson 2's formula keeps the variance of
-# $x_t$ at 1 if the data has variance 1, and the factor brings the latents there, on average over all pictures. Some models take
-# away a `shift_factor` first, so that the mean is 0 as well.
+# A latent is *drawn* from these curves, with noise of standard deviation 1. Then it is multiplied by the **scaling factor**, the
+# same number for all pictures. It is 0.18215 for Stable Diffusion 1 and for the miniature. Why? Lesson 2's formula keeps the variance of
+# $x_t$ at 1 if the data have variance 1. The factor brings the latents there, on average over all pictures. Some models subtract a
+# **shift factor** before they scale, so that the mean is 0 as well.
 
 
 # %% tags=["exercise-draw_latent"]
@@ -147,9 +201,9 @@ print(f"scaled, the latents of these three pictures spread by {drawn.std():.2f}"
 print(f"decoded from the mean and from a draw: PSNR {psnr(back, again).mean():.0f} dB")
 
 # %% [markdown]
-# The curves are narrow, and the eye does not see the draw (50 dB is nearly equal). But the computer does: when a run starts from a
-# sketch (lesson 8), it draws *this* noise first and the noise of the schedule second, from the same generator. Whoever forgets the first
-# draw gets another picture from the same seed. (These three are somewhat louder than the average, 1.)
+# The curves are narrow, and the eye does not see the draw. But the computer does. When a run starts from a sketch (lesson 8), it
+# draws *this* noise first and the noise of the schedule second, from the same generator. If a program leaves out the first draw, it
+# makes another picture from the same seed.
 #
 # **Spot the bug.** A program makes latents with the right seed, denoises them rightly, and decodes:
 #
@@ -157,7 +211,12 @@ print(f"decoded from the mean and from a draw: PSNR {psnr(back, again).mean():.0
 # picture = vae.decode(latents).sample
 # ```
 #
-# Before you run the cell: what is missing, and what will the picture look like?
+# What is missing?
+
+# %%
+looks = predict(
+    "What will the program's picture look like?", answer=..., options=("too dark", "too pale", "all noise")
+)
 
 # %%
 with torch.no_grad():
@@ -167,25 +226,31 @@ for i, name in enumerate(row["thing"] for row in pairs.rows):
     row |= {f"{name}, rightly": again[i], f"{name}, as in the program": wrong[i]}
 sheet, alt = picture_row(row)
 s2i.show(sheet, alt=f"Decoded rightly, and decoded without undoing the scaling. {alt}")
+contrast = (wrong.std() / again.std()).item()
+rough, roughness = ((x.diff(dim=3).abs().mean() / x.std()).item() for x in (wrong, again))
+print(f"contrast: {contrast:.2f} of what it should be; the latents are {1 / scaling_factor:.1f} times too small")
+darker = wrong.mean() < again.mean() - 0.5
+looks.compare("all noise" if rough > 3 * roughness else "too dark" if darker else "too pale")
 
 # %% [markdown]
-# The scaling is not undone: all latents are 5.5 times too quiet, and the decoder paints a pale ghost. Pale pictures from an
-# otherwise right program? Look for this first.
+# The scaling is not undone, and the decoder paints a pale ghost. If an otherwise right program makes pale pictures, look for
+# this first.
 #
 # ## 3. What does the bottleneck keep?
 #
-# 49,152 numbers went in, 1,024 came through. Other ways to keep that few: make the picture smaller (18 × 18 pixels have 972
-# numbers), or write it as a sum of waves (JPEG does so, block by block) and keep the 512 largest (each is two numbers; where they
-# belong is not even counted). Here are all three, on 40 pictures that the VAE never saw. PSNR is lesson 1's: 6 dB more is half the
-# typical error of a pixel.
-#
-# **Predict first:** who wins, and what will it be bad at?
+# 49,152 numbers go in, and 1,024 come through. There are other ways to keep that few. One can make the picture smaller: 18 × 18 pixels
+# have 972 numbers. Or one can write it as a sum of waves, as JPEG does block by block, and keep the 512 largest. Each wave is two
+# numbers, and the place of each is not even counted. Here are all three, on 40 pictures that the VAE never saw. 6 dB more PSNR means
+# half the typical error of a pixel (lesson 1).
 
 # %%
-unseen = load_pairs("test", keep=lambda row: row["style"] == "noto")
-unseen = unseen.batch(torch.arange(0, len(unseen), 2)[:40])
+wins = predict(
+    "Which way has the highest PSNR?", answer=..., options=("18 × 18 pixels", "512 waves", "the VAE")
+)
 
 
+
+# %%
 def as_small_picture(x):
     small = F.interpolate(x, (18, 18), mode="area")
     return F.interpolate(small, x.shape[2:], mode="bicubic")
@@ -198,10 +263,8 @@ def as_largest_waves(x, keep=1024):
     return torch.fft.irfft2(waves * (waves.abs() >= least), s=x.shape[2:], norm="ortho")
 
 
-@torch.no_grad()
 def through_the_vae(x):
-    some = x.split(8)  # a few at a time, to spare the memory
-    return torch.cat([vae.decode(vae.encode(few).latent_dist.mode()).sample for few in some])
+    return decoded(encoded(x))
 
 
 ways = {
@@ -210,8 +273,9 @@ ways = {
     "the VAE": through_the_vae,
 }
 kept = {name: way(unseen).clamp(-1, 1) for name, way in ways.items()}
-for name, result in kept.items():
-    print(f"{name:>15}: {psnr(unseen, result).mean():.1f} dB")
+decibels = {name: psnr(unseen, result).mean().item() for name, result in kept.items()}
+for name, value in decibels.items():
+    print(f"{name:>15}: {value:.1f} dB")
 shown = [1, 7, 13, 22, 31]
 sheet, alt = filmstrip(
     {"original": [unseen[i] for i in shown]}
@@ -220,20 +284,16 @@ sheet, alt = filmstrip(
     side=120,
 )
 s2i.show(sheet, alt=f"Five pictures, each kept in about 1000 numbers in three ways. {alt}")
+wins.compare(max(decibels, key=decibels.get))
 
 # %% [markdown]
-# In decibels the waves come close to the VAE; to the eye they do not. Their fault is spread over the page as ripples. The VAE knows
-# what drawings look like and need not keep what can be guessed: sharp edges, even areas. But where it guesses, it can guess wrong:
-# look at the colour of the ribbon in picture 22, and at the moose's nostrils. (So one number does not tell which picture is better.
-# Lesson 12 is about that.)
+# Compare the decibels with what you see. The waves' error is spread over the page as ripples. The VAE knows what drawings look like and
+# need not keep what can be guessed: sharp edges, even areas. But where it guesses, it can guess wrong. Look at the colour of the ribbon
+# in picture 22, and at the moose's nostrils. One number does not tell which picture is better. Lesson 12 is about that.
 #
-# Here is something that hardly any of its training pictures had, writing. **Predict first:** at which size will it break down?
+# Here is something that hardly any of its training pictures had: writing. At which size will it break down?
 
 # %%
-from PIL import Image, ImageDraw
-
-from s2i_teach.gallery import font
-
 row = {}
 for size in (60, 26, 13):
     page = Image.new("RGB", (128, 128), "white")
@@ -245,15 +305,17 @@ sheet, alt = picture_row(row)
 s2i.show(sheet, alt=f"Writing of three sizes, before and after the VAE. {alt}")
 
 # %% [markdown]
-# Where several strokes fall into one place of the latent, 4 numbers cannot hold them. That is one reason why Stable Diffusion's
-# small faces and letters go wrong, whatever the U-Net does. (Newer models keep 16 channels a place instead of 4.)
+# Where several strokes fall into one place of the latent, 4 numbers cannot hold them. That is one reason why small faces and letters go
+# wrong in Stable Diffusion's pictures, whatever the U-Net does. Newer models keep 16 channels per place instead of 4.
 #
 # ## 4. What a pixel costs
 #
-# Now the reason for all this. A convolution works at every place: twice the side, four times the work. **Attention** (lesson 6)
-# compares every place with every place. In a self-attention with $H \cdot W$ places and $C$ channels, how many floating-point operations
-# do the two products take, $q\,k^\top$ and weights times $v$? A multiplication is one, an addition is one; a sum of $n$ products counts
-# as $2n$. (The softmax between them is left out.)
+# Now the reason for all this. A convolution works at every place: with twice the side it does four times the work. **Attention** (lesson 6)
+# compares every place with every place. Take a self-attention with $H \cdot W$ places and $C$ channels. How many floating-point
+# operations (**FLOP**) do its two products take, $q\,k^\top$ and weights times $v$?
+#
+# A multiplication is one operation and an addition is one, so a sum of $n$ products counts as $2n$. The softmax between the two products is
+# left out.
 
 
 # %% tags=["exercise-attention_flops"]
@@ -271,16 +333,17 @@ for side in (16, 64, 256):
     print(f"{side:>3} × {side}: {attention_flops(side, side, 160) / 1e9:,.2f} GFLOP")
 
 # %% [markdown]
-# **Predict first.** The miniature's U-Net, once as it is, on latents, and once (the same network with three channels, untrained)
-# straight on the pixels. For a picture of 256 × 256: how many times longer does the pixel network take? 8? 64? More?
-#
-# Operations and memory are counted for all sides; what is cheap enough is also run, here and now. *Memory* is what lives beside the
-# weights, for latents the larger of U-Net and decoder. A whole picture is 20 evaluations of the U-Net, and for the latents once the
-# decoder.
+# The next cells compare the miniature's U-Net on latents with the same network on pixels, which has three channels and is untrained.
+# Operations and memory are counted for all sides. What is cheap enough is also run, here and now. *Memory* is what is needed besides the
+# weights; for latents it is that of the U-Net or of the decoder, whichever needs more. A whole picture is 20 evaluations of the
+# U-Net, and for latents the decoder once.
 
 # %%
-from IPython.display import Markdown
+longer = predict(
+    "At 256 × 256, how many times longer does one evaluation of the pixel network take?", answer=...
+)
 
+# %%
 rows = latent_costs(pipe, flops_up_to=7e11, bytes_up_to=3e8)
 Markdown(as_markdown(rows, evaluations=20))
 
@@ -290,6 +353,7 @@ pixel, small = at_256["pixels"], at_256["latents"]
 print("one evaluation at 256 × 256, pixels : latents")
 print(f"operations {pixel.evaluation.flops / small.evaluation.flops:.0f} : 1")
 print(f"seconds    {pixel.seconds / small.seconds:.0f} : 1")
+longer.compare(pixel.seconds / small.seconds, unit="times", within=pixel.seconds / small.seconds / 3)
 
 sides = [64, 128, 256, 512, 1024]
 lines = {
@@ -313,21 +377,27 @@ figure, alt = curves(
     log_x=True,
 )
 s2i.show(figure, alt=alt)
+without = lines["pixels, without attention"][-1] / lines["latents, 20 evaluations"][-1]
+print(f"at 1024 × 1024, pixels without attention : latents with it = {without:.0f} : 1")
+decoders = [row.decode.flops / row.evaluation.flops for row in rows if row.decode]
+print(f"the decoder costs as much as {min(decoders):.1f} to {max(decoders):.1f} evaluations")
+largest = max(rows, key=lambda row: row.evaluation.flops)
+print(f"memory in pixels at 1024 × 1024: {largest.peak_bytes / 1e9:.1f} GB")
 
 # %% [markdown]
-# The side of a latent is an eighth, so it has a 64th of the places. Convolutions get 64 times cheaper by it, attention 4096 times. That
-# is why the gap *grows* with the side. (A fair objection: nobody puts attention at the finest levels of a pixel network. The
-# third line has none at all, and still stands about 40 times above the latents, whose line has its attention and the decoder in it.)
-# The decoder is not free either: it costs as much as five to seven evaluations, once, and it is what needs most of the memory. That pixels
-# at 1024 × 1024 need 4 GB and not hundreds is due to a trick: today's attention never stores the weights, of which there
-# would be 262,144 × 262,144.
+# The side of a latent is an eighth, so it has a 64th of the places. Convolutions become 64 times cheaper by that, and attention
+# $64^2 = 4096$ times. That is why the gap *grows* with the side.
+#
+# A fair objection: nobody puts attention at the finest resolutions of a pixel network. The third line has no attention at all, and it
+# still lies far above the latents, whose line has its attention and the decoder in it. The decoder is not free either: it costs several
+# evaluations, and it is what needs most of the memory. Even in pixels the memory stays small, which is due to a trick: today's attention
+# never stores all its weights at once.
 #
 # What would a picture of 1024 × 1024 take in pixels, with 150 evaluations?
 
 # %%
-largest = max(rows, key=lambda row: row.evaluation.flops)
-seen = max((row for row in rows if row.seconds), key=lambda row: row.evaluation.flops)
-speed = seen.evaluation.flops / seen.seconds
+measured = max((row for row in rows if row.seconds), key=lambda row: row.evaluation.flops)
+speed = measured.evaluation.flops / measured.seconds
 hours = 150 * largest.evaluation.flops / speed / 3600
 print(f"150 evaluations at 1024 × 1024: {150 * largest.evaluation.flops / 1e15:.0f} PFLOP")
 print(f"at the speed just measured, {speed / 1e9:.0f} GFLOP/s: about {hours:.0f} hours")
@@ -335,12 +405,19 @@ print(f"at the speed just measured, {speed / 1e9:.0f} GFLOP/s: about {hours:.0f}
 # %% [markdown]
 # ## 5. Three ways to a larger picture
 #
-# Two ways out became famous. **GLIDE's way** (Nichol et al. 2021): a diffusion model makes a *small picture*; a second diffusion
-# model, the up-sampler, makes it large, given the small one. **Latent diffusion** (Rombach et al. 2021): a diffusion model makes a
-# *latent*; a decoder, which is no diffusion model, makes it large.
+# Two ways out became famous. **GLIDE's way** (Nichol et al. 2021): a diffusion model makes a *small picture*, and a second diffusion
+# model, the **up-sampler**, makes a large one from it. Such a chain of diffusion models is called a **cascade**. **Latent diffusion**
+# (Rombach et al. 2021): a diffusion model makes a *latent*, and a decoder, which is no diffusion model, makes a large picture from it.
 #
 # Run both, and the straight way for comparison: 64 × 64 pixels, eight pictures, lesson 4's U-Net everywhere, and about the same
-# seconds of training for each. No words, to keep it short: each draws *one of the eight*.
+# seconds of training for each. There are no words, to keep it short. Each network draws *one of the eight*.
+
+# %%
+wholest = predict(
+    "Which way draws the pictures that are nearest to one of the eight?",
+    answer=...,
+    options=("straight", "GLIDE's way", "latent"),
+)
 
 # %%
 things = ["cat", "owl", "fish", "mushroom", "apple", "strawberry", "house", "sailboat"]
@@ -363,30 +440,30 @@ class Upsampler(nn.Module):
         self.unet = UNet(6, (16, 32, 48))
 
     def forward(self, x, t):
-        return x[:, 3:] + self.unet(x, t)[:, :3]  # the small one, and what it lacks
+        return x[:, 3:] + self.unet(x, t)[:, :3]  # the small picture, and what it lacks
 
 
 def learn(model, batch, kind, steps, lr=2e-3):
-    """Lesson 4's training; batch(generator) gives the data x0 and what else the network sees, or None."""
+    """Lesson 4's training; batch(generator) gives the data x0 and a condition that the network is given too, or None."""
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
     started = time.perf_counter()
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1, (step + 1) / 20, 3 * (steps - step) / steps)
-        x0, seen = batch(generator)
+        x0, condition = batch(generator)
         t = torch.randint(1000, (len(x0),), generator=generator)
         eps = torch.randn(x0.shape, generator=generator)
         x = add_noise(x0, eps, alpha_bar, t)
-        if seen is not None:
-            x = torch.cat([x, seen], dim=1)
+        if condition is not None:
+            x = torch.cat([x, condition], dim=1)
         target = what_to_predict(kind, x0, eps, alpha_bar[t].view(-1, 1, 1, 1))
         loss = F.mse_loss(model(x, t), target)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     seconds = time.perf_counter() - started
-    return model.eval().requires_grad_(False), f"{steps} steps in {seconds:.0f} s"
+    return model.eval().requires_grad_(False), f"{steps} optimiser steps in {seconds:.0f} s"
 
 
 def some(data, n=16):
@@ -399,9 +476,9 @@ def crops(generator, n=8, side=32):
     which = torch.randint(len(large), (n,), generator=generator)
     top, left = torch.randint(64 - side + 1, (2,), generator=generator).tolist()
     noise = torch.randn(n, 3, 16, 16, generator=generator)
-    seen = enlarge(small[which] + 0.05 * noise)
+    condition = enlarge(small[which] + 0.05 * noise)
     place = (..., slice(top, top + side), slice(left, left + side))
-    return large[which][place], seen[place]
+    return large[which][place], condition[place]
 
 
 torch.manual_seed(0)
@@ -415,21 +492,23 @@ latent, took = learn(UNet(4, (24, 48, 96)), some(latents), "v_prediction", 620)
 print("latent:", took)
 
 # %% [markdown]
-# The up-sampler learns on pieces of 32 × 32: to sharpen an edge one need not see the whole. (The large cascades train on pieces
-# too, and like here they put a little noise on the small picture, so that the up-sampler forgives the base its faults: Ho et
-# al. 2021.) The VAE had its training before, on the course's training pictures, these eight among them. That is an advantage here,
-# and the point of the method: it is trained once and serves all.
+# The up-sampler learns on pieces of 32 × 32, since one need not see the whole picture to sharpen an edge. The large cascades train on
+# pieces too. And like here, they put a little noise on the small picture, so that the up-sampler copes with the base's errors (Ho et
+# al. 2021).
+#
+# The VAE had its training before, on the course's training pictures, and these eight are among them. That is an advantage here, and
+# it is also the point of the method: the VAE is trained once and serves all.
 
 
 # %%
 @torch.no_grad()
-def draw(model, shape, kind, seen=None, steps=25, limit=1.0, seed=0):
+def draw(model, shape, kind, condition=None, steps=25, limit=1.0, seed=0):
     """Lesson 5's sampler, from noise of that shape."""
     x = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     times = spaced_timesteps(steps, spacing="trailing")
-    levels = [alpha_bar[t].item() for t in times] + [1.0]
-    for t, a, a_prev in zip(times, levels, levels[1:]):
-        given = x if seen is None else torch.cat([x, seen], dim=1)
+    bars = [alpha_bar[t].item() for t in times] + [1.0]
+    for t, a, a_prev in zip(times, bars, bars[1:]):
+        given = x if condition is None else torch.cat([x, condition], dim=1)
         guess = model(given, torch.full((len(x),), t))
         x0 = to_x0_and_eps(guess, kind, x, torch.tensor(a))[0].clamp(-limit, limit)
         x = ddim_step(x, eps_from_x0(x, x0, a), a, a_prev)
@@ -444,37 +523,44 @@ results["GLIDE's way"] = draw(upsampler, (8, 3, 64, 64), "sample", enlarge(tiny)
 results["up-sampler, given the true ones"] = draw(
     upsampler, (8, 3, 64, 64), "sample", enlarge(small), 10
 )
-found = draw(latent, (8, 4, 8, 8), v, limit=5.0)
-with torch.no_grad():
-    results["latent"] = vae.decode(undo_scaling(found, scaling_factor)).sample.clamp(-1, 1)
-    results["the decoder, given the true ones"] = vae.decode(
-        undo_scaling(latents, scaling_factor)
-    ).sample.clamp(-1, 1)
+drawn = draw(latent, (8, 4, 8, 8), v, limit=5.0)
+results["latent"] = decoded(undo_scaling(drawn, scaling_factor))
+results["the decoder, given the true ones"] = decoded(undo_scaling(latents, scaling_factor))
 
+near = {}
 for name, drawn in results.items():
     best = torch.stack([psnr(drawn, one.expand_as(drawn)) for one in large]).max(0).values
-    print(f"{name:>32}: PSNR to the nearest of the eight {best.mean():.1f} dB")
+    near[name] = best.mean().item()
+    print(f"{name:>32}: PSNR to the nearest of the eight {near[name]:.1f} dB")
 sheet, alt = filmstrip(
     {name: list(drawn) for name, drawn in results.items()} | {"learned from": list(large)},
     [f"{i + 1}" for i in range(8)],
     side=88,
 )
 s2i.show(sheet, alt=f"Eight drawings for each way. {alt}")
+wholest.compare(max(wholest.options, key=near.get))
 
 # %% [markdown]
-# **Read the rows.** *Straight*: in the same time it got so few steps that noise is left. *GLIDE's way*: the base finds a strawberry or
-# two, the rest are blends, and the up-sampler adds detail that the base never drew, white dots and sharp edges. Its own work is good,
-# as the row with the true small pictures shows; but what the base got wrong it makes sharp and wrong. *Latent*: mostly whole things
-# with smooth edges, since the decoder has drawn edges before; they are as soft as what the decoder makes of the true latents, and
-# some are mixtures of two things. (Compare the decibels of "the base, enlarged" and of "GLIDE's way": sharper is not nearer.)
+# **Read the rows.**
 #
-# The cascade's weakness is the hand-over; the latent's is the bottleneck. Neither is free.
+# - *Straight*: in the same time this network got far fewer optimiser steps, and noise is left.
+# - *GLIDE's way*: where the base drew a blend of two things, the up-sampler adds detail that nobody drew, such as white dots and sharp
+#   edges. Its own work is good, as the row with the true small pictures shows. But what the base got wrong, it makes sharp and wrong. Compare
+#   the decibels of "the base, enlarged" with those of "GLIDE's way": sharper is not nearer.
+# - *Latent*: mostly whole things with smooth edges, since the decoder has drawn edges before. They are as soft as what the decoder makes
+#   of the true latents. Some may be mixtures of two things.
+#
+# The weak point of a cascade is the hand-over from one network to the next. The weak point of a latent is the bottleneck. Neither way is
+# free.
 #
 # ## 6. Who goes which way?
 #
-# **True or false? Decide before you read on.** (a) GLIDE diffuses at 256 × 256 and then up-samples. (b) DALL·E 2 diffuses in the
-# latent space of a VAE. (c) Imagen's secret is a better picture model. (d) The last step of Stable Diffusion is a
-# diffusion from 64 × 64 to 512 × 512.
+# **True or false? Write down your four answers before you look at the table.**
+#
+# - (a) GLIDE diffuses at 256 × 256 and then up-samples.
+# - (b) DALL·E 2 diffuses in the latent space of a VAE.
+# - (c) Imagen's secret is a better picture model.
+# - (d) The last step of Stable Diffusion is a diffusion from 64 × 64 to 512 × 512.
 #
 # | | the text comes as | what is diffused | how it becomes large |
 # |---|---|---|---|
@@ -483,14 +569,14 @@ s2i.show(sheet, alt=f"Eight drawings for each way. {alt}")
 # | Imagen (2022) | T5-XXL, a frozen **text** model of 4.6 billion parameters | pixels, 64 × 64 | two diffusion up-samplers, 64 → 256 → 1024 |
 # | Stable Diffusion 1 (2022) | CLIP's tokens, by cross-attention | **latents**, 64 × 64 × 4 | a decoder, 64 → 512, no diffusion |
 #
-# All four are false. (a) GLIDE's base works at 64 × 64, and 256 is where the up-sampler *ends*. (b) DALL·E 2 diffuses a CLIP image
-# vector and then pixels. (c) Its authors found that a larger *text* encoder helped more than a larger U-Net. (d) The decoder
-# runs once; it has no timestep.
+# All four are false. (a) GLIDE's base works at 64 × 64, and the up-sampler *ends* at 256 × 256. (b) DALL·E 2 diffuses a CLIP image
+# vector and then pixels. (c) Imagen's authors found that a larger *text* encoder helped more than a larger U-Net. (d) The decoder
+# runs once, and it has no timestep.
 #
 # ## 7. Think about it
 #
-# A pencil line is 2 pixels wide, a place of the latent is 8 × 8 pixels in 4 numbers. How can the line survive? And which of
-# your drawings would not: a page of fine hatching, a face of 20 pixels, a thick outline?
+# A pencil line is 2 pixels wide, and a place of the latent holds 8 × 8 pixels in 4 numbers. How can the line survive? And which of
+# these drawings would not survive: a page of fine hatching, a face of 20 pixels, a thick outline?
 #
 # ## Sources
 #
@@ -506,14 +592,14 @@ s2i.show(sheet, alt=f"Eight drawings for each way. {alt}")
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 8 minutes for section 1, 12 for the two exercises, 7 for what is kept, 10 for the costs, 10 for the three ways (start
+# **Pacing.** 9 minutes for section 1, 11 for the two exercises, 7 for what is kept, 10 for the costs, 10 for the three ways (start
 # the cell, discuss the predictions while it trains), the rest for true or false.
 #
 # **Typical mistakes.** The variance for the standard deviation; the scaling factor around the mean alone; $H \cdot W$ not
 # squared.
 #
-# **What to listen for.** "The latent is a compressed file." It is not coded, it is a small picture with its own colours, and the U-Net can
-# paint in it. "The VAE makes up the picture." Only the details; show the mean of two latents again.
+# **What to listen for.** "The latent is a compressed file." It is no code to be unpacked. It is a small picture with its own colours, and
+# the U-Net can paint in it. "The VAE makes up the picture." It makes up only the details: show the mean of two latents again.
 #
 # **The open question.** The line survives because lines are common: four numbers are enough to say "a dark line, here,
 # slanting so". Hatching and a tiny face have more independent detail in a place than four numbers can say.

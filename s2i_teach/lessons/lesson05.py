@@ -4,12 +4,12 @@ import torch
 
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
 from s2i_teach.theory.prediction import x0_from_eps
-from s2i_teach.theory.sampler import ddim_step, ddpm_step, respaced_betas
+from s2i_teach.theory.sampler import ddim_step, ddpm_coefficients, ddpm_step, respaced_betas
 from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
 
 
-def _levels(generator):
-    """Pairs of noise levels: numbers, the last step among them, and one pair a picture."""
+def _steps(generator):
+    """Shapes, and ᾱ at both ends of a step: numbers, the last step among them, and a pair for each picture."""
     yield (3, 2), 0.3, 0.55
     yield (2, 3, 4, 4), 0.08, 0.8
     yield (1, 1, 5, 2), 0.9, 0.97
@@ -19,17 +19,25 @@ def _levels(generator):
 
 
 def _ddpm_cases(generator):
-    for shape, a, a_prev in _levels(generator):
+    for shape, a, a_prev in _steps(generator):
         x_t, eps, noise = (torch.randn(shape, generator=generator) for _ in range(3))
         yield x_t, eps, a, a_prev, noise
 
 
 def _ddim_cases(generator):
-    for shape, a, a_prev in _levels(generator):
+    for shape, a, a_prev in _steps(generator):
         x_t, eps, noise = (torch.randn(shape, generator=generator) for _ in range(3))
         yield x_t, eps, a, a_prev
         yield x_t, eps, a, a_prev, noise, 0.5
         yield x_t, eps, a, a_prev, noise, 1.0
+
+
+def _coefficient_cases(generator):
+    yield 0.64, 0.3
+    yield 0.99, 0.5
+    yield 0.2, 0.05
+    alpha = 1 - 0.5 * torch.rand(5, generator=generator)
+    yield alpha, alpha * (0.1 + 0.8 * torch.rand(5, generator=generator))
 
 
 def _respacing_cases(generator):
@@ -83,7 +91,7 @@ LESSON = Lesson(
             ddim_step,
             _ddim_cases,
             hints=(
-                "First the guess: x0 = x0_from_eps(x_t, eps, a). Everything else noises it again, to the level a_prev.",
+                "First the guess: x0 = x0_from_eps(x_t, eps, a). Everything else noises it again, up to a_prev.",
                 "With eta = 0: √a_prev · x0 + √(1 − a_prev) · eps. It is add_noise of lesson 2, with the guessed noise.",
                 "σ = eta · √((1 − a_prev) / (1 − a) · (1 − a / a_prev)) is how much fresh noise comes in. So that the "
                 "variances still add up to 1 − a_prev, the guessed noise keeps √(1 − a_prev − σ²).",
@@ -114,14 +122,14 @@ LESSON = Lesson(
                 ),
                 "x_t for x0": Mistake(
                     _ddim(x0=lambda x_t, eps, a: x_t),
-                    "you noise x_t again: it is the guessed picture x̂0 that is noised, to the new level.",
+                    "you noise x_t again: it is the guessed picture x̂0 that is noised.",
                 ),
                 "stays": Mistake(
-                    _same_level, "this noises back to the level a, where it already stands: a_prev is the next level."
+                    _same_level, "this noises back to a, where it already stands: the step ends at a_prev."
                 ),
                 "guess alone": Mistake(
                     lambda x_t, eps, a, a_prev, noise=None, eta=0.0: x0_from_eps(x_t, eps, a),
-                    "this is the guessed picture itself, all in one go: a step noises it again, to the level a_prev.",
+                    "this is the guessed picture itself, all in one go: a step noises it again, up to a_prev.",
                 ),
             },
             minutes=12,
@@ -133,7 +141,7 @@ LESSON = Lesson(
             _ddpm_cases,
             hints=(
                 "First x0 = x0_from_eps(x_t, eps, a) and α = a / a_prev, then the mean, then the variance.",
-                "The mean weighs the two ends between which x' lies: "
+                "The mean is a weighted sum of x0 and x_t: "
                 "(√a_prev · (1 − α) · x0 + √α · (1 − a_prev) · x_t) / (1 − a).",
                 "The variance is (1 − a_prev) / (1 − a) · (1 − α). Noise is multiplied by its root.",
             ),
@@ -144,12 +152,12 @@ LESSON = Lesson(
                 ),
                 "no noise": Mistake(
                     _ddpm(noise_factor=lambda variance: 0.0),
-                    "this is the mean alone: DDPM draws at random around it.",
+                    "this is the mean alone: DDPM draws at random around it, with σ · noise.",
                 ),
                 "large variance": Mistake(
                     _ddpm(variance=lambda a, a_prev, alpha: 1 - alpha),
-                    "your variance is β = 1 − α, which DDPM allows as well; here the smaller one is wanted, "
-                    "β · (1 − a_prev) / (1 − a), which knows where the picture is.",
+                    "your variance is β = 1 − α, the other choice of DDPM's authors; here the smaller one is asked for, "
+                    "β · (1 − a_prev) / (1 − a).",
                 ),
                 "fraction upside down": Mistake(
                     _ddpm(variance=lambda a, a_prev, alpha: (1 - a) / (1 - a_prev + 1e-12) * (1 - alpha)),
@@ -173,7 +181,7 @@ LESSON = Lesson(
                             a_prev**0.5 * (1 - alpha) * x0 + alpha**0.5 * (1 - a_prev) * x_t
                         )
                     ),
-                    "the mean is not divided by 1 − a: its weights must make a whole.",
+                    "the mean is not divided by 1 − a.",
                 ),
                 "guess noised again": Mistake(
                     lambda x_t, eps, a, a_prev, noise: (
@@ -186,24 +194,82 @@ LESSON = Lesson(
             difficulty=3,
         ),
         Exercise(
+            "ddpm_coefficients",
+            ddpm_coefficients,
+            _coefficient_cases,
+            hints=(
+                "Put x̂0 = (x_t − √(1 − a) · ε̂) / √a into the mean, and collect what stands before x_t and before ε̂.",
+                "Where does a' go? a = α · a', so a' = a / α.",
+                "B comes first and easily: √a' · (1 − α) / (1 − a) times √(1 − a) / √a, and √a' / √a is 1 / √α.",
+                "A has two parts: (1 − α) / √α from x̂0, and √α · (1 − a') = √α − a / √α. Their sum is (1 − a) / √α, which is "
+                "still to be divided by 1 − a.",
+            ),
+            mistakes={
+                "root forgotten": Mistake(
+                    lambda alpha, alpha_bar: (
+                        ddpm_coefficients(alpha, alpha_bar)[0],
+                        (1 - alpha) / (1 - alpha_bar) ** 0.5,
+                    ),
+                    "A is right, and B lacks 1 / √α: the enlargement concerns what is subtracted as well.",
+                ),
+                "not enlarged": Mistake(
+                    lambda alpha, alpha_bar: (1.0 + 0 * alpha, (1 - alpha) / (1 - alpha_bar) ** 0.5),
+                    "here x_t is not enlarged, A = 1: the picture's factor grows in a step, and A with it.",
+                ),
+                "whole way": Mistake(
+                    lambda alpha, alpha_bar: (1 / alpha_bar**0.5, (1 - alpha_bar) ** 0.5 / alpha_bar**0.5),
+                    "this is x̂0 itself, the whole way in one go: the mean also keeps a part of x_t.",
+                ),
+                "DDIM": Mistake(
+                    lambda alpha, alpha_bar: (
+                        1 / alpha**0.5,
+                        ((1 - alpha_bar) / alpha) ** 0.5 - (1 - alpha_bar / alpha) ** 0.5,
+                    ),
+                    "these are the coefficients of DDIM with η = 0: DDPM's mean subtracts more, since it adds fresh noise.",
+                ),
+                "no root of 1 − ᾱ": Mistake(
+                    lambda alpha, alpha_bar: (1 / alpha**0.5, (1 - alpha) / (alpha**0.5 * (1 - alpha_bar))),
+                    "B is divided by 1 − ᾱ: one root of it cancels against the √(1 − ᾱ) of x̂0's formula.",
+                ),
+                "alpha for its root": Mistake(
+                    lambda alpha, alpha_bar: (1 / alpha, (1 - alpha) / (alpha * (1 - alpha_bar) ** 0.5)),
+                    "you divide by α: √a' / √a is √(1 / α), so it is its root.",
+                ),
+                "added": Mistake(
+                    lambda alpha, alpha_bar: (
+                        ddpm_coefficients(alpha, alpha_bar)[0],
+                        -ddpm_coefficients(alpha, alpha_bar)[1],
+                    ),
+                    "your B is negative: the minus stands in A · x_t − B · ε̂ already.",
+                ),
+                "noise removed whole": Mistake(
+                    lambda alpha, alpha_bar: (1 / alpha**0.5, ((1 - alpha) / alpha) ** 0.5),
+                    "this B undoes one forward step as if ε̂ were the noise of that step alone: ε̂ is the noise of all steps so far.",
+                ),
+            },
+            minutes=8,
+            difficulty=3,
+            praise="This is Ho et al.'s equation 11, and you derived it.",
+        ),
+        Exercise(
             "respaced_betas",
             respaced_betas,
             _respacing_cases,
             hints=(
-                "alpha_bar[torch.as_tensor(kept)] are the noise levels that the short chain passes.",
-                "Between two of them lies one step of the short chain: α = this level / the level before, β = 1 − α.",
-                "Before the first level there is the picture itself, ᾱ = 1.",
+                "alpha_bar[torch.as_tensor(kept)] are the values of ᾱ that the short chain passes.",
+                "Between two of them lies one step of the short chain: α = this ᾱ / the ᾱ before, β = 1 − α.",
+                "Before the first one there is the picture itself, ᾱ = 1.",
             ),
             mistakes={
                 "betas of the long chain": Mistake(
                     lambda alpha_bar, kept: respaced_betas(alpha_bar, list(range(len(alpha_bar))))[
                         torch.as_tensor(kept)
                     ],
-                    "these are the long chain's β at the kept steps: a step of the short chain is longer, its β larger.",
+                    "these are the long chain's β at the kept timesteps: a step of the short chain is longer, so its β is larger.",
                 ),
                 "first forgotten": Mistake(
                     lambda alpha_bar, kept: respaced_betas(alpha_bar, kept)[1:],
-                    "the first step is missing: it leads from the picture, ᾱ = 1, to the first kept level.",
+                    "the first step is missing: it leads from the picture, ᾱ = 1, to the first kept timestep.",
                 ),
                 "alphas": Mistake(
                     lambda alpha_bar, kept: 1 - respaced_betas(alpha_bar, kept),
@@ -215,7 +281,7 @@ LESSON = Lesson(
                 ),
                 "upside down": Mistake(
                     lambda alpha_bar, kept: 1 - 1 / (1 - respaced_betas(alpha_bar, kept)),
-                    "the fraction is upside down: the later level, which is smaller, stands on top.",
+                    "the fraction is upside down: the later ᾱ, which is smaller, stands on top.",
                 ),
             },
             minutes=6,

@@ -39,17 +39,19 @@ LESSON = Lesson(
             _weights_cases,
             hints=(
                 "Every query with every key: q @ k.transpose(-1, -2) holds all the dot products, (…, N, M).",
-                "A dot product of d numbers grows with √d: divide by q.shape[-1] ** 0.5.",
+                "A product of two independent numbers of mean 0 and variance 1 has variance 1 too. What is the variance of a "
+                "sum of d such products, and what is its standard deviation?",
+                "Divide by √d: q.shape[-1] ** 0.5.",
                 "torch.softmax(scores, dim=-1) makes the row of each query add up to 1.",
             ),
             mistakes={
                 "not scaled": Mistake(
                     lambda q, k: torch.softmax(_scores(q, k), -1),
-                    "the scores are not divided by √d: the softmax becomes too sure of itself.",
+                    "the comparisons are not divided by anything: with long vectors the softmax picks one key and ignores the rest.",
                 ),
                 "by d": Mistake(
                     lambda q, k: torch.softmax(_scores(q, k) / q.shape[-1], -1),
-                    "you divide by d: dot products of random numbers grow with √d.",
+                    "you divide by d, the variance of a dot product: its standard deviation is the root of it.",
                 ),
                 "over the queries": Mistake(
                     lambda q, k: torch.softmax(_scores(q, k) / q.shape[-1] ** 0.5, -2),
@@ -57,7 +59,7 @@ LESSON = Lesson(
                 ),
                 "no softmax": Mistake(
                     lambda q, k: _scores(q, k) / q.shape[-1] ** 0.5,
-                    "these are the scores: softmax makes weights of them, positive, with the sum 1.",
+                    "these are the comparisons: a softmax makes weights of them, positive, with the sum 1.",
                 ),
                 "by the number of keys": Mistake(
                     lambda q, k: torch.softmax(_scores(q, k) / k.shape[-2] ** 0.5, -1),
@@ -65,7 +67,7 @@ LESSON = Lesson(
                 ),
                 "keys ask": Mistake(
                     lambda q, k: torch.softmax(_scores(k, q) / q.shape[-1] ** 0.5, -1),
-                    "queries and keys have changed places: a row for each query, a column for each key.",
+                    "queries and keys have changed places: there is a row for each query and a column for each key.",
                 ),
             },
             minutes=8,
@@ -86,11 +88,11 @@ LESSON = Lesson(
                 ),
                 "plain mean": Mistake(
                     lambda q, k, v: v.mean(-2, keepdim=True).expand(*q.shape[:-1], v.shape[-1]),
-                    "every value counts alike here: weigh them with attention_weights(q, k).",
+                    "every value counts alike here: multiply them by attention_weights(q, k).",
                 ),
                 "the best alone": Mistake(
                     lambda q, k, v: torch.take_along_dim(v, attention_weights(q, k).argmax(-1, keepdim=True), dim=-2),
-                    "you take the best value alone: attention averages all of them, weighted, so that it can be trained.",
+                    "you take the best value alone: attention averages all of them by their weights, so that it can be trained.",
                 ),
                 "twice": Mistake(
                     lambda q, k, v: torch.softmax(attention_weights(q, k), -1) @ v,
@@ -98,7 +100,7 @@ LESSON = Lesson(
                 ),
                 "not weighted": Mistake(
                     lambda q, k, v: _scores(q, k) / q.shape[-1] ** 0.5 @ v,
-                    "the scores are no weights yet: use attention_weights(q, k), whose rows add up to 1.",
+                    "these comparisons are no weights yet: use attention_weights(q, k), whose rows add up to 1.",
                 ),
             },
             minutes=4,
@@ -109,16 +111,19 @@ LESSON = Lesson(
             classifier_free_guidance,
             _guidance_cases,
             hints=(
-                "Start at the prediction without words and walk towards the one with words.",
-                "The way is conditional − unconditional; walk guidance_scale times that far.",
+                "A straight line: a starting point, plus a direction times a number.",
+                "Start at the prediction without words, and go towards the one with words.",
+                "The direction is conditional − unconditional; go guidance_scale times that far.",
             ),
             mistakes={
                 "the other convention": Mistake(
                     lambda u, c, s: (1 + s) * c - s * u,
-                    "you start at conditional, as Ho and Salimans write it, where 0 is no guidance: here 1 is none, so start at unconditional.",
+                    "you start at conditional, as Ho and Salimans write it, where 0 is no guidance: here scale 0 must give "
+                    "unconditional.",
                 ),
                 "the wrong way": Mistake(
-                    lambda u, c, s: c + s * (u - c), "you walk from the words to the wordless: start at unconditional."
+                    lambda u, c, s: c + s * (u - c),
+                    "you go from the prediction with words to the one without: start at unconditional.",
                 ),
                 "one step short": Mistake(
                     lambda u, c, s: u + (s - 1) * (c - u),
@@ -126,8 +131,8 @@ LESSON = Lesson(
                 ),
                 "only the words": Mistake(
                     lambda u, c, s: s * c,
-                    "multiplying the prediction makes it louder, not more to the point: only the "
-                    "difference between with and without words is amplified.",
+                    "only the prediction with words is multiplied: what is to be amplified is the "
+                    "difference between the two predictions.",
                 ),
                 "mean": Mistake(
                     lambda u, c, s: (u + s * c) / (1 + s),

@@ -75,8 +75,8 @@ LESSON = Lesson(
             hints=(
                 "The channels come in two halves: moments.chunk(2, dim=1). The first is the mean.",
                 "The second half is the logarithm of the *variance*. The standard deviation is the variance's root.",
-                "√(exp(l)) is exp(l / 2). Hold l between −30 and 20 first, with .clamp(-30, 20), so that no value of the "
-                "network can make the noise endless.",
+                "√(exp(l)) is exp(l / 2). Limit l to the range from −30 to 20 first, with .clamp(-30, 20), so that no value "
+                "of the network can make the noise infinite.",
             ),
             mistakes={
                 "variance": Mistake(
@@ -93,27 +93,27 @@ LESSON = Lesson(
                 ),
                 "not held": Mistake(
                     _posterior(lambda half: torch.exp(0.5 * half)),
-                    "right, but for wild values: hold the log-variance between −30 and 20 before exp.",
+                    "right for ordinary values: limit the log-variance to the range from −30 to 20 before exp.",
                 ),
                 "held too late": Mistake(
                     _posterior(lambda half: torch.exp(0.5 * half).clamp(-30, 20)),
-                    "what is held between −30 and 20 is the log-variance, before exp, not the standard deviation.",
+                    "what is limited to −30 … 20 is the log-variance, before exp, not the standard deviation.",
                 ),
                 "everything held": Mistake(
                     lambda moments: posterior(moments.clamp(-30, 20)),
-                    "the means are held too: only the second half is a logarithm, hold that alone.",
+                    "the means are limited too: only the second half is a logarithm, so limit that half alone.",
                 ),
                 "half of it held": Mistake(
                     _posterior(lambda half: torch.exp((0.5 * half).clamp(-30, 20))),
-                    "it is the log-variance that is held between −30 and 20: clamp before you take the half of it.",
+                    "it is the whole log-variance that is limited to −30 … 20: clamp before you halve it.",
                 ),
                 "variance held": Mistake(
                     _posterior(lambda half: half.exp().clamp(-30, 20).sqrt()),
-                    "what is held between −30 and 20 is the *log*-variance: clamp before exp.",
+                    "what is limited to −30 … 20 is the *log*-variance: clamp before exp.",
                 ),
                 "four channels": Mistake(
                     lambda moments: (moments[:, :4], torch.exp(0.5 * moments[:, 4:].clamp(-30, 20))),
-                    "you always take four channels: half of them are means, however many there are.",
+                    "you always take four channels: take half of the channels, however many there are.",
                 ),
                 "halves swapped": Mistake(
                     _posterior(swap=True), "mean and log-variance have changed places: the mean comes first."
@@ -137,7 +137,7 @@ LESSON = Lesson(
             hints=(
                 "Three steps: mean and standard deviation, a draw from them, the scaling factor.",
                 "A draw from a bell curve is mean + std · noise, with noise of standard deviation 1.",
-                "The shift is taken away before the factor is multiplied: (mean + std · noise − shift) · factor.",
+                "The shift is subtracted before the scaling: (mean + std · noise − shift) · factor.",
             ),
             mistakes={
                 "no scaling": Mistake(
@@ -154,7 +154,7 @@ LESSON = Lesson(
                 ),
                 "whole noise": Mistake(
                     _draw(spread=lambda std, noise: noise),
-                    "all of the noise is added: it must be multiplied with std, which is small.",
+                    "all of the noise is added: multiply it by std, which is small.",
                 ),
                 "no parentheses": Mistake(
                     lambda moments, scaling_factor, noise, shift_factor=0.0: (
@@ -170,25 +170,25 @@ LESSON = Lesson(
                 ),
                 "own noise": Mistake(
                     _draw(spread=lambda std, noise: std * torch.randn_like(noise)),
-                    "you draw noise of your own: use the noise that is given, or no picture could be made again.",
+                    "you draw noise of your own: use the noise that is given, so that a seed gives the same picture again.",
                 ),
                 "variance again": Mistake(
                     _draw(spread=lambda std, noise: std**2 * noise),
-                    "the noise is multiplied with the variance: it is the standard deviation that it needs.",
+                    "the noise is multiplied by the variance: multiply it by the standard deviation.",
                 ),
                 "scaled too early": Mistake(
                     _scaled_before_noise, "only the mean is scaled: the factor belongs around the whole draw."
                 ),
                 "shifted too late": Mistake(
-                    _shifted_after_scaling, "the shift is taken away after the scaling: it comes before."
+                    _shifted_after_scaling, "the shift is subtracted after the scaling: it comes before."
                 ),
                 "shift forgotten": Mistake(
                     _draw(shift_of=lambda shift: 0.0),
-                    "shift_factor is not used. (Stable Diffusion 1 has none; 3 and FLUX do.)",
+                    "shift_factor is not used: Stable Diffusion 1 has none, but Stable Diffusion 3 and FLUX have one.",
                 ),
                 "shift added": Mistake(
                     _draw(shift_of=lambda shift: -shift),
-                    "the shift is added: it is taken away here, and added on the way back.",
+                    "the shift is added: subtract it here; it is added on the way back.",
                 ),
             },
             minutes=5,
@@ -199,15 +199,15 @@ LESSON = Lesson(
             attention_flops,
             _flops_cases,
             hints=(
-                "H · W places, and each asks each: how many pairs is that?",
+                "There are H · W places, and each is compared with each: how many pairs is that?",
                 "For every pair a dot product of C numbers: C multiplications and as many additions.",
-                "And the weights are multiplied with the values: as much again. So 2 · 2 · (H · W)² · C.",
+                "The weights times the values cost as much again. So 2 · 2 · (H · W)² · C.",
             ),
             mistakes={
                 "one product": Mistake(
                     lambda height, width, channels: 2 * (height * width) ** 2 * channels,
-                    "there are two products, queries with keys and weights with values. (Or do you count a multiplication "
-                    "and its addition as one? Here they are two.)",
+                    "half of it: there are two products, queries with keys and weights with values. And a multiplication and "
+                    "its addition count as two operations here.",
                 ),
                 "multiplications alone": Mistake(
                     lambda height, width, channels: (height * width) ** 2 * channels,
@@ -218,16 +218,16 @@ LESSON = Lesson(
                         (height * width) ** 2 * (2 * channels - 1)
                         + height * width * channels * (2 * height * width - 1)
                     ),
-                    "exact, as a sum of n products needs one addition fewer; but everybody counts 2 n for it, and so does this "
-                    "exercise.",
+                    "this is exact, as a sum of n products needs one addition fewer. The usual count is 2 n, and this exercise "
+                    "uses it.",
                 ),
                 "no channels": Mistake(
                     lambda height, width, channels: 4 * (height * width) ** 2,
-                    "for each pair a whole dot product is made: multiply by the channels.",
+                    "each pair needs a whole dot product: multiply by the channels.",
                 ),
                 "not squared": Mistake(
                     lambda height, width, channels: 4 * height * width * channels,
-                    "every place asks every place: H · W has to be squared.",
+                    "every place is compared with every place: H · W has to be squared.",
                 ),
                 "side squared": Mistake(
                     lambda height, width, channels: 4 * height**2 * channels,
@@ -235,8 +235,8 @@ LESSON = Lesson(
                 ),
                 "channels squared": Mistake(
                     lambda height, width, channels: 4 * height * width * channels**2,
-                    "this is what the layers around it cost, which make q and k from the features: between q and k every place "
-                    "meets every place.",
+                    "this is the cost of the layers that make q and k from the features: here every place is compared with "
+                    "every place.",
                 ),
             },
             minutes=5,

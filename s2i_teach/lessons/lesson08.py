@@ -61,19 +61,19 @@ def _sdedit(
     end=lambda final: final,
     first_noise=lambda z, generator: torch.randn(z.shape, generator=generator),
     step_noise=lambda z, eps, generator: torch.randn(z.shape, generator=generator),
-    ask=lambda predict, x, z, t, i: predict(x, t),
+    ask=lambda predict_eps, x, z, t, i: predict_eps(x, t),
     previous=lambda levels, alpha_bar, times, i: levels[i + 1],
     walk=lambda times: times,
 ):
     """A variant of SDEdit, for the mistakes."""
 
-    def variant(z, predict, alpha_bar, timesteps, strength, step, generator, final=1.0):
+    def variant(z, predict_eps, alpha_bar, timesteps, strength, step, generator, final=1.0):
         times = times_of(timesteps, strength)
         eps = first_noise(z, generator)
         x = begin(z, eps, alpha_bar, torch.full((len(z),), start_at(times, timesteps)))
         levels = [*alpha_bar[torch.tensor(times)].tolist(), end(final)]
         for i, t in enumerate(walk(times)):
-            guess = ask(predict, x, z, t, i)
+            guess = ask(predict_eps, x, z, t, i)
             x = step(x, guess, levels[i], previous(levels, alpha_bar, times, i), step_noise(z, eps, generator))
         return x
 
@@ -103,12 +103,12 @@ LESSON = Lesson(
                 ),
                 "share skipped": Mistake(
                     lambda num_inference_steps, strength: int(num_inference_steps * (1 - strength)),
-                    "one too few in places (on paper ceil(N · (1 − strength)) would be right; a computer's 1 − strength is not exact): cut off the number that *run*, with int(), and "
-                    "take it from all.",
+                    "one too few in places, since a computer's 1 − strength is not exact: cut off the number that *run*, with int(), "
+                    "and subtract it from all.",
                 ),
                 "a share": Mistake(
                     lambda num_inference_steps, strength: 1 - strength,
-                    "this is a share: a number of steps is asked, a whole number.",
+                    "this is a share: the answer is a number of steps, a whole number.",
                 ),
             },
             minutes=4,
@@ -120,7 +120,7 @@ LESSON = Lesson(
             _signal_cases,
             hints=(
                 "Which timestep is the first that runs? timesteps[start_step(len(timesteps), strength)].",
-                "x_t = √ᾱ · sketch + √(1 − ᾱ) · noise: the sketch's factor is asked, as a number (.item()).",
+                "x_t = √ᾱ · sketch + √(1 − ᾱ) · noise: return the sketch's factor, as a number (.item()).",
             ),
             mistakes={
                 "no root": Mistake(_signal(of=lambda a: a), "this is ᾱ: the sketch is in x_t with the factor √ᾱ."),
@@ -129,7 +129,7 @@ LESSON = Lesson(
                 ),
                 "noisiest": Mistake(
                     _signal(time=lambda times, n, s: times[0]),
-                    "this is where the whole way starts: the first timestep that *runs* is later, start_step tells.",
+                    "this is the first of all timesteps: the first that *runs* comes later, and start_step tells which.",
                 ),
                 "step for timestep": Mistake(
                     lambda alpha_bar, timesteps, strength: (
@@ -145,7 +145,7 @@ LESSON = Lesson(
                 ),
                 "a share of the sketch": Mistake(
                     lambda alpha_bar, timesteps, strength: 1 - strength,
-                    "what is left does not fall evenly with strength: the schedule says how much, alpha_bar.",
+                    "what is left does not fall evenly with strength: alpha_bar says how much it is.",
                 ),
                 "strength as place": Mistake(
                     _signal(time=lambda times, n, s: times[min(n - 1, int(n * s))]),
@@ -153,11 +153,11 @@ LESSON = Lesson(
                 ),
                 "strength as time": Mistake(
                     _signal(time=lambda times, n, s: min(999, int(1000 * s))),
-                    "strength · 1000 is near it, but the run starts at one of the sampler's timesteps: look it up there.",
+                    "strength · 1000 is near it, but the run starts at one of the sampler's timesteps: look it up in the list.",
                 ),
                 "the last skipped": Mistake(
                     _signal(time=lambda times, n, s: times[max(0, start_step(n, s) - 1)]),
-                    "this is the last timestep that is skipped: the run starts one further.",
+                    "this is the last timestep that is skipped: the run starts at the next one.",
                 ),
             },
             minutes=4,
@@ -171,14 +171,14 @@ LESSON = Lesson(
                 "Which timesteps run? Those from start_step on. Everything else is about them alone.",
                 "First: eps = torch.randn(z.shape, generator=generator), and add_noise(z, eps, alpha_bar, t), with "
                 "t = torch.full((len(z),), times[0]).",
-                "The levels are alpha_bar at the times, and after the last of them `final`.",
-                "For each t with its level a and the next one a_prev: eps = predict(x, t); noise = torch.randn(x.shape, "
+                "The steps go along the values of alpha_bar at the times that run, and after the last of them to `final`.",
+                "For each t, with a = alpha_bar[t] and a_prev the next value: eps = predict_eps(x, t); noise = torch.randn(x.shape, "
                 "generator=generator); x = step(x, eps, a, a_prev, noise).",
             ),
             mistakes={
                 "from the very noise": Mistake(
                     _sdedit(start_at=lambda times, timesteps: timesteps[0]),
-                    "the sketch is buried as deep as at the start of the whole way, and the steps then begin where less noise "
+                    "the sketch gets the noise of the first of all timesteps, and the steps then begin where less noise "
                     "is expected: noise it to the first timestep that runs.",
                 ),
                 "no noise": Mistake(
@@ -187,7 +187,7 @@ LESSON = Lesson(
                 ),
                 "noise on top": Mistake(
                     _sdedit(begin=lambda z, eps, alpha_bar, t: z + eps),
-                    "the noise is laid on the sketch whole: add_noise weighs both, √ᾱ and √(1 − ᾱ).",
+                    "all of the noise is added to all of the sketch: add_noise has a factor for each, √(1 − ᾱ) and √ᾱ.",
                 ),
                 "pure noise": Mistake(
                     _sdedit(begin=lambda z, eps, alpha_bar, t: eps),
@@ -202,11 +202,11 @@ LESSON = Lesson(
                     "the first timesteps run and the last are left out: it is the noisiest that are skipped.",
                 ),
                 "final forgotten": Mistake(
-                    _sdedit(end=lambda final: 1.0), "after the last step the level is `final`, which need not be 1."
+                    _sdedit(end=lambda final: 1.0), "the last step ends at alpha_bar = `final`, which need not be 1."
                 ),
                 "the same noise again": Mistake(
                     _sdedit(step_noise=lambda z, eps, generator: eps),
-                    "every step gets the noise that buried the sketch: each needs fresh noise from the generator.",
+                    "every step gets the noise that was added to the sketch: each needs fresh noise from the generator.",
                 ),
                 "not from the generator": Mistake(
                     _sdedit(
@@ -218,7 +218,7 @@ LESSON = Lesson(
                 ),
                 "first noise not from the generator": Mistake(
                     _sdedit(first_noise=lambda z, generator: torch.randn(z.shape)),
-                    "the noise that buries the sketch does not come from the generator; that of the steps does.",
+                    "the noise that is added to the sketch does not come from the generator; that of the steps does.",
                 ),
                 "the neighbour": Mistake(
                     _sdedit(
@@ -226,22 +226,22 @@ LESSON = Lesson(
                             alpha_bar[times[i] - 1].item() if i + 1 < len(times) else levels[-1]
                         )
                     ),
-                    "each step goes to the next timestep of the *list*, not to t − 1: that is many steps of the training away.",
+                    "each step goes to the next timestep of the *list*, not to t − 1: the two lie many timesteps apart.",
                 ),
                 "one step short": Mistake(
                     _sdedit(walk=lambda times: times[:-1]),
-                    "the last step is missing: from the last timestep one goes on to the level `final`.",
+                    "the last step is missing: from the last timestep it goes on to alpha_bar = `final`.",
                 ),
                 "no noise for the steps": Mistake(
                     _sdedit(step_noise=lambda z, eps, generator: torch.zeros_like(z)),
                     "the steps get no noise: step(…) wants fresh noise from the generator, even if some steps ignore it.",
                 ),
                 "number for timestep": Mistake(
-                    _sdedit(ask=lambda predict, x, z, t, i: predict(x, i)),
+                    _sdedit(ask=lambda predict_eps, x, z, t, i: predict_eps(x, i)),
                     "the network is told the number of the step: it wants to know the timestep t.",
                 ),
                 "asked of the sketch": Mistake(
-                    _sdedit(ask=lambda predict, x, z, t, i: predict(z, t)),
+                    _sdedit(ask=lambda predict_eps, x, z, t, i: predict_eps(z, t)),
                     "the network is asked about the sketch at every step: it has to see x, as it is by then.",
                 ),
             },

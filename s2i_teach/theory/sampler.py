@@ -22,6 +22,14 @@ def ddpm_step(x_t: torch.Tensor, eps: torch.Tensor, a: float, a_prev: float, noi
     return mean + variance**0.5 * noise
 
 
+def ddpm_coefficients(alpha: float, alpha_bar: float) -> tuple[float, float]:
+    """A and B in the mean of :func:`ddpm_step` = A · x_t − B · ε̂ (Ho et al. 2020, equation 11, before its noise).
+
+    ``alpha`` is the step's own α, ``alpha_bar`` is ᾱ where it stands; both are numbers in (0, 1], or tensors.
+    """
+    return 1 / alpha**0.5, (1 - alpha) / (alpha * (1 - alpha_bar)) ** 0.5
+
+
 def ddim_step(
     x_t: torch.Tensor, eps: torch.Tensor, a: float, a_prev: float, noise: torch.Tensor | None = None, eta: float = 0.0
 ) -> torch.Tensor:
