@@ -218,9 +218,10 @@ LESSON = Lesson(
             paired_effect,
             _scores_cases,
             hints=(
-                "after − before has a row a sketch. A sketch is one trial: take the mean over its columns, .mean(1), first.",
-                "The effect is the mean of these numbers; its standard error is their .std() divided by √n, n the number of "
-                "sketches.",
+                "The rule about √n speaks of *independent* trials. Each sketch changes in a way of its own, in all of its columns: how "
+                "many independent numbers are there?",
+                "A sketch is one trial: take the mean over its columns, .mean(1), first. The effect is the mean of these numbers, and "
+                "its standard error is their .std() divided by √n, n the number of sketches.",
                 "(gain.mean().item(), gain.std().item() / math.sqrt(len(gain))), where gain = (after - before).mean(1).",
             ),
             mistakes={
