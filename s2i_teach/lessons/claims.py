@@ -125,8 +125,8 @@ def evidence() -> dict[str, tuple[bool, str]]:
 
 
 WHY = {
-    "a": "LAION-5B has 5.85 billion pairs, a thousand times more. Nobody drew them for it: they are pictures from the web "
-    "with the text that stood beside them.",
+    "a": "LAION-5B has 5.85 billion pairs, a thousand times more. Nobody drew them for it: they are pictures from the "
+    "web with the text that stood beside them.",
     "b": "LAION gives away links and texts. If you want the pictures, you fetch them one by one, and some are gone or "
     "changed.",
     "c": "nobody drew for it: an image search found the pictures. Quick, Draw! is another data set.",
@@ -150,8 +150,8 @@ def reasons() -> str:
 def what_is_wrong(answer) -> str:
     """What to do about an answer that is not :func:`evidence`, without telling which pair is wrong.
 
-    It says what is badly formed, which fact speaks of something else than its claim, or which fact stands twice. An answer
-    without such faults hears only how many of its pairs are right, so that guessing takes longer than reading.
+    It says what is badly formed, which fact speaks of something else than its claim, or which fact stands twice. An
+    answer without such faults hears only how many of its pairs are right, so that guessing takes longer than reading.
     """
     if not isinstance(answer, dict):
         return 'return a dict with a line for each letter: {"a": (True or False, "key of a fact"), …}.'
@@ -177,8 +177,8 @@ def what_is_wrong(answer) -> str:
             return f"`{key}` stands at {both}: each claim has a fact of its own."
     right = sum(tuple(pair) == evidence()[claim] for claim, pair in answer.items())
     return (
-        f"{right} of the 10 pairs are right, true or false and the fact together. Which ones is not told: read each claim "
-        "once more beside its fact."
+        f"{right} of the 10 pairs are right, true or false and the fact together. Which ones is not told: read each "
+        "claim once more beside its fact."
     )
 
 

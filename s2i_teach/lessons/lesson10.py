@@ -136,7 +136,7 @@ LESSON = Lesson(
                     lambda names, k, seed, category: random.Random(seed).choices(names, k=k),
                     "random.choices puts each name back, so one may come twice: draw by tickets.",
                 ),
-                "own seed a category": Mistake(
+                "own seed per category": Mistake(
                     lambda names, k, seed, category: random.Random(f"{seed}/{category}").sample(
                         sorted(set(names)), min(k, len(set(names)))
                     ),
@@ -268,7 +268,7 @@ LESSON = Lesson(
                 ),
                 "a sum": Mistake(
                     lambda grey: ink(grey) * grey.size,
-                    "you add up where a mean is asked: a large page then has more ink than a small one.",
+                    "you add up where a mean is wanted: a large page then has more ink than a small one.",
                 ),
                 "paper left": Mistake(
                     lambda grey: 1 - ink(grey), "this is the share of the paper: ink is the rest of it."
@@ -277,9 +277,7 @@ LESSON = Lesson(
                     lambda grey: float(grey.mean() / 255),
                     "this is how light the page is: ink is what is darker than paper.",
                 ),
-                "a percentage": Mistake(
-                    lambda grey: 100 * ink(grey), "this is in per cent: a share from 0 to 1 is asked."
-                ),
+                "a percentage": Mistake(lambda grey: 100 * ink(grey), "this is in per cent: give a share from 0 to 1."),
             },
             minutes=6,
             difficulty=2,
@@ -289,10 +287,10 @@ LESSON = Lesson(
             evidence,
             _evidence_case,
             hints=(
-                "Sort first: which claims and which facts speak of LAION, of ImageNet-Sketch, of Quick, Draw!, of Stable "
-                "Diffusion, of this course?",
-                "Then take the claims of one group. Which of its facts would be false if the claim were true, or says just "
-                "what the claim says?",
+                "Sort first: which claims and which facts speak of LAION, of ImageNet-Sketch, of Quick, Draw!, of "
+                "Stable Diffusion, of this course?",
+                "Then take the claims of one group. Which of its facts would be false if the claim were true, or says "
+                "just what the claim says?",
                 f"Each claim has a fact of its own. These settle none: {', '.join(sorted(_IDLE))}.",
             ),
             mistakes={
@@ -303,7 +301,8 @@ LESSON = Lesson(
                 ),
                 "the keys alone": Mistake(
                     lambda: {claim: key for claim, (_, key) in evidence().items()},
-                    "a fact alone does not say whether the claim is true: give each letter a pair, (True or False, key).",
+                    "a fact alone does not say whether the claim is true: give each letter a pair, (True or False, "
+                    "key).",
                 ),
                 "the key first": Mistake(
                     lambda: {claim: pair[::-1] for claim, pair in evidence().items()},
