@@ -73,7 +73,9 @@ print(f"{len(names)} files, {len(classes)} classes, such as", *names[:3], sep="\
 
 # %%
 same_two = predict(
-    "The same seed, a folder and a zip: the same files?", answer=..., options=("yes", "no")
+    "The same seed, a folder and a zip: what does your friend draw?",
+    answer=...,
+    options=("the same two files", "other files"),
 )
 
 # %%
@@ -83,7 +85,7 @@ draws = []
 for names in (folder, zipped, sorted(zipped), sorted(zipped)[1:]):
     draws.append(random.Random(0).sample(names, 2))
     print(draws[-1], "from", *names)
-same_two.compare("yes" if set(draws[0]) == set(draws[1]) else "no")
+same_two.compare("the same two files" if set(draws[0]) == set(draws[1]) else "other files")
 
 # %% [markdown]
 # `sample` draws *places* in the list, and folders and zips list their files in orders of their own. Sorting helps until there is one
@@ -548,7 +550,8 @@ errors = {
 }
 for kind, by_name in errors.items():
     change = by_name["colourful half"] / by_name["random half"] - 1
-    print(f"{kind} things: the colourful half's model has an error {change:+.0%} from the other's")
+    more = "larger" if change > 0 else "smaller"
+    print(f"{kind} things: the colourful half's model has an error that is {abs(change):.0%} {more}")
 better.compare({kind: min(by_name, key=by_name.get) for kind, by_name in errors.items()})
 ratio = mean_of("colourful half", "grey", 1) / true["grey"]
 print(f"its grey things are {ratio:.2f} times as colourful as the true ones")

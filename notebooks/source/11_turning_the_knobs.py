@@ -496,12 +496,14 @@ s2i.show(figure, alt=alt)
 #
 # Even where a claim holds, its *because* is another claim. The thesis says: more strength is more realistic *because it smooths*. If
 # smoothing were the cause, then smoothing alone would do it, without any diffusion. That can be tried: take the pictures of strength 0.4 and
-# blur them with a Gaussian of 0.5, 1 and 2 pixels. **Predict:** does the best of the three bring at least half of the gain in realism that
-# strength 1.0 brings?
+# blur them with a Gaussian of 0.5, 1 and 2 pixels. **Predict:** how much of the gain in realism that strength 1.0 brings does the best of
+# the three bring?
 
 # %%
 smoothing = predict(
-    "Smoothing alone: at least half of the gain of strength 1.0?", answer=..., options=("yes", "no")
+    "How much of the gain of strength 1.0 does the best smoothing bring?",
+    answer=...,
+    options=("less than half", "half or more"),
 )
 
 # %%
@@ -530,7 +532,7 @@ for name, images in shown.items():
     )
 share = min(gains[name] for name in smoothed) / gains["strength 1.0"]
 print(f"the best smoothing brings {share:.0%} of the gain of strength 1.0")
-smoothing.compare("yes" if share >= 0.5 else "no")
+smoothing.compare("half or more" if share >= 0.5 else "less than half")
 
 sheet, _ = filmstrip(
     {name: [images[i] for i in few] for name, images in shown.items()},
