@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will** | turn sketches into pictures, change the words, the strength and the seed, and see what each does |
 # | **Time** | about 15 minutes |
-# | **You need** | nothing but this page; section 7 says what the other lessons need |
+# | **You need** | only this page; section 7 says what the other lessons need |
 # | **Hardware** | any computer: two CPU cores are enough, a GPU is not needed |
 # | **Download** | none: the model (under 45 MB) comes with the course |
 #

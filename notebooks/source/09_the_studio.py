@@ -74,7 +74,7 @@ print(python_call(shown, "sketch.png"))
 
 
 def made_again(result):
-    """The picture once more, from nothing but what the result says of itself."""
+    """The picture once more, made only from what the result says of itself."""
     model = s2i.load_pipeline(result.model, dtype=result.precision)
     return run(result.sketch, result.settings, model).image
 
@@ -211,7 +211,8 @@ for name, picture in {
     print(f"{name}: {line_agreement(my_page, picture):+.2f}")
 
 # %% [markdown]
-# Read the list. Does the measure mind pale lines? Does it mind where the lines are? Whoever chose this measure has decided both.
+# Read the list. Does the measure mind pale lines? Does it mind where the lines are? Both were decided when this measure was
+# chosen.
 #
 # Now all eight strengths, with three seeds each, since one seed could be an accident.
 

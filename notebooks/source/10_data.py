@@ -92,7 +92,7 @@ same_two.compare("the same two files" if set(draws[0]) == set(draws[1]) else "ot
 # file more or less: then the places shift, as in the last line. And if a second category is drawn with the same generator, its files depend
 # on how many were drawn from the first.
 #
-# A **lottery** has none of these troubles. Every file gets a ticket that depends on nothing but the seed, its category and its
+# A **lottery** has none of these troubles. Every file gets a ticket that depends only on the seed, its category and its
 # own name, and the $k$ smallest tickets win. The ticket is the SHA-256 of the text `seed/category/name`. **SHA-256** is a **hash**: a
 # function that makes of any bytes 32 bytes that look random and are the same on every computer.
 #
