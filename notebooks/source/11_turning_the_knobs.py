@@ -228,7 +228,14 @@ print(f"largest difference of a pixel: {apart * 255 / 2:.0f} of 255 tones")  # f
 # %%
 claims = predict(
     "With fifty sketches, is the claim shown?",
-    answer={"A": ..., "B": ..., "C 1 to 4": ..., "C 4 to 16": ..., "D 1 to 4": ..., "D 4 to 16": ...},
+    answer={
+        "A": ...,
+        "B": ...,
+        "C 1 to 4": ...,
+        "C 4 to 16": ...,
+        "D 1 to 4": ...,
+        "D 4 to 16": ...,
+    },
     options=("shown", "the other way round", "not shown"),
 )
 
@@ -315,24 +322,24 @@ def all_trials(after, before):
     gain = (after - before).flatten()
     return gain.mean().item(), gain.std().item() / math.sqrt(len(gain))
 
+
 # %% [markdown]
 # Does it work? Real scores cannot tell, since nobody knows the true effect. So take invented scores with no effect at all: each sketch
-# rises or falls a little, and the mean over all possible sketches is 0. A **false alarm** is an experiment of this kind that a test calls
-# shown.
-# **Predict** how many false alarms in 100 experiments the classmate's function gives.
+# rises or falls a little, and the mean over all possible sketches is 0. A **false alarm** is such an experiment in which a function finds an
+# effect more than two of its standard errors from 0. **Predict** how many false alarms in 100 experiments the classmate's function gives.
 
 # %%
 alarms = predict("How many false alarms in 100 experiments?", answer=...)
 
 
-def false_alarms(test, sketches=50, columns=3, experiments=1000):
-    """Of 100 experiments without any effect: how many the test finds beyond two of its standard errors."""
+def false_alarms(way, sketches=50, columns=3, experiments=1000):
+    """Of 100 experiments without any effect: how many this way finds beyond two of its standard errors."""
     generator, count = torch.Generator().manual_seed(0), 0
     for _ in range(experiments):
         hard = torch.randn(sketches, 1, generator=generator)  # what makes a sketch hard, before as after
         own = 0.2 * torch.randn(sketches, 1, generator=generator)  # how this sketch takes the change
         before, after = 0.1 * torch.randn(2, sketches, columns, generator=generator)
-        effect, error = test(hard + own + after, hard + before)
+        effect, error = way(hard + own + after, hard + before)
         count += abs(effect) > 2 * error
     return 100 * count / experiments
 
