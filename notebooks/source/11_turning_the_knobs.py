@@ -603,7 +603,7 @@ print("between two and three standard errors:", ", ".join(close) or "none")
 # - Meng et al., *SDEdit*, 2021, arXiv 2108.01073: strength, and what it trades.
 # - Ho and Salimans, *Classifier-Free Diffusion Guidance*, 2022, arXiv 2207.12598: what guidance trades.
 # - Crété et al., *The Blur Effect*, 2007 (in scikit-image: `blur_effect`).
-# - Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 11: the jackknife.
+# - Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993: the jackknife.
 # - The drawings: OpenMoji, CC BY-SA 4.0.
 #
 # **Next:** lesson 12, judging.
