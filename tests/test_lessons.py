@@ -444,10 +444,10 @@ def test_right_answers_written_another_way_pass():
         darker[darker <= 16] = 0
         return darker.mean() / paper
 
-    def verdict(claim):
+    def evidence():
         falsehoods = dict(a="laion", b="relaion", c="query", d="columns", f="fill", g="licence")
-        truths = dict(e="size", h="by", i="card", j="count")
-        return [claim in truths, {**falsehoods, **truths}[claim]]
+        truths = dict(j="count", i="card", h="by", e="size")
+        return {claim: [claim in truths, key] for claim, key in (truths | falsehoods).items()}
 
     def edge_f1(to_ink, to_edge, tolerance):
         def share(distances):
@@ -519,7 +519,7 @@ def test_right_answers_written_another_way_pass():
         for answer in (what_it_does, paired_effect):
             assert getattr(s2i.lesson(11), answer.__name__).judge(answer, seed).passed
         assert s2i.lesson(11).verdict.judge(claimed, seed).passed
-        for answer in (pick, ink, verdict):
+        for answer in (pick, ink, evidence):
             assert getattr(s2i.lesson(10), answer.__name__).judge(answer, seed).passed
         for answer in (differences, spread, vanishing_strength):
             assert getattr(s2i.lesson(9), answer.__name__).judge(answer, seed).passed
@@ -614,33 +614,76 @@ def test_a_wrong_answer_about_prompts_that_is_no_typical_mistake_hears_what_is_w
 # Lesson 10: claims, and an archive to clean
 
 
-def test_claims_have_each_a_fact_of_its_own_and_a_reason():
-    from s2i_teach.lessons.claims import CLAIMS, FACTS, WHY, verdict
+def test_claims_have_each_a_fact_of_its_own_that_speaks_of_them_and_a_reason():
+    from s2i_teach.lessons.claims import ABOUT, CLAIMS, FACTS, WHY, evidence, reasons
 
-    keys = [verdict(claim)[1] for claim in CLAIMS]
-    assert set(keys) <= set(FACTS) and len(set(keys)) == len(CLAIMS) == len(WHY)
-    with pytest.raises(KeyError):
-        verdict("z")
+    keys = {claim: key for claim, (_, key) in evidence().items()}
+    assert set(keys.values()) <= set(FACTS) and len(set(keys.values())) == len(CLAIMS)
+    assert set(keys) == set(CLAIMS) == set(WHY) == set(ABOUT)
+    for claim, key in keys.items():
+        assert FACTS[key].about in ABOUT[claim], claim
+        assert f"  {claim} {str(evidence()[claim][0]).lower()}: {WHY[claim]}" in reasons().splitlines()
 
 
-def test_a_wrong_verdict_hears_why_and_a_wrong_fact_that_it_does_not_settle_it():
-    from s2i_teach.lessons.claims import FACTS, WHY, verdict
+def judge_evidence(**other):
+    """The outcome of the right evidence with some other pairs."""
+    from s2i_teach.lessons.claims import evidence
 
-    exercise = s2i.lesson(10).verdict
+    return s2i.lesson(10).evidence.judge(lambda: evidence() | other)
 
-    def answer(**other):
-        return exercise.judge(lambda claim: other.get(claim, verdict(claim)))
 
-    for wrong in ((True, "laion"), (True, "sketchy"), (True, "nothing")):
-        assert WHY["c"] in answer(c=wrong).message
-    for key in set(FACTS) - {"query"}:
-        message = answer(c=(False, key)).message
-        assert f"claim c: the verdict is right, but `{key}` does not settle it" in message and "query" not in message
-    assert "'nothing' is no key" in answer(c=(False, "nothing")).message
-    for odd in (None, False, "query", (False,), ("false", "query"), (False, "query", 1)):
-        assert answer(d=odd).status == "incorrect"
-    assert "claim d: return a pair" in answer(d=(1, "columns")).message
-    assert answer().passed
+def test_a_wrong_pair_is_counted_and_not_named():
+    """Neither the claim, nor what is wrong with it, nor the right fact, nor the reason: so guessing does not pay."""
+    from s2i_teach.lessons.claims import WHY, evidence
+
+    messages = set()
+    for claim, (true, key) in evidence().items():
+        outcome = judge_evidence(**{claim: (not true, key)})
+        assert outcome.status == "incorrect" and WHY[claim] not in outcome.message
+        messages.add(outcome.message)
+    messages.add(judge_evidence(c=(False, "game")).message)  # the right verdict with a wrong fact
+    messages.add(judge_evidence(c=(True, "game")).message)
+    assert len(messages) == 1 and messages.pop().startswith("9 of the 10 pairs are right, true or false and the fact")
+    pairs = evidence()
+    swapped = {"d": (pairs["d"][0], pairs["f"][1]), "f": (pairs["f"][0], pairs["d"][1])}
+    assert judge_evidence(**swapped).message.startswith("8 of the 10")
+    turned = {claim: (not true, key) for claim, (true, key) in pairs.items()}
+    assert judge_evidence(**turned).message.startswith("0 of the 10")
+
+
+def test_no_single_wrong_pair_tells_the_right_one():
+    from s2i_teach.lessons.claims import FACTS, WHY, evidence
+
+    for claim, right in evidence().items():
+        for pair in product((True, False), FACTS):
+            if pair == right:
+                continue
+            outcome = judge_evidence(**{claim: pair})
+            named = set(re.findall(r"`(\w+)`", outcome.message))
+            assert outcome.status == "incorrect" and named <= {pair[1]}, "no other fact than the student's own is named"
+            assert not any(why in outcome.message for why in WHY.values())
+            assert not re.search(r"\b(is|are) (true|false)\b", outcome.message, re.I)
+
+
+def test_a_fact_that_speaks_of_something_else_or_stands_twice_is_named():
+    assert (
+        "claim c speaks of ImageNet-Sketch and Quick, Draw!, and `card` of" in judge_evidence(c=(False, "card")).message
+    )
+    assert "`query` stands at c and e: each claim has" in judge_evidence(e=(True, "query")).message
+    assert "claim h: 'nothing' is no key; the keys are laion," in judge_evidence(h=(True, "nothing")).message
+    for odd in (None, False, "query", (False,), ("false", "query"), (False, "query", 1), (1, "columns")):
+        assert "claim d: give a pair" in judge_evidence(d=odd).message
+    assert "'k' is none of the claims" in judge_evidence(k=(True, "by")).message
+    exercise = s2i.lesson(10).evidence
+    assert "no line yet for b, c, d, e" in exercise.judge(lambda: {"a": (False, "laion")}).message
+    assert "return a dict with a line" in exercise.judge(lambda: "all false").message
+
+
+def test_the_reasons_come_when_all_ten_are_right():
+    from s2i_teach.lessons.claims import WHY
+
+    outcome = judge_evidence()
+    assert outcome.passed and all(why in outcome.message for why in WHY.values())
 
 
 def test_tickets_in_place_of_names_are_told_from_other_names():

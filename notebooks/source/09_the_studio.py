@@ -4,13 +4,14 @@
 # {{badge}}
 #
 # You know what happens between a sketch and a picture. Now you get an instrument for it: a pad, all the settings and the picture side
-# by side, made anew while you draw and slide. And with an instrument one makes experiments: predict, try it on your own sketch, then
+# by side, made anew while you draw and slide. With an instrument one makes experiments: predict, try it on your own sketch, then
 # measure. Not everything will come out as expected.
 #
 # | | |
 # |---|---|
 # | **You will** | draw and slide in the studio; find out with your own sketch where its lines vanish and when the seed matters; keep your best three pictures |
 # | **Time** | about 50 minutes, three exercises |
+# | **You need** | $\hat x_0$ from lesson 3, samplers from lesson 5, guidance from lesson 6, strength and start timestep from lesson 8 |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 
@@ -24,6 +25,7 @@ from itertools import combinations
 import torch
 
 from s2i_teach.images import to_tensor
+from s2i_teach.lessons import predict
 from s2i_teach.theory.measure import max_difference
 from s2i_teach.translation.compare import line_agreement
 from s2i_teach.translation.run import run
@@ -38,16 +40,16 @@ sketches = {s.name: s for s in s2i.sketches()}
 # %% [markdown]
 # ## 1. From ten lines to sliders
 #
-# The model is `mini-fast`: the miniature with another sampler and only four steps, so that a picture takes a fraction of a second. The
-# sampler is LCM's. In each step it takes the guess $\hat x_0$ and noises it afresh to the next level. Models made for it need few steps
-# because their *network* was trained for that. The miniature's was not; its pictures are simple enough. Do not expect four steps to do on
-# plain Stable Diffusion 1.5.
+# The model is `mini-fast`: the miniature with another sampler and only four sampling steps, so that a picture takes a fraction of a second.
+# The sampler is LCM's. In each step it takes the guess $\hat x_0$ and noises it afresh, to the next and lower noise level. Models made for
+# this sampler need few steps because their *network* was trained for few steps. The miniature's was not; its pictures are simple enough. Do
+# not expect four steps to do on plain Stable Diffusion 1.5.
 #
-# Below is the studio. **Try it for a minute:** slide, change a word, throw another seed, add a line with the brush.
+# Below is the studio. **Try it for a minute:** slide, change a word, throw the die for another seed, add a line with the brush.
 #
 # Under the strength slider stands what *will run*: where the run starts, how much of the sketch is left there, how many evaluations it
-# takes. With four steps the slider has four places and no more (lesson 8: strength is a place in a list). The studio shows you no
-# setting that does not exist. (`s2i.language("de")`, run before the next cell, makes its words German.)
+# takes. With four steps the slider has four places and no more, since strength is a place in a list of steps (lesson 8). The studio shows
+# you no setting that does not exist. If you prefer German, run `s2i.language("de")` before the next cell.
 
 # %%
 studio = s2i.Studio("turtle", model="mini-fast")
@@ -55,9 +57,10 @@ studio
 
 # %% [markdown]
 # There is nothing new inside. Press **Show me the code** below the picture: it is one call of `s2i.translate`, on a sketch that was
-# saved beside the notebook, and that call runs lesson 8's ten lines; every slider is one of its arguments. Don't believe it, check it.
-# `studio.result` is the picture on show, with its sketch and settings; the cell makes it again without the studio. (While nobody looks
-# at the studio it makes no picture; then the cell takes one from the code.)
+# saved beside the notebook. That call runs lesson 8's ten lines, and every slider is one of its arguments.
+#
+# Don't believe it, check it. `studio.result` is the picture on show, with its sketch and settings. The next cell makes it again without the
+# studio. While the studio is not on the screen it makes no picture; then the cell takes one from the code.
 
 # %%
 shown = studio.result or s2i.translate(
@@ -71,7 +74,7 @@ print(python_call(shown, "sketch.png"))
 
 
 def made_again(result):
-    """The picture once more, from nothing but what the result says of itself."""
+    """The picture once more, made only from what the result says of itself."""
     model = s2i.load_pipeline(result.model, dtype=result.precision)
     return run(result.sketch, result.settings, model).image
 
@@ -88,9 +91,9 @@ print("largest difference:", max_difference(to_tensor(shown.image), to_tensor(ag
 # Scroll up to the studio and press **Clear the page**. Draw one thing, large, with few lines and closed shapes. Say in *What it shows*
 # what it is, and choose a style. The miniature knows animals, food, vehicles and everyday things, such as emoji show.
 #
-# Then run the next cell. It takes your drawing for all that follows. (If you drew nothing, the turtle stays.) The cells below
-# calculate in fp32 on the CPU, so that their numbers are the same on every computer, to rounding; the studio takes what is fastest on
-# yours, and its pictures may differ from theirs a little.
+# Then run the next cell. It takes your drawing for all that follows. If you drew nothing, the turtle stays. The cells below
+# calculate in fp32 on the CPU, so that their numbers are the same on every computer, to rounding. The studio takes what is fastest on
+# yours, so its pictures may differ a little.
 
 # %%
 if studio.page.is_empty:
@@ -98,7 +101,6 @@ if studio.page.is_empty:
 mine = studio.page.image(128, 128)
 my_prompt = studio.result.settings.prompt if studio.result else "a turtle, openmoji style"
 my_page = to_tensor(mine)
-predicted, measured = {}, {}  # what you expect, and what comes out
 
 
 def make(sketch=mine, prompt=my_prompt, **settings):
@@ -112,9 +114,11 @@ s2i.show(mine, alt=f"The sketch for: {my_prompt}.")
 # %% [markdown]
 # ## 3. One thing at a time
 #
-# Two pictures differ, and you want to say why. You can only if *one* setting differs: change strength and seed together, and
-# nobody can tell which of them did it. That sounds easy, but a run has more than a dozen settings, and most of them are not in view. So let a
-# function look. (`Settings` is a dataclass: `fields(a)` from `dataclasses` lists its fields, each with a `.name`. Keep their order.)
+# Two pictures differ, and you want to say why. You can say it only if *one* setting differs: a comparison of this kind is **fair**. That
+# sounds easy, but a run has more than a dozen settings, and most of them are not in view. So let a function look.
+#
+# `Settings` is a dataclass, a class that is mostly a list of named values. `fields(a)` from `dataclasses` lists them, each with a `.name`.
+# Keep their order.
 
 
 # %% tags=["exercise-differences"]
@@ -128,7 +132,19 @@ lesson.differences.check(differences)
 differences = lesson.differences.use(differences)
 
 # %% [markdown]
-# **Predict first:** which of these four comparisons with the first picture are fair?
+# **Predict:** which of these four comparisons with the first picture, of strength 0.5 and seed 0, are fair?
+
+# %%
+fair = predict(
+    "Is it fair to compare this picture with the first one?",
+    answer={
+        "another strength": ...,
+        "another strength, and the die": ...,
+        "more steps": ...,
+        "strength 0.6": ...,
+    },
+    options=("fair", "not fair"),
+)
 
 # %%
 first = make(strength=0.5, seed=0)
@@ -145,32 +161,39 @@ def what_ran(result):
 
 
 print(f"the first: {what_ran(first)}")
+judged = {}
 for name, other in others.items():
-    print(f"{name}: {differences(first.settings, other.settings)}, {what_ran(other)}")
+    names = differences(first.settings, other.settings)
+    judged[name] = "fair" if len(names) == 1 else "not fair"
+    print(f"{name}: {names}, {what_ran(other)}")
     if other.image.tobytes() == first.image.tobytes():
         print("    and it is the same picture")
+fair.compare(judged)
 
 # %% [markdown]
-# All but the second. The last one differs in strength and makes the very same picture: of four steps, 0.5 and 0.6 both run two. (The
-# studio's slider has no such places.)
+# One of them is fair and yet shows nothing: the setting differs and the picture is the same. Of four steps, strength 0.5 and 0.6 both run
+# two. The studio's slider has no such places.
 #
-# Compare `result.settings`, not what you typed: there the defaults are filled in; in what you typed they are None. And sketch and
+# Compare `result.settings`, not what you typed. In `result.settings` the defaults are filled in; in what you typed they are None. Sketch and
 # model must be the same as well, which `differences` does not see.
 #
 # ## 4. Strength: where do the lines go?
 #
 # **In the studio:** set *steps* to 8, so that strength has eight places. Keep the seed. Go through the places from left to right, and
-# watch *your lines*.
-#
-# **Predict first:** from which strength on are they gone? Write the number down.
+# watch *your lines*. Then **predict** the strength from which on they are gone.
 
 # %%
-predicted["the lines vanish at strength"] = None  # your number
+strengths = [step / 8 for step in range(1, 9)]
+gone = predict(
+    "From which strength on are your lines gone?",
+    answer=...,  # for example "0.5"
+    options=[*map(str, strengths), "never"],
+)
 
 # %% [markdown]
-# Three people will name three strengths, so we need a number. `line_agreement` takes of both pictures the local contrast, how much
-# darker a pixel is than the pixels around it, which leaves the lines and drops the areas; and of these two the correlation. 1 is a
-# copy, 0 is unrelated. Before a measure is used, it should show what it can do:
+# Three people will name three strengths, so we need a number. `line_agreement` takes the local contrast of both pictures: how much
+# darker a pixel is than the pixels around it. This leaves the lines and drops the areas. The **agreement of the lines** is the correlation
+# of these two: 1 is a copy, 0 is unrelated. Before a measure is used, it should show what it can do:
 
 # %%
 pages = {
@@ -188,18 +211,17 @@ for name, picture in {
     print(f"{name}: {line_agreement(my_page, picture):+.2f}")
 
 # %% [markdown]
-# It does not mind pale lines, but it does mind where they are: moved by four pixels, the same lines count as other lines. That is a
-# choice.
+# Read the list. Does the measure mind pale lines? Does it mind where the lines are? Both were decided when this measure was
+# chosen.
 #
 # Now all eight strengths, with three seeds each, since one seed could be an accident.
 
 # %%
-strengths = [step / 8 for step in range(1, 9)]
 seeds = [0, 1, 2]
 
 
 def grid(sketch, prompt, seeds=seeds, **settings):
-    """A row of results for each seed, one a strength."""
+    """A row of results for each seed, one per strength."""
     settings = {"num_inference_steps": 8} | settings
     return [
         [make(sketch, prompt, strength=s, seed=seed, **settings) for s in strengths]
@@ -213,7 +235,7 @@ def as_tensors(results):
 
 
 def agreements(page, pictures):
-    """The mean agreement over the seeds, one number a strength."""
+    """The mean agreement over the seeds, one number per strength."""
     return [
         sum(line_agreement(page, x) for x in column) / len(column)
         for column in pictures.unbind(1)
@@ -233,9 +255,11 @@ mine_agree = agreements(my_page, pictures)
 print("agreement:", in_words(mine_agree))
 
 # %% [markdown]
-# For a strength at which the lines *vanish* one needs a threshold, which nature does not give. We take 0.25; look at the pictures on
-# both sides of it and see whether you agree. The lines are gone from where on the agreement is below **and stays below**: at a single
-# strength it may dip by accident. The strengths may come in any order. If the lines never go, the answer is None.
+# To say at which strength the lines *vanish* we need a threshold, and nature does not give one. We take 0.25. Look at the pictures on
+# both sides of it: do you agree?
+#
+# The lines are gone from the strength on from which the agreement is below the threshold **and stays below**: at a single strength it may dip
+# by accident. The strengths may come in any order. If the lines never go, the answer is None.
 
 
 # %% tags=["exercise-vanishing_strength"]
@@ -249,9 +273,9 @@ lesson.vanishing_strength.check(vanishing_strength)
 vanishing_strength = lesson.vanishing_strength.use(vanishing_strength)
 
 # %%
-measured["the lines vanish at strength"] = vanishing_strength(strengths, mine_agree, 0.25)
 grids = {name: as_tensors(grid(sketches[name].path, sketches[name].prompt)) for name in pages}
 lines = {"yours": mine_agree} | {name: agreements(pages[name], grids[name]) for name in pages}
+vanished = {name: vanishing_strength(strengths, line, 0.25) for name, line in lines.items()}
 figure, alt = curves(
     strengths,
     lines,
@@ -260,13 +284,26 @@ figure, alt = curves(
     title="What is left of the lines",
 )
 s2i.show(figure, alt=alt)
+left = results[0][-1].plan.sqrt_alpha_bar
 for name, line in lines.items():
-    print(f"{name}: gone at {vanishing_strength(strengths, line, 0.25)}")
+    print(
+        f"{name}: lines gone at {vanished[name] or 'no strength'}; agreement {line[-1]:.2f} at strength 1, "
+        f"where {left:.0%} of the sketch's amplitude is left"
+    )
+gone.compare("never" if vanished["yours"] is None else str(vanished["yours"]))
 
 # %% [markdown]
-# The house loses its lines for good. The strawberry *never does*: even at strength 1, where 7 % of the sketch's amplitude is left, its
-# agreement is near 0.4. Is the sketch so strong? An experiment needs a **control**: the same run without the thing that is supposed to
-# be the cause. Here, an empty page. **Predict first:** what will its agreement with the strawberry's sketch be?
+# Compare house and strawberry at the highest strength. Hardly anything of the sketch is left there for either of them, and yet the
+# strawberry's lines are still found in its pictures. Is that sketch so strong?
+#
+# An experiment needs a **control**: the same run without the thing that is supposed to be the cause. Here it is a run from an empty page, with
+# the same words and seeds. **Predict** its agreement with the strawberry's sketch.
+
+# %%
+from_nothing = predict(
+    "From an empty page: the mean agreement with the strawberry's sketch, from −1 to 1?",
+    answer=...,
+)
 
 # %%
 berry = sketches["strawberry"]
@@ -278,29 +315,45 @@ control = [
 rows = {"from the sketch": list(grids["strawberry"][:, -1]), "from an empty page": control}
 sheet, alt = filmstrip(rows, [f"seed {seed}" for seed in seeds], side=110)
 s2i.show(sheet, alt=f"{berry.prompt}, strength 1. {alt}")
-for name, row in rows.items():
-    print(f"{name}:", in_words(line_agreement(pages["strawberry"], x) for x in row))
+agree = {name: [line_agreement(pages["strawberry"], x) for x in row] for name, row in rows.items()}
+for name, numbers in agree.items():
+    over = sum(number >= 0.25 for number in numbers)
+    print(f"{name}: {in_words(numbers)}; 0.25 or more with {over} of {len(seeds)} seeds")
+from_nothing.compare(sum(agree["from an empty page"]) / len(seeds), within=0.1)
 
 # %% [markdown]
-# With two of three seeds the empty page gives the same strawberry. These lines come from the *words*: the sketch is OpenMoji's
-# strawberry, and its coloured original is among the pictures that the miniature was trained on. With seed 0 the sketch did have a
-# part in it, if only in place and size; had you taken that seed alone, you would believe in the sketch. So a high agreement does not
-# prove that the sketch was followed; the control has to be low, and one seed is not enough. Did *your* curve end near 0? Then the
-# agreement before it came from your lines.
+# Where the empty page gives the same strawberry, the lines come from the *words*. The sketch is OpenMoji's strawberry, and its coloured
+# original is among the pictures that the miniature was trained on.
+#
+# Now compare the two rows seed by seed. With one of the seeds the sketch did have a part in the picture, if only in place and size. If
+# you had taken that seed alone, you would believe in the sketch.
+#
+# So a high agreement alone does not prove that the sketch was followed. The control must be low, and one seed is not enough. Did *your*
+# curve end near 0? Then the agreement before it came from your lines.
 #
 # ## 5. The seed
 #
 # **In the studio:** choose a low strength and throw the die a few times. Then a middle one, then the highest.
 #
-# **Predict first:** at which of the eight strengths will the pictures of different seeds be farthest apart? Many say: the higher the
-# strength, the more noise, so the more the seed decides.
+# **Predict:** at which of the eight strengths are the pictures of different seeds farthest apart? Many say: the higher the strength, the
+# more noise, so the more the seed decides.
 
 # %%
-predicted["the seed matters most at strength"] = None  # your number
+seed_matters = predict(
+    "At which strength are the pictures of different seeds farthest apart?",
+    answer=...,  # for example "0.5"
+    options=[*map(str, strengths)],
+)
 
 # %% [markdown]
-# How far apart is a handful of pictures? For each pair of two different pictures take the mean of |a − b| over all pixels, and then
-# the mean over the pairs. 0 says that all are equal.
+# We need a number for how far apart a handful of pictures is, their **spread**. Nobody gives you a formula this time, only what the number
+# should mean:
+#
+# - The distance of *two* pictures is the mean of |a − b| over all their values.
+# - The spread of N pictures is the distance that you get *on average* if you draw two different ones of them by lot.
+#
+# So it is 0 if all are equal, it does not depend on their order, and it does not grow only because there are more pictures. It must be exact:
+# do not draw anything by lot.
 
 
 # %% tags=["exercise-spread"]
@@ -318,8 +371,6 @@ spreads = {
     name: [spread(column) for column in x.unbind(1)]
     for name, x in {"yours": pictures, "house": grids["house"]}.items()
 }
-top = torch.tensor(spreads["yours"]).argmax()
-measured["the seed matters most at strength"] = strengths[top]
 figure, alt = curves(
     strengths,
     spreads,
@@ -331,21 +382,26 @@ s2i.show(figure, alt=alt)
 rows = {f"house, seed {seed}": list(row) for seed, row in zip(seeds, grids["house"])}
 sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
 s2i.show(sheet, alt=f"A house at eight strengths with three seeds. {alt}")
+farthest = {name: strengths[torch.tensor(line).argmax()] for name, line in spreads.items()}
+for name, line in spreads.items():
+    print(
+        f"{name}: farthest apart at {farthest[name]}, {max(line):.3f}; "
+        f"{line[0]:.3f} at {strengths[0]} and {line[-1]:.3f} at {strengths[-1]}"
+    )
+seed_matters.compare(str(farthest["yours"]))
 
 # %% [markdown]
-# The house contradicts the rule. Its seeds are farthest apart *in the middle*, at 0.375, and at the top they are as near as at the
-# bottom. Look at its pictures, column by column. At low strength the sketch decides. At high strength the words decide: for "a house,
-# flat style" the miniature draws one and the same house with every seed. In between neither does, and there the noise tips the scales
-# between a line drawing and a painting. (The turtle, where it stands in for your sketch, follows the rule up to the top: in section 4
-# its seed 0 looks to the left, seed 2 to the right, and seed 1 cannot make up its mind.)
+# Does the house follow the rule "the higher, the more"? Look at its pictures, column by column. At low strength the sketch decides. At high
+# strength the words decide: for "a house, flat style" the miniature draws nearly the same house with every seed. In between neither of
+# them decides, and there the noise makes a line drawing of it or a painting.
 #
-# So the seed has its say where sketch and words leave something open. How much that is for *your* sketch, your curve shows. A large
-# model has seen thousands of houses, so its words should leave more open at the top. (That is a guess; it was not measured here.)
+# So the seed matters where sketch and words leave something open. How much that is for *your* sketch, your curve shows. A large
+# model has seen thousands of houses, so its words should leave more open at the top. That is a guess; it was not measured here.
 #
 # ## 6. Guidance
 #
-# **In the studio:** steps back to 4, strength 0.75, one seed. Slide guidance from 1 to 12. **Predict first:** what will 1 look like (lesson
-# 6: no guidance at all), and what 12?
+# **In the studio:** steps back to 4, strength 0.75, one seed. Slide guidance from 1 to 12. Guidance 1 is none at all (lesson 6). Look at
+# three things: how clear the colours are, how clean the paper is, and whether all parts hold together.
 
 # %%
 house = sketches["house"]
@@ -361,67 +417,85 @@ sheet, alt = filmstrip(rows, [f"{g:g}" for g in scales], side=110)
 s2i.show(sheet, alt=f"Two sketches at six guidance scales, from 1 to 12. {alt}")
 
 # %% [markdown]
-# At 1 the colours are dull and the edges soft; some guidance makes both clearer. From about 6 on the picture comes apart: harsh
-# colours, stains on the paper, holes in the walls. Four steps bear little of it. (The catalog's values: 4 for the miniature in twenty
-# steps, 2.5 here.)
+# Which scale would you choose for each of the two? The catalog's value is 2.5 for these four steps, and 4 for the miniature in twenty. With
+# few steps each one is long, and a strong push in each of them soon goes too far: harsh colours, stains on the paper, holes in the walls.
 #
 # ## 7. Steps, and who takes them
 #
 # **In the studio:** guidance 2.5, strength at its highest, and steps from 1 to 8. Then the same with another scheduler, `ddim`, under *More
-# settings*. **Predict first:** what comes out of a *single* step at strength 1?
+# settings*. **Predict:** with a *single* step at strength 1, which of the two gives your sketch back?
+
+# %%
+one_step = predict(
+    "Strength 1, a single step: who gives the sketch back?",
+    answer=...,
+    options=("lcm", "ddim", "both", "neither"),
+)
 
 # %%
 numbers = [1, 2, 3, 4, 6, 8]
-rows = {}
+rows, back = {}, []
 for scheduler in ("lcm", "ddim"):
     row = [
         make(strength=1.0, num_inference_steps=n, seed=0, scheduler=scheduler) for n in numbers
     ]
     rows[scheduler] = [r.image for r in row]
     starts = ", ".join(f"{r.plan.start_timestep:g}" for r in row)
-    print(f"{scheduler} starts at t = {starts}")
+    agree = line_agreement(to_tensor(row[0].prepared), to_tensor(row[0].image))
+    back += [scheduler] if agree > 0.6 else []
+    print(f"{scheduler} starts at t = {starts}; one step agrees with the sketch by {agree:.2f}")
+one_step.compare({0: "neither", 1: back[0] if back else "", 2: "both"}[len(back)])
 sheet, alt = filmstrip(rows, [f"{n}" for n in numbers], side=110)
 s2i.show(sheet, alt=f"{my_prompt}, strength 1, with one to eight steps. {alt}")
 
 # %% [markdown]
-# Strength is 1 in all of them, and a single step of DDIM gives the sketch back. The printed line says why: its only timestep is
-# $t = 1$, where there is next to no noise. LCM starts at 999 with any number of steps. One step gives a blur, the mean of what could
-# be (lesson 3); with two it is a picture, and from four on the next step brings another picture rather than a better one.
+# Strength is 1 in all of them. The printed line says what the word hides: DDIM's only timestep is $t = 1$, where there is next to no
+# noise. LCM starts at 999 with any number of steps. Its one step gives a blur, the mean of what could be (lesson 3). From a few steps on,
+# one step more brings another picture rather than a better one.
 #
 # `differences` names `scheduler` alone here, and yet two things change: how the steps go, and where they start. *Fair* means that you
-# can say what you changed, not that only one thing happens.
+# can say what you changed. It does not mean that only one thing happens.
 #
 # ## 8. Lines or filled
 #
 # **In the studio:** back to the model's own scheduler, steps 8. Go through the strengths with *fill closed shapes* on, and off.
-# **Predict first:** in which of the two are your lines gone earlier? And which is in colour earlier?
+# **Predict:** in which of the two are your lines gone earlier? Watch also in which of them colour comes earlier.
+
+# %%
+earlier = predict(
+    "Your lines are gone earlier:",
+    answer=...,
+    options=("filled", "as lines", "at the same strength"),
+)
 
 # %%
 both = {
     "yours": (my_page, pictures, (mine, my_prompt)),
     "house": (pages["house"], grids["house"], (house.path, house.prompt)),
 }
-rows = {}
+rows, vanished = {}, {}
 for name, (page, filled, what) in both.items():
     plain = as_tensors(grid(*what, seeds=[0], prepare="lines"))
-    for how, x in {"filled": filled[:1], "lines": plain}.items():  # both with seed 0
+    for how, x in {"filled": filled[:1], "as lines": plain}.items():  # both with seed 0
         rows[f"{name}, {how}"] = list(x[0])
         line = agreements(page, x)
-        gone = vanishing_strength(strengths, line, 0.25)
-        print(f"{name}, {how}: {in_words(line)}, gone at {gone}")
+        vanished[name, how] = vanishing_strength(strengths, line, 0.25)
+        print(f"{name}, {how}: {in_words(line)}, gone at {vanished[name, how] or 'no strength'}")
 sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
 s2i.show(sheet, alt=f"Two sketches, filled and as lines, at eight strengths. {alt}")
+filled, plain = (vanished["yours", how] or 2 for how in ("filled", "as lines"))  # None is never
+order = "filled" if filled < plain else "as lines"
+earlier.compare("at the same strength" if filled == plain else order)
 
 # %% [markdown]
-# The lines are gone at the same strength either way: 0.5 for the turtle, 0.625 for the house. What differs is how they go. Without
-# filling more of them is left at low strength, and then they are gone within a step or two; filled, they fade, and colour is there
-# earlier. From 0.625 on the two rows are alike. (Two sketches and one seed: another drawing may lose its unfilled lines a step later.)
+# Look not only at where the lines are gone, but at *how* they go: which row loses them little by little, and which one within a step or two?
+# And from which strength on do the two rows look alike? These are two sketches and one seed, so do not make a rule of it.
 #
 # ## 9. Your best three
 #
-# **In the studio:** now for the picture itself. Every picture that you rest at goes into the history; the **star** keeps it, *Compare*
-# lays it under a wipe, and a click on it brings back its drawing and its settings. Give a star to your best three, then run the cell.
-# (Without stars it takes three from section 4.)
+# **In the studio:** now for the picture itself. Every picture that you rest at goes into the history. The **star** keeps it. *Compare*
+# lays it over the picture on show, with a slider that uncovers one or the other. A click on it brings back its drawing and its settings.
+# Give a star to your best three, then run the cell. Without stars it takes three from section 4.
 
 # %%
 best = studio.favourites[:3]
@@ -442,9 +516,9 @@ for a, b in combinations(range(len(best)), 2):
     print(f"{a + 1} and {b + 1} differ in {names}:", "fair" if len(names) == 1 else "not fair")
 
 # %% [markdown]
-# Hardly: good pictures are found by changing many things, and knowledge by changing one. Both are work, and not the same work.
+# Hardly ever: good pictures are found by changing many things, and knowledge by changing one. Both are work, and not the same work.
 #
-# Each file holds its settings and its sketch. Whoever has the file can make the picture again:
+# Each file holds its settings and its sketch. If you have the file, you can make the picture again:
 
 # %%
 record = s2i.read_record("best_1.png")
@@ -455,11 +529,11 @@ print("the same pixels:", again.tobytes() == best[0].image.tobytes())
 
 # %% [markdown]
 # ## 10. What you found
+#
+# The score counts your exercises and your predictions. A wrong prediction is worth as much as a right one if you can say why it was wrong.
 
 # %%
-for question, found in measured.items():
-    said = predicted[question]
-    print(f"{question} {found}; you said {'nothing' if said is None else said}")
+lesson.score()
 figure, alt = curves(
     strengths,
     {"agreement of the lines": mine_agree, "distance of two seeds": spreads["yours"]},
@@ -470,19 +544,22 @@ figure, alt = curves(
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
-# What these numbers are worth: they come from three seeds, so the next three may move them by a place on the slider; from one threshold,
-# which we chose; and from a small model, which knows few pictures for each of its words, some of the course's sketches among them.
-# Neither of the two measures knows what a picture *shows*.
+# What are these numbers worth?
 #
-# ## 11. A look at guidance
+# - They come from three seeds. The next three may move them by a place on the slider.
+# - They hang on one threshold, which we chose.
+# - They come from a small model. It knows few pictures for each of its words, and some of the course's sketches are among them.
+# - Neither of the two measures knows what a picture *shows*.
+#
+# ## 11. A look at lines that lead
 #
 # All that you measured holds for a sketch that is a *start*. The studio has another model, `mini-scribble-fast`, in which the sketch
-# *leads*: a second network looks at its lines at every step (lesson 14). Without a model's name, the studio takes this one.
+# *leads*: a second network looks at its lines at every step (lesson 14). If you name no model, the studio takes this one.
 #
 # It has three more sliders. **Lines lead** says how firmly: 0 is not at all, 1 is as the network was trained. **from** and **to** say in which
 # part of the run. Under the picture, *What leads the network* shows what the second network sees of your page, white on black.
 #
-# Predict before each: what is left of your shape at 0? And if the lines lead only **from** 50 % on, after half of the steps?
+# Say beforehand what you expect. What is left of your shape at 0? What if the lines lead only **from** 50 % on, after half of the steps?
 # Draw a line with a gap in it, too: does the picture have a hole there?
 
 # %%
@@ -490,10 +567,10 @@ led_studio = s2i.Studio("turtle", model="mini-scribble-fast")
 led_studio
 
 # %% [markdown]
-# Large shapes are decided early, where the noise is strong. Lines that come late find the shapes already there.
+# Large shapes are decided early, where the noise is strong. Lines that come late meet shapes that are there already.
 #
 # On a GPU, `s2i.Studio(model="sd15")` is the same studio with Stable Diffusion 1.5: 512 × 512 pixels, plain words in place of the five
-# styles, 50 steps, with previews on the way and a button to stop, and a download of 2.7 GB at the first start. Do sections 4 and 5 come
+# styles, 50 steps, with previews on the way and a button to stop. It downloads 2.7 GB at the first start. Do sections 4 and 5 come
 # out the same there?
 #
 # ## Think about it
@@ -518,14 +595,19 @@ led_studio
 # 5 for sections 6 to 8 together, the rest for the best three. Short of time? Leave out 6 to 8. All cells together take about a minute.
 #
 # **Typical mistakes.** In `differences`: only the sliders; no seed; `if x and y`, which drops seed 0. In `vanishing_strength`: the first
-# dip, and the last strength at which the lines are still there. In `spread`: every picture with itself, and signed differences.
+# dip, and the last strength at which the lines are still there. In `spread`: every picture with itself, and signed differences. A draw that
+# may take the same picture twice counts it with itself.
 #
-# **What to listen for.** "The empty page has an agreement of 0.4, so the measure is broken." It measures what it says; it is the
+# **What we measured.** The turtle's lines are gone at 0.5, the house's at 0.625, the strawberry's never; filled or not makes no difference to
+# that for turtle and house. The house's seeds are farthest apart at 0.375. The turtle's spread rises up to the top: its seed 0 looks to
+# the left, seed 2 to the right, and seed 1 is between.
+#
+# **What to listen for.** "The empty page has a high agreement, so the measure is broken." It measures what it says; it is the
 # conclusion that was wrong. "The seed matters most at strength 1." Let them look at the house's last columns, and ask what the words
 # leave open.
 #
 # **Drawings that teach.** A thing that the miniature knows, seen from an unusual side: do the words turn it around? Lines with wide gaps:
-# nothing is filled (gaps of up to 6 % of the page are closed).
+# nothing is filled, since only gaps of up to 6 % of the page are closed.
 #
-# **The open question.** A picked picture says what is possible, not what is usual. Beside it: how many there were, and all of them, or
+# **The open question.** A picked picture says what is possible, not what is usual. Beside it belong how many there were, and all of them, or
 # some drawn by lot, with their settings.

@@ -85,7 +85,8 @@ LESSON = Lesson(
             differences,
             _settings_cases,
             hints=(
-                "Go through *all* settings, not only those with a slider: dataclasses.fields(a) lists them, each with its .name.",
+                "Go through *all* settings, not only those with a slider: dataclasses.fields(a) lists them, each "
+                "with its .name.",
                 "getattr(a, name) is the value of that name. Two values differ if they are not equal (!=).",
             ),
             mistakes={
@@ -99,21 +100,22 @@ LESSON = Lesson(
                         for name in ("strength", "guidance_scale", "num_inference_steps", "seed")
                         if getattr(a, name) != getattr(b, name)
                     ],
-                    "only some of the settings are compared: the words, the filling, the scheduler and the rest count as well.",
+                    "only some of the settings are compared: the words, the filling, the scheduler and the rest "
+                    "count as well.",
                 ),
                 "a yes or no": Mistake(
-                    lambda a, b: a != b, "this says only whether they differ: the names are asked, in a list."
+                    lambda a, b: a != b, "this says only whether they differ: give the names, in a list."
                 ),
                 "fair or not": Mistake(
                     lambda a, b: len(differences(a, b)) == 1,
-                    "this says whether the comparison is fair: the names are asked, the reader counts them.",
+                    "this says whether the comparison is fair: give the names, and let the reader count them.",
                 ),
                 "how many": Mistake(
-                    lambda a, b: len(differences(a, b)), "this is how many differ: their names are asked, in a list."
+                    lambda a, b: len(differences(a, b)), "this is how many differ: give their names, in a list."
                 ),
                 "the equal ones": Mistake(
                     lambda a, b: _names(a, b, differ=lambda x, y: x == y),
-                    "these are the settings that are equal: those that differ are asked.",
+                    "these are the settings that are equal: give those that differ.",
                 ),
                 "the same object": Mistake(
                     lambda a, b: _names(a, b, differ=lambda x, y: x is not y),
@@ -121,20 +123,20 @@ LESSON = Lesson(
                 ),
                 "None passed over": Mistake(
                     lambda a, b: _names(a, b, differ=lambda x, y: None not in (x, y) and x != y),
-                    "a None is passed over: it stands for the model's default, which need not be the other one's value. It "
-                    "differs.",
+                    "a None is passed over: it stands for the model's default, which need not be the other one's "
+                    "value. It differs.",
                 ),
                 "zero is nothing": Mistake(
                     lambda a, b: _names(a, b, differ=lambda x, y: bool(x and y) and x != y),
-                    "a value that counts as false (seed 0, an empty negative prompt, None) is taken for missing: compare with != "
-                    "alone.",
+                    "a value that counts as false (seed 0, an empty negative prompt, None) is taken for missing: "
+                    "compare with != alone.",
                 ),
                 "the first only": Mistake(
-                    lambda a, b: differences(a, b)[:1], "this stops at the first difference: all of them are asked."
+                    lambda a, b: differences(a, b)[:1], "this stops at the first difference: give all of them."
                 ),
                 "the values": Mistake(
                     lambda a, b: [getattr(b, name) for name in differences(a, b)],
-                    "these are values: the names of the settings are asked.",
+                    "these are values: give the names of the settings.",
                 ),
                 "by the alphabet": Mistake(
                     lambda a, b: sorted(differences(a, b)),
@@ -158,14 +160,14 @@ LESSON = Lesson(
                     lambda strengths, agreements, threshold: min(
                         _below(strengths, agreements, threshold), default=None
                     ),
-                    "this is the first strength below the threshold, but the lines come back after it: gone is from where on "
-                    "they *stay* gone.",
+                    "this is the first strength below the threshold, but the lines come back after it: gone is from "
+                    "where on they *stay* gone.",
                 ),
                 "the highest": Mistake(
                     lambda strengths, agreements, threshold: max(
                         _below(strengths, agreements, threshold), default=None
                     ),
-                    "this is the highest strength without lines: the lowest is asked, from which on they stay gone.",
+                    "this is the highest strength without lines: give the lowest one from which on they stay gone.",
                 ),
                 "one for never": Mistake(
                     lambda strengths, agreements, threshold: (
@@ -183,7 +185,7 @@ LESSON = Lesson(
                     lambda strengths, agreements, threshold: max(
                         (s for s, a in zip(strengths, agreements, strict=True) if a >= threshold), default=None
                     ),
-                    "at this strength the lines are still there, for the last time: the next higher one is asked.",
+                    "at this strength the lines are still there, for the last time: give the next higher one.",
                 ),
                 "the first one still there": Mistake(
                     lambda strengths, agreements, threshold: min(
@@ -193,13 +195,14 @@ LESSON = Lesson(
                 ),
                 "the order trusted": Mistake(
                     _first_from_behind,
-                    "this trusts that the strengths come in order, but they may come in any: compare them, or sort the pairs.",
+                    "this trusts that the strengths come in order, but they may come in any: compare them, or sort "
+                    "the pairs.",
                 ),
                 "an agreement": Mistake(
                     lambda strengths, agreements, threshold: max(
                         (a for a in agreements if a < threshold), default=None
                     ),
-                    "this is an agreement: the strength that belongs to it is asked.",
+                    "this is an agreement: give the strength that belongs to it.",
                 ),
                 "a place": Mistake(
                     lambda strengths, agreements, threshold: next(
@@ -210,7 +213,7 @@ LESSON = Lesson(
                         ),
                         None,
                     ),
-                    "this is a place in the list: the strength that stands there is asked.",
+                    "this is a place in the list: give the strength that stands there.",
                 ),
             },
             minutes=8,
@@ -221,27 +224,30 @@ LESSON = Lesson(
             spread,
             _spread_cases,
             hints=(
-                "The distance of two pictures is (a - b).abs().mean(): how far apart their pixels are on average.",
-                "itertools.combinations(pictures, 2) gives every pair of two different pictures once; take the mean of their "
-                "distances.",
+                "The distance of two pictures is (a - b).abs().mean(). If two different ones are drawn by lot, every "
+                "pair is as likely as any other.",
+                "itertools.combinations(pictures, 2) gives every pair of two different pictures once; take the mean "
+                "of their distances.",
             ),
             mistakes={
                 "with itself": Mistake(
                     lambda pictures: (pictures[:, None] - pictures[None]).abs().mean().item(),
-                    "every picture is compared with itself as well, which is 0 and makes the mean too small: only pairs of two "
-                    "different ones.",
+                    "every picture is compared with itself as well, which is 0 and makes the mean too small: only "
+                    "pairs of two different ones.",
                 ),
                 "signs cancel": Mistake(
                     lambda pictures: _mean((a - b).mean() for a, b in combinations(pictures, 2)),
-                    "signed differences cancel: a pixel that is too bright makes up for one too dark. Take abs() before the mean.",
+                    "signed differences cancel: a pixel that is too bright makes up for one too dark. Take abs() "
+                    "before the mean.",
                 ),
                 "abs too late": Mistake(
                     lambda pictures: _mean((a - b).mean().abs() for a, b in combinations(pictures, 2)),
-                    "abs() comes after the mean over the pixels, where the signs have cancelled already: take it before.",
+                    "abs() comes after the mean over the pixels, where the signs have cancelled already: take it "
+                    "before.",
                 ),
                 "from the mean": Mistake(
                     lambda pictures: (pictures - pictures.mean(0)).abs().mean().item(),
-                    "this is the distance from the mean picture: the distance of the pictures from one another is asked.",
+                    "this is the distance from the mean picture: take the distances of the pictures from one another.",
                 ),
                 "from the first": Mistake(
                     lambda pictures: (pictures[1:] - pictures[0]).abs().mean().item(),
@@ -253,27 +259,29 @@ LESSON = Lesson(
                 ),
                 "a sum": Mistake(
                     lambda pictures: sum(_distance(a, b).item() for a, b in combinations(pictures, 2)),
-                    "the distances of all pairs are added up, so more seeds would look like more spread: take their mean.",
+                    "the distances of all pairs are added up, so more seeds would look like more spread: take their "
+                    "mean.",
                 ),
                 "squared": Mistake(
                     lambda pictures: _mean(((a - b) ** 2).mean() for a, b in combinations(pictures, 2)),
-                    "this is the mean of squares: asked is the mean of |a − b|.",
+                    "this is the mean of squares: take the mean of |a − b|.",
                 ),
                 "root of squares": Mistake(
                     lambda pictures: _mean(((a - b) ** 2).mean().sqrt() for a, b in combinations(pictures, 2)),
-                    "this is the root of the mean square: asked is the mean of |a − b|.",
+                    "this is the root of the mean square: take the mean of |a − b|.",
                 ),
                 "standard deviation": Mistake(
                     lambda pictures: pictures.std(0).mean().item(),
-                    "this is the standard deviation of each pixel, a spread as well: asked is the mean distance of two pictures.",
+                    "this is the standard deviation of each pixel, which is a spread as well: here take the mean "
+                    "distance of two pictures.",
                 ),
                 "the farthest": Mistake(
                     lambda pictures: max(_distance(a, b).item() for a, b in combinations(pictures, 2)),
-                    "this is the distance of the two that are farthest apart: the mean of all pairs is asked.",
+                    "this is the distance of the two that are farthest apart: take the mean of all pairs.",
                 ),
                 "all distances": Mistake(
                     lambda pictures: torch.stack([_distance(a, b) for a, b in combinations(pictures, 2)]),
-                    "these are the distances of all pairs: one number is asked, their mean.",
+                    "these are the distances of all pairs: give one number, their mean.",
                 ),
             },
             minutes=6,

@@ -8,7 +8,7 @@ import torch
 
 from s2i_teach.data_sources.rules import GRAIN, ink, paper_tone
 from s2i_teach.data_sources.sample import pick
-from s2i_teach.lessons.claims import CLAIMS, FACTS, WHY, verdict
+from s2i_teach.lessons.claims import CLAIMS, FACTS, evidence, reasons, what_is_wrong
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
 
 
@@ -92,35 +92,11 @@ def _of_the_ink_alone(grey):
     return float(darker[darker > GRAIN].mean() / paper_tone(grey))
 
 
-def _verdict_cases(generator):
-    yield from ((claim,) for claim in CLAIMS)
+def _evidence_case(generator):
+    yield ()  # all ten claims at once: a check of one claim could be passed by guessing
 
 
-def _wrong(letter: str) -> Mistake:
-    """The other verdict on one claim."""
-    right, key = verdict(letter)
-    return Mistake(lambda claim: (not right, key) if claim == letter else verdict(claim), _why(letter))
-
-
-def _why(letter: str) -> str:
-    return f"claim {letter} is {str(verdict(letter)[0]).lower()}: {WHY[letter]}"
-
-
-def _explain_verdict(arguments: tuple, answer) -> str | None:
-    """What is wrong with a pair that is no typical mistake, without telling which fact it is."""
-    (claim,) = arguments
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not isinstance(answer[0], bool):
-        return f"claim {claim}: return a pair, True or False and the key of a fact."
-    if answer[0] != verdict(claim)[0]:
-        return _why(claim)
-    if answer[1] not in FACTS:
-        return f"claim {claim}: {answer[1]!r} is no key; the keys are {', '.join(FACTS)}."
-    return (
-        f"claim {claim}: the verdict is right, but `{answer[1]}` does not settle it: each claim has a fact of its own."
-    )
-
-
-_IDLE = set(FACTS) - {verdict(claim)[1] for claim in CLAIMS}
+_IDLE = set(FACTS) - {key for _, key in evidence().values()}
 
 LESSON = Lesson(
     10,
@@ -160,7 +136,7 @@ LESSON = Lesson(
                     lambda names, k, seed, category: random.Random(seed).choices(names, k=k),
                     "random.choices puts each name back, so one may come twice: draw by tickets.",
                 ),
-                "own seed a category": Mistake(
+                "own seed per category": Mistake(
                     lambda names, k, seed, category: random.Random(f"{seed}/{category}").sample(
                         sorted(set(names)), min(k, len(set(names)))
                     ),
@@ -292,7 +268,7 @@ LESSON = Lesson(
                 ),
                 "a sum": Mistake(
                     lambda grey: ink(grey) * grey.size,
-                    "you add up where a mean is asked: a large page then has more ink than a small one.",
+                    "you add up where a mean is wanted: a large page then has more ink than a small one.",
                 ),
                 "paper left": Mistake(
                     lambda grey: 1 - ink(grey), "this is the share of the paper: ink is the rest of it."
@@ -301,36 +277,54 @@ LESSON = Lesson(
                     lambda grey: float(grey.mean() / 255),
                     "this is how light the page is: ink is what is darker than paper.",
                 ),
-                "a percentage": Mistake(
-                    lambda grey: 100 * ink(grey), "this is in per cent: a share from 0 to 1 is asked."
-                ),
+                "a percentage": Mistake(lambda grey: 100 * ink(grey), "this is in per cent: give a share from 0 to 1."),
             },
             minutes=6,
             difficulty=2,
         ),
         Exercise(
-            "verdict",
-            verdict,
-            _verdict_cases,
+            "evidence",
+            evidence,
+            _evidence_case,
             hints=(
-                'Write a table and look the claim up in it: return {"a": (False, "laion"), …}[claim].',
-                "For each claim find the fact that would be false if the claim were true, or the one that says it.",
-                f"Each claim has a fact of its own. These decide none: {', '.join(sorted(_IDLE))}.",
+                "Sort first: which claims and which facts speak of LAION, of ImageNet-Sketch, of Quick, Draw!, of "
+                "Stable Diffusion, of this course?",
+                "Then take the claims of one group. Which of its facts would be false if the claim were true, or says "
+                "just what the claim says?",
+                f"Each claim has a fact of its own. These settle none: {', '.join(sorted(_IDLE))}.",
             ),
-            mistakes={f"claim {letter}": _wrong(letter) for letter in CLAIMS}
-            | {
-                "a line is missing": Mistake(
-                    lambda claim: {}[claim], "a claim is not in your table: give each letter from a to j its line."
+            mistakes={
+                "nothing yet": Mistake(dict, "the dict is empty: give each letter from a to j its line."),
+                "opinions": Mistake(
+                    lambda: {claim: true for claim, (true, _) in evidence().items()},
+                    "True or False alone is an opinion: give each letter a pair, (True or False, key of a fact).",
                 ),
-                "the verdict alone": Mistake(
-                    lambda claim: verdict(claim)[0], "a verdict alone is an opinion: return the pair, (verdict, key)."
+                "the keys alone": Mistake(
+                    lambda: {claim: key for claim, (_, key) in evidence().items()},
+                    "a fact alone does not say whether the claim is true: give each letter a pair, (True or False, "
+                    "key).",
                 ),
-                "the key alone": Mistake(lambda claim: verdict(claim)[1], "return the pair, (verdict, key)."),
+                "the key first": Mistake(
+                    lambda: {claim: pair[::-1] for claim, pair in evidence().items()},
+                    "the two have changed places: True or False comes first, then the key.",
+                ),
+                "a list": Mistake(
+                    lambda: list(evidence().values()),
+                    "these are pairs without letters: return a dict, from the letter of a claim to its pair.",
+                ),
+                "words for True and False": Mistake(
+                    lambda: {claim: (str(true), key) for claim, (true, key) in evidence().items()},
+                    '"True" in quotes is a text, and any text counts as true: write True or False without quotes.',
+                ),
+                "capital letters": Mistake(
+                    lambda: {claim.upper(): pair for claim, pair in evidence().items()},
+                    "the letters of the claims are small ones, from a to j.",
+                ),
             },
-            explain=_explain_verdict,
-            minutes=8,
-            difficulty=2,
-            praise="All ten, each with what shows it.",
+            explain=lambda arguments, answer: what_is_wrong(answer),
+            minutes=10,
+            difficulty=3,
+            praise=f"All {len(CLAIMS)}, each with what settles it.\n{reasons()}",
         ),
     ],
 )

@@ -137,7 +137,8 @@ LESSON = Lesson(
             what_it_does,
             _trial_cases,
             hints=(
-                "make() is the picture as it was; make(**change) is the one with the change. The second may raise InputError.",
+                "make() is the picture as it was; make(**change) is the one with the change. The second may raise "
+                "InputError.",
                 'try: changed = make(**change), and then except InputError: return "refused".',
                 "Two pictures are the same if their sizes are and all their bytes: a.size == b.size and a.tobytes() == "
                 "b.tobytes().",
@@ -145,7 +146,8 @@ LESSON = Lesson(
             mistakes={
                 "one and the same object": Mistake(
                     lambda make, change: _tried(make, change, same=lambda a, b: a is b),
-                    "`is` asks whether both are one and the same object, which two calls never give: compare their pixels.",
+                    "`is` asks whether both are one and the same object, which two calls never give: compare their "
+                    "pixels.",
                 ),
                 "the first change only": Mistake(
                     _one_by_one, "only the first of the changes is made: make(**change) makes all of them."
@@ -156,11 +158,13 @@ LESSON = Lesson(
                 ),
                 "the size alone": Mistake(
                     lambda make, change: _tried(make, change, same=lambda a, b: a.size == b.size),
-                    "only the sizes are compared: two pictures of one size can show different things. Compare tobytes() too.",
+                    "only the sizes are compared: two pictures of one size can show different things. Compare "
+                    "tobytes() too.",
                 ),
                 "the bytes alone": Mistake(
                     lambda make, change: _tried(make, change, same=lambda a, b: a.tobytes() == b.tobytes()),
-                    "only the bytes are compared: a white page of 4 × 2 has the same ones as one of 2 × 4. Compare size too.",
+                    "only the bytes are compared: a white page of 4 × 2 has the same ones as one of 2 × 4. Compare "
+                    "size too.",
                 ),
                 "the first pixel": Mistake(
                     lambda make, change: _tried(
@@ -180,8 +184,8 @@ LESSON = Lesson(
                     lambda make, change: _tried(
                         make, change, same=lambda a, b: bool((np.asarray(a) == np.asarray(b)).all())
                     ),
-                    "two pictures of different sizes cannot be compared pixel by pixel, but they are different: compare "
-                    "the sizes first.",
+                    "two pictures of different sizes cannot be compared pixel by pixel, but they are different: "
+                    "compare the sizes first.",
                 ),
                 "tensors of two sizes": Mistake(
                     lambda make, change: _tried(
@@ -195,17 +199,19 @@ LESSON = Lesson(
                 ),
                 "not unpacked": Mistake(
                     lambda make, change: what_it_does(lambda *given: make(*given or (change,)), {}),
-                    "make(change) hands the dict over as the first argument: make(**change) gives each value to its name.",
+                    "make(change) hands the dict over as the first argument: make(**change) gives each value to its "
+                    "name.",
                 ),
                 "the error goes through": Mistake(
                     lambda make, change: (
                         "nothing" if make().tobytes() == make(**change).tobytes() else "another picture"
                     ),
-                    "a change that is refused raises InputError, and it goes through here: catch it with try and except.",
+                    "a change that is refused raises InputError, and it goes through here: catch it with try and "
+                    "except.",
                 ),
                 "yes or no": Mistake(
                     lambda make, change: _tried(make, change, words=(None, False, True)),
-                    'this is yes or no: one of three words is asked, "refused", "nothing" or "another picture".',
+                    'this is yes or no: give one of three words, "refused", "nothing" or "another picture".',
                 ),
             },
             minutes=6,
@@ -218,20 +224,23 @@ LESSON = Lesson(
             paired_effect,
             _scores_cases,
             hints=(
-                "after − before has a row a sketch. A sketch is one trial: take the mean over its columns, .mean(1), first.",
-                "The effect is the mean of these numbers; its standard error is their .std() divided by √n, n the number of "
-                "sketches.",
-                "(gain.mean().item(), gain.std().item() / math.sqrt(len(gain))), where gain = (after - before).mean(1).",
+                "The rule about √n speaks of *independent* trials. Each sketch changes in a way of its own, in all of "
+                "its columns: how many independent numbers are there?",
+                "A sketch is one trial: take the mean over its columns, .mean(1), first. The effect is the mean of "
+                "these numbers, and its standard error is their .std() divided by √n, n the number of sketches.",
+                "(gain.mean().item(), gain.std().item() / math.sqrt(len(gain))), where gain = (after - "
+                "before).mean(1).",
             ),
             mistakes={
                 "every picture a trial": Mistake(
                     _effect(lambda after, before: _error(after - before)),
-                    "every picture counts as a trial of its own here: those of one sketch are easy or hard together. Average "
-                    "over the columns first; n is the number of sketches.",
+                    "every picture counts as a trial of its own here: those of one sketch are easy or hard together. "
+                    "Average over the columns first; n is the number of sketches.",
                 ),
                 "every picture counted": Mistake(
                     _effect(lambda after, before: _error((after - before).mean(1), after.numel())),
-                    "the averages are right, but you divide by the root of the number of pictures: n is the number of sketches.",
+                    "the averages are right, but you divide by the root of the number of pictures: n is the number "
+                    "of sketches.",
                 ),
                 "a single picture's spread": Mistake(
                     _effect(lambda after, before: _error(after - before, len(after))),
@@ -266,17 +275,17 @@ LESSON = Lesson(
                             (after.mean(1).var().item() + before.mean(1).var().item()) / len(after)
                         )
                     ),
-                    "this adds up both spreads, as if they were different sketches: take the differences sketch by sketch, "
-                    "and what is hard about a sketch drops out.",
+                    "this adds up both spreads, as if they were different sketches: take the differences sketch by "
+                    "sketch, and what is hard about a sketch drops out.",
                 ),
                 "only one side": Mistake(
                     _effect(lambda after, before: _error(after.mean(1))),
-                    "the error is that of `after` alone: it is asked for the differences.",
+                    "the error is that of `after` alone: take that of the differences.",
                 ),
                 "a standard deviation": Mistake(
                     _effect(lambda after, before: (after - before).mean(1).std().item()),
-                    "this is the standard deviation, how far one sketch lies from the mean. The mean itself is surer: divide "
-                    "by √n.",
+                    "this is the standard deviation, how far one sketch lies from the mean. The mean itself is surer: "
+                    "divide by √n.",
                 ),
                 "divided by n": Mistake(
                     _effect(lambda after, before: (after - before).mean(1).std().item() / len(after)),
@@ -288,16 +297,16 @@ LESSON = Lesson(
                 ),
                 "divided by n inside": Mistake(
                     _effect(lambda after, before: _error((after - before).mean(1), correction=0)),
-                    "the standard deviation is divided by n inside, which makes it a little too small: .std() divides by "
-                    "n − 1.",
+                    "the standard deviation is divided by n inside, which makes it a little too small: .std() divides "
+                    "by n − 1.",
                 ),
                 "the columns as trials": Mistake(
                     lambda after, before: (
                         (after - before).mean().item(),
                         _error((after - before).mean(0)) if after.shape[1] > 1 else math.nan,
                     ),
-                    "the mean is taken over the sketches, .mean(0), so that columns count as trials: a row is a sketch, "
-                    ".mean(1).",
+                    "the mean is taken over the sketches, .mean(0), so that columns count as trials: a row is a "
+                    "sketch, .mean(1).",
                 ),
                 "before minus after": Mistake(
                     lambda after, before: (-paired_effect(after, before)[0], _right_error(after, before)),
@@ -327,7 +336,7 @@ LESSON = Lesson(
                         ((after - before).mean() / before.mean()).item(),
                         _right_error(after, before) / before.mean().item(),
                     ),
-                    "this is divided by the score before: the difference itself is asked.",
+                    "this is divided by the score before: give the difference itself.",
                 ),
                 "tensors": Mistake(
                     lambda after, before: torch.tensor(paired_effect(after, before)),
@@ -342,23 +351,25 @@ LESSON = Lesson(
             verdict,
             _verdict_cases,
             hints=(
-                "First: is the effect more than two standard errors from 0, on either side? abs(effect) > 2 * error. If not, "
+                "First: is the effect more than two standard errors from 0, on either side? abs(effect) > 2 * error. "
+                "If not, "
                 '"not shown".',
                 "Then the direction: effect * claimed is positive if the effect goes where the claim says.",
             ),
             mistakes={
                 "at nothing": Mistake(
                     _judged(lambda effect, error: abs(effect) >= 2 * error),
-                    "*more than* two errors are asked: where nothing changed at all, 0 and 0, nothing is shown.",
+                    "it takes *more than* two errors: where nothing changed at all, 0 and 0, nothing is shown.",
                 ),
                 "one error": Mistake(
                     _judged(lambda effect, error: abs(effect) > error),
-                    "one standard error is not enough: pure chance goes beyond it in one of three experiments. Two are asked.",
+                    "one standard error is not enough: pure chance goes beyond it in one of three experiments. It "
+                    "takes two.",
                 ),
-                "no error asked": Mistake(
+                "no error used": Mistake(
                     _judged(lambda effect, error: effect != 0),
-                    "the error is not asked: with a handful of sketches some effect is never exactly 0. Compare it with two "
-                    "standard errors.",
+                    "the error is not used: with a handful of sketches some effect is never exactly 0. Compare it "
+                    "with two standard errors.",
                 ),
                 "a fixed threshold": Mistake(
                     _judged(lambda effect, error: abs(effect) > 0.05),
@@ -370,7 +381,7 @@ LESSON = Lesson(
                 ),
                 "the claim forgotten": Mistake(
                     _judged(_sure, right=lambda effect, claimed: effect > 0),
-                    "what was claimed is not asked: a fall confirms the claim that the score falls (claimed = −1).",
+                    "`claimed` is not used: a fall confirms the claim that the score falls (claimed = −1).",
                 ),
                 "one side of the claim": Mistake(
                     lambda effect, error, claimed: "holds" if effect * claimed > 2 * error else "not shown",
@@ -382,16 +393,17 @@ LESSON = Lesson(
                 ),
                 "turned round": Mistake(
                     _judged(_sure, words=("the opposite holds", "holds")),
-                    "the two verdicts have changed places: the claim holds where effect and claimed have the same sign.",
+                    "the two verdicts have changed places: the claim holds where effect and claimed have the same "
+                    "sign.",
                 ),
                 "yes or no": Mistake(
                     lambda effect, error, claimed: effect * claimed > 2 * error,
-                    'this is yes or no: one of three verdicts is asked, "holds", "the opposite holds" or "not shown".',
+                    'this is yes or no: give one of three verdicts, "holds", "the opposite holds" or "not shown".',
                 ),
                 "a division": Mistake(
                     lambda effect, error, claimed: verdict(effect, error, claimed) if effect / error else "not shown",
-                    "where nothing changed at all the error is 0, and one cannot divide by it: compare abs(effect) with "
-                    "2 * error.",
+                    "where nothing changed at all the error is 0, and you cannot divide by it: compare abs(effect) "
+                    "with 2 * error.",
                 ),
             },
             minutes=5,
