@@ -1,6 +1,7 @@
 """The command line: the same as the library, exit status 2 and one line on bad input, never a traceback."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2i_teach.cli import main
+from s2i_teach import InputError, Settings
+from s2i_teach.cli import build_parser, main
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +204,38 @@ def test_import_is_quick_and_lazy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_command_line_s_words_load_no_torch():
+    """``s2i --help`` lists the words that a setting is chosen from, and waits for no library."""
+    code = (
+        "import sys; from s2i_teach.cli import build_parser; build_parser(); "
+        "heavy = {'torch', 'diffusers', 'transformers', 'numpy', 'PIL'} & set(sys.modules); print(heavy); "
+        "sys.exit(bool(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_command_line_s_words_are_the_settings_own():
+    """What the settings take, the command line offers, and nothing else."""
+    commands = build_parser()._subparsers._group_actions[0].choices
+    options = {name: {a.dest: a for a in parser._actions} for name, parser in commands.items()}
+    assert list(options["translate"]["prepare"].choices) == words_of("prepare")
+    assert list(options["translate"]["fit"].choices) == words_of("fit")
+    for text, name in (
+        (options["sweep"]["prepare"].help, "prepare"),
+        (options["translate"]["scheduler"].help, "scheduler"),
+        (options["sweep"]["scheduler"].help, "scheduler"),
+    ):
+        assert re.split(", | or ", text) == words_of(name)
+
+
+def words_of(name: str) -> list[str]:
+    """The words that a setting takes, as its own message lists them."""
+    with pytest.raises(InputError) as told:
+        Settings("a turtle", **{name: "nothing of that name"})
+    return re.findall('"([^"]+)"', str(told.value))
 
 
 def test_every_public_name_is_there():

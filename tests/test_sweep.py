@@ -16,6 +16,7 @@ from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import run
 from s2i_teach.translation.settings import Settings
+from s2i_teach.translation.wording import value_words
 from tests.conftest import let_memory_be_short
 
 
@@ -271,6 +272,40 @@ def test_the_figure_names_its_axes(swept, tiny_pipe, sketch):
     three = s2i.sweep(sketch, "a", strength=[0.5, 1], guidance_scale=[1, 2], seeds=[0, 1, 2], **named)
     assert sum(len(ax.get_images()) for part in three.figure().subfigs for ax in part.axes) == 12
     s2i.sweep(sketch, "a", seeds=[0, 1], **named).figure()
+
+
+def test_a_seed_keeps_its_digits_and_a_size_its_words(tiny_pipe, sketch):
+    """In the figure and in the sentence: 12345678 is no 1.23457e+07."""
+    made = s2i.sweep(
+        sketch,
+        "a turtle",
+        pipe=tiny_pipe,
+        size=[(64, 48), (48, 64)],
+        seeds=[12345678],
+        num_inference_steps=1,
+        quiet=True,
+    )
+    assert str(made).startswith("2 pictures: size 64 × 48, 48 × 64; seed 12345678; ")
+    axes = made.figure().subfigs[0].get_axes()
+    assert [ax.get_ylabel() for ax in axes] == ["64 × 48", "48 × 64"] and axes[-1].get_xlabel() == "12345678"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("strength", 0.30000000000000004, "0.3"),
+        ("num_inference_steps", 20, "20"),
+        ("seed", 2**62, "4611686018427387904"),
+        ("size", (768, 512), "768 × 512"),
+        ("timesteps", (999, 500, 0), "999, 500, 0"),
+        ("scheduler", None, "the model's own"),
+        ("negative_prompt", "", "none"),
+        ("prepare", "filled", "filled"),
+        ("invert", False, "False"),
+    ],
+)
+def test_a_value_in_words(name, value, words):
+    assert value_words(name, value) == words
 
 
 def test_a_prompt_with_html_is_shown_as_text(tiny_pipe, sketch):
