@@ -30,7 +30,7 @@ _HOME = {
     "language": "widgets.strings",
     "lesson": "lessons",
     "sample": "data_sources.sample",
-    "open_sample": "data_sources.sample",
+    "open_sample": "data_sources.sampled",
     "pack": "data_sources.pack",
     "class_pack": "data_sources.pack",
 }

@@ -158,6 +158,34 @@ def test_what_is_common_is_computed_once(tiny_pipe, sketch):
     assert counts.calls == 4
 
 
+def test_a_small_model_s_grid_runs_in_one_thread_and_gives_the_caller_s_back(tiny_pipe, sketch, monkeypatch):
+    """As a single run does: the U-Net, the text encoder and both halves of the VAE; between two pictures it is as before."""
+    seen = {}
+    for part, method in ((tiny_pipe.unet, "forward"), (tiny_pipe.text_encoder, "forward")):
+        watch_threads(monkeypatch, part, method, seen)
+    for method in ("encode", "decode"):
+        watch_threads(monkeypatch, tiny_pipe.vae, method, seen)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        between = [torch.get_num_threads() for _ in run_batch(sketch, grid(tiny_pipe, "ddim")[:4], tiny_pipe)]
+        assert between == [2] * 4 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert len(seen) == 4 and set().union(*seen.values()) == {1}
+
+
+def watch_threads(monkeypatch, part, method: str, seen: dict) -> None:
+    """Note with how many threads a method of a network is called."""
+    own = getattr(part, method)
+
+    def watched(*arguments, **named):
+        seen.setdefault((type(part).__name__, method), set()).add(torch.get_num_threads())
+        return own(*arguments, **named)
+
+    monkeypatch.setattr(part, method, watched)
+
+
 def test_short_memory_makes_smaller_calls(tiny_pipe, sketch, monkeypatch):
     cells = grid(tiny_pipe, "ddim")[:8]
     expected = {i: pixels for i, pixels, _ in run_batch(sketch, cells, tiny_pipe)}
