@@ -92,7 +92,15 @@ class Studio(PadHolder):
         InputError: a sketch that cannot be opened.
     """
 
-    _esm = source("parts.js", "pad.js", "studio.js")
+    _esm = source(
+        "parts.js",
+        "pad.js",
+        "studio_knobs.js",
+        "studio_picture.js",
+        "studio_history.js",
+        "studio_code.js",
+        "studio.js",
+    )
     options = traitlets.Dict().tag(sync=True)
     request = traitlets.Dict().tag(sync=True, echo_update=False)
 
