@@ -6,6 +6,7 @@ from PIL import Image
 from benchmarks.judging import Way, is_led, share
 from s2i_teach.gallery import find_sketch
 from s2i_teach.images import to_picture, to_tensor
+from s2i_teach.models.catalog import WIDE
 from s2i_teach.training.judge import judge_pixels, judge_ranks
 from s2i_teach.training.pictures import Pairs
 from s2i_teach.training.sketches import SCENES
@@ -13,7 +14,7 @@ from s2i_teach.translation.run import translate
 
 PAGE = (768, 512)
 """Width and height in pixels of the page that ``SCENES`` gives its places on."""
-SIZE = (192, 128)
+SIZE = WIDE
 """Width and height of the pictures: the page's shape, as high as a picture of one thing."""
 SEEDS = range(4)
 

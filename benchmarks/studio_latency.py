@@ -12,6 +12,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from s2i_teach.models.catalog import DEFAULT, DEFAULT_FAST
+
 CELL = """import torch
 torch.set_num_threads({threads})
 import s2i_teach as s2i
@@ -104,11 +106,11 @@ def ready(model: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--strokes", type=int, default=50)
-    parser.add_argument("--model", default="mini-fast")
+    parser.add_argument("--model", default=DEFAULT_FAST)
     parser.add_argument("--sketch", default="turtle")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    for model in dict.fromkeys(("mini", arguments.model)):
+    for model in dict.fromkeys((DEFAULT, arguments.model)):
         print(f"Studio(model={model!r}) is ready {ready(model):.1f} s after the libraries are loaded")
     waits, cpu = measure(arguments.strokes, arguments.model, arguments.sketch, arguments.threads)
     ordered = sorted(waits)

@@ -2,8 +2,8 @@
 
 5 strengths × 5 guidance scales, 20 steps, the miniature. The loop calls the stock diffusers pipeline once a cell, loaded
 once, with its progress bar off and a generator of its own for each cell. Both ways take turns in one run; the loop is
-run with one thread and with all, and the better of the two counts. The last rows take the loop in fp32 and the sweep in
-the precision that ``load_pipeline`` chooses for the machine.
+run with one thread and with all, and the better of the two counts; the sweep runs the miniature in one. The last rows
+take the loop in fp32 and the sweep in the precision that ``load_pipeline`` chooses for the machine.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def main() -> None:
     for precision, pipe in pipes.items():
         for threads in sorted({1, options.threads}):
             ways[f"loop, {precision}, {threads} thread{'s' * (threads > 1)}"] = (loop, pipe, threads)
-        ways[f"sweep, {precision}"] = (grid, pipe, options.threads)
+        ways[f"sweep, {precision}"] = (grid, pipe, options.threads)  # of which it takes what suits the model
     seconds: dict[str, list] = {name: [] for name in ways}
     for turn in range(options.rounds + 1):
         for name, (call, pipe, threads) in ways.items():
@@ -115,7 +115,7 @@ def main() -> None:
             if turn:  # the first round warms up
                 seconds[name].append(measured)
     middle = {name: [statistics.median(values) for values in zip(*rows, strict=True)] for name, rows in seconds.items()}
-    print(f"25 pictures, {STEPS} steps, median of {options.rounds} rounds, {options.threads} threads for the sweep")
+    print(f"25 pictures, {STEPS} steps, median of {options.rounds} rounds")
     for name, (wall, cpu) in middle.items():
         print(f"{name:24} {wall:6.1f} s wall {cpu:6.1f} CPU s")
     for precision in pipes:

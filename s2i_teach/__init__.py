@@ -31,7 +31,7 @@ _HOME = {
     "glossary": "lessons.glossary",
     "lesson": "lessons",
     "sample": "data_sources.sample",
-    "open_sample": "data_sources.sample",
+    "open_sample": "data_sources.sampled",
     "pack": "data_sources.pack",
     "class_pack": "data_sources.pack",
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 from s2i_teach import __version__
 from s2i_teach.errors import InputError
 from s2i_teach.models.catalog import DEFAULT
+from s2i_teach.models.schedulers import SCHEDULERS
+from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,6 +29,11 @@ def _size(text: str) -> tuple[int, int]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 768x512, width first") from error
     return width, height
+
+
+def _one_of(words) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}"
 
 
 def build_parser() -> Parser:
@@ -50,12 +57,12 @@ def build_parser() -> Parser:
     translate.add_argument("--size", type=_size, metavar="WxH", help="pixels of the picture, width first")
     translate.add_argument(
         "--prepare",
-        choices=("lines", "filled", "photo", "picture"),
+        choices=PREPARE,
         help="take the lines, fill what they enclose, clean the page even if it does not look like paper, or take it as it is",
     )
-    translate.add_argument("--fit", choices=("pad", "crop"), help="how the sketch is brought to the size")
+    translate.add_argument("--fit", choices=FIT, help="how the sketch is brought to the size")
     translate.add_argument("--invert", action="store_true", default=None, help="the sketch is white on black")
-    translate.add_argument("--scheduler", metavar="NAME", help="ddim, dpm++, euler, lcm, pndm, unipc or ddpm")
+    translate.add_argument("--scheduler", metavar="NAME", help=_one_of(SCHEDULERS))
     translate.add_argument("--control-scale", type=float, metavar="C", help="0 to 2: how firmly the lines lead")
     translate.add_argument("--control-start", type=float, metavar="F", help="0 to 1: where in the run they begin to")
     translate.add_argument("--control-end", type=float, metavar="F", help="0 to 1: where in the run they cease to")
@@ -84,12 +91,12 @@ def build_parser() -> Parser:
     sweep.add_argument("--steps", type=int, nargs="+", metavar="N", help="steps on the whole schedule")
     sweep.add_argument("--seed", type=int, nargs="+", help="whole numbers (default: 0)")
     sweep.add_argument("--negative", nargs="+", metavar="TEXT", help="what to steer away from")
-    sweep.add_argument("--scheduler", nargs="+", metavar="NAME", help="ddim, dpm++, euler, lcm, pndm, unipc or ddpm")
+    sweep.add_argument("--scheduler", nargs="+", metavar="NAME", help=_one_of(SCHEDULERS))
     sweep.add_argument("--control-scale", type=float, nargs="+", metavar="C", help="0 to 2: how firmly the lines lead")
     sweep.add_argument("--control-start", type=float, nargs="+", metavar="F", help="0 to 1: where they begin to")
     sweep.add_argument("--control-end", type=float, nargs="+", metavar="F", help="0 to 1: where they cease to")
     sweep.add_argument("--size", type=_size, metavar="WxH", help="pixels of the pictures, width first")
-    sweep.add_argument("--prepare", nargs="+", metavar="HOW", help="lines, filled, photo or picture")
+    sweep.add_argument("--prepare", nargs="+", metavar="HOW", help=_one_of(PREPARE))
     sweep.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)")
     sweep.add_argument(
         "--max-batch", type=int, metavar="N", help="samples in one call of the U-Net: fewer take less memory"
@@ -167,7 +174,7 @@ def _translate(args) -> None:
     # Everything that can be wrong with the input is found before the model is loaded.
     from s2i_teach.images import read_picture
     from s2i_teach.translation.result import read_record
-    from s2i_teach.translation.settings import CONTROLS, Settings
+    from s2i_teach.translation.settings import Settings
 
     if args.like is not None:
         record = read_record(args.like)

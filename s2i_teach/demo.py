@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from s2i_teach.gallery import contact_sheet, sketches
-from s2i_teach.models.catalog import offered
+from s2i_teach.models.catalog import WIDE, offered
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.translation.result import save_png
 from s2i_teach.translation.run import translate
@@ -14,9 +14,6 @@ WAYS = {
     "guide": ("mini-scribble", {}),
 }
 """Way → model and settings: plain img2img, whose sketch is only where it starts, and a sketch that leads at every step."""
-
-WIDE = (192, 128)
-"""Pixels of a scene's picture: squeezed into a square, its things would be tiny."""
 
 
 def demo(folder: str | Path = "out", seed: int = 0, progress=print) -> Path:

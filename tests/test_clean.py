@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 import s2i_teach as s2i
 from s2i_teach.data_sources import hashes
+from s2i_teach.data_sources.pictures import ENDINGS
 from s2i_teach.data_sources.rules import RULES, grey_values, ink, paper_tone, tones
 from s2i_teach.errors import InputError
 from s2i_teach.paths import data_dir
@@ -55,6 +56,9 @@ def manifest_of(folder) -> dict:
         {
             "path": path.relative_to(folder).as_posix(),
             "category": path.parent.name,
+            "class_id": None,
+            "name": path.name,
+            "licence": "CC0",
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "bytes": path.stat().st_size,
             "taste": "sweet",
@@ -467,11 +471,67 @@ def test_limits_that_a_rule_cannot_have(tmp_path, switch, words):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"files": 3}', '{"files": [{"name": "a"}]}', '{"files": ["a"]}', "\xff"])
-def test_a_manifest_that_is_none(tmp_path, text):
+def test_a_manifest_of_another_program_is_another_file(tmp_path, text):
+    """As ``s2i.sample`` takes it: not ours, so it neither stops the cleaning nor goes into the copy."""
     folder = one_picture(tmp_path)
     (folder / "manifest.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match="manifest.json .*(not JSON|no list of files)"):
+    cleaning = s2i.clean(folder, tmp_path / "copy")
+    assert cleaning.others == 1 and sorted(tree(cleaning.to)) == ["a.png", "cleaned.json"]
+    assert s2i.sample(folder, to=tmp_path / "sampled", quiet=True).counts == {folder.name: 1}
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda table: table["files"].append("a"), "is not a manifest of sketches"),
+        (lambda table: table.update(files={}), "is not a manifest of sketches"),
+        (lambda table: table["files"][0].pop("licence"), "is not a manifest of sketches"),
+        (lambda table: table["files"][0].update(category=3), "is not a manifest of sketches"),
+        (lambda table: table.update(format=2), "has the format 2, and 1 is known here"),
+        (lambda table: table["files"][0].update(path="../a.png"), "a place outside its folder"),
+        (lambda table: table["files"].append(table["files"][0]), "has two files at a.png"),
+    ],
+)
+def test_a_damaged_manifest_is_refused_as_sampling_refuses_it(tmp_path, change, words):
+    folder = one_picture(tmp_path)
+    table = manifest_of(folder)
+    change(table)
+    (folder / "manifest.json").write_text(json.dumps(table | {"was": "sha256"}))
+    told = []
+    for call in (s2i.clean, lambda folder: s2i.sample(folder, to=tmp_path / "sampled", quiet=True)):
+        with pytest.raises(InputError, match=words) as error:
+            call(folder)
+        told.append(str(error.value))
+    assert told[0] == told[1]
+
+
+def test_a_manifest_cut_off_is_refused(tmp_path):
+    folder = one_picture(tmp_path)
+    (folder / "manifest.json").write_text(json.dumps(manifest_of(folder))[:-3])
+    with pytest.raises(
+        InputError, match="manifest.json is not a manifest of sketches: sample or fetch the folder again"
+    ):
         s2i.clean(folder)
+
+
+def test_what_is_sampled_and_what_is_cleaned_are_the_same_pictures(tmp_path):
+    """Every ending in either letter case; hidden files, links and pipes are none."""
+    folder = tmp_path / "in"
+    drawn = put(folder, "cat/a.png", line("owl"))
+    names = {f"cat/b{ending}" for ending in ENDINGS} | {f"cat/c{ending.upper()}" for ending in ENDINGS} | {"cat/a.png"}
+    for name in names - {"cat/a.png"}:
+        shutil.copyfile(drawn, folder / name)
+    for name in ("cat/.hidden.png", ".folder/a.png", "cat/notes.txt", "cat/png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(drawn, folder / name)
+    (folder / "cat/linked.png").symlink_to(drawn)
+    (folder / "linked").symlink_to(folder / "cat", target_is_directory=True)
+    os.mkfifo(folder / "cat/pipe.png")
+    cleaning = s2i.clean(folder, duplicates=False, near_duplicates=False)
+    assert set(cleaning.kept) == names == {row.path for row in cleaning.rows}
+    assert cleaning.others == 6  # three files, a link, a linked folder and a pipe
+    made = s2i.sample(folder, per_category=100, to=tmp_path / "sampled", quiet=True)
+    assert {f"cat/{entry.name.rpartition('/')[2]}" for entry in made.files} == names
 
 
 def test_a_copy_that_fails_leaves_nothing(tmp_path, monkeypatch):

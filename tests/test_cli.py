@@ -1,6 +1,7 @@
 """The command line: the same as the library, exit status 2 and one line on bad input, never a traceback."""
 
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2i_teach.cli import main
+from s2i_teach import InputError, Settings
+from s2i_teach.cli import build_parser, main
 
 
 @pytest.fixture(scope="module")
@@ -194,15 +196,48 @@ def run_s2i(*arguments, **options):
     return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=300, **options)
 
 
-def test_import_is_quick_and_lazy():
-    """Under 0.3 s, with neither torch nor diffusers loaded."""
+HEAVY = {"torch", "diffusers", "transformers", "numpy", "PIL"}
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds"),
+    [
+        ("import s2i_teach; dir(s2i_teach)", 0.3),
+        (
+            "from s2i_teach.cli import build_parser; build_parser()",
+            None,
+        ),  # the words that a setting is chosen from, too
+    ],
+)
+def test_it_is_quick_and_lazy(code, seconds):
+    """Under 0.3 s for the library, with neither torch nor diffusers loaded."""
     code = (
-        "import time, sys; t = time.perf_counter(); import s2i_teach; dir(s2i_teach); t = time.perf_counter() - t; "
-        "heavy = {'torch', 'diffusers', 'transformers', 'numpy', 'PIL'} & set(sys.modules); print(t, heavy); "
-        "sys.exit(t > 0.3 or bool(heavy))"
+        f"import time, sys; t = time.perf_counter(); {code}; t = time.perf_counter() - t; "
+        f"heavy = {HEAVY} & set(sys.modules); print(t, heavy); sys.exit(t > {seconds or 60} or bool(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_command_line_s_words_are_the_settings_own():
+    """What the settings take, the command line offers, and nothing else."""
+    commands = build_parser()._subparsers._group_actions[0].choices
+    options = {name: {a.dest: a for a in parser._actions} for name, parser in commands.items()}
+    assert list(options["translate"]["prepare"].choices) == words_of("prepare")
+    assert list(options["translate"]["fit"].choices) == words_of("fit")
+    for text, name in (
+        (options["sweep"]["prepare"].help, "prepare"),
+        (options["translate"]["scheduler"].help, "scheduler"),
+        (options["sweep"]["scheduler"].help, "scheduler"),
+    ):
+        assert re.split(", | or ", text) == words_of(name)
+
+
+def words_of(name: str) -> list[str]:
+    """The words that a setting takes, as its own message lists them."""
+    with pytest.raises(InputError) as told:
+        Settings("a turtle", **{name: "nothing of that name"})
+    return re.findall('"([^"]+)"', str(told.value))
 
 
 def test_every_public_name_is_there():

@@ -12,8 +12,8 @@ from s2i_teach import Settings, open_sketch, read_record, sweep, translate
 from s2i_teach.gallery import sketches
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.batch import run_batch
+from s2i_teach.translation.choices import PREPARE
 from s2i_teach.translation.page import BOARD_NOTE, LARGEST, PAGE_NOTE, Look, clean_page, cleaned, open_page
-from s2i_teach.translation.settings import PREPARE
 from tests.pages import KINDS, ink_of, pages, paper
 
 ANY = Settings("a house")

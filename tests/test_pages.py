@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from s2i_teach.lines import contours
+from s2i_teach.models import catalog
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.optimizers import NEWTON_SCHULZ, Muon, MuonAdamW, is_matrix, orthogonalized
 from s2i_teach.training.pages import SIDE, Page, PageMaker, place
@@ -139,6 +140,12 @@ def test_a_resumed_pool_is_the_whole_one(maker):
     assert all(torch.equal(a, b) for a, b in zip(one[:3], two[:3], strict=True)) and one[3] == two[3]
     shapes = {pool.draw(6, seeded(s))[0].shape for s in range(20) for pool in (whole,)}
     assert shapes == {(6, 4, 16, 16), (4, 4, 16, 24)}
+
+
+def test_a_scene_is_asked_for_at_the_size_of_the_wide_pages():
+    assert catalog.WIDE == (WIDE, SIDE) and all(
+        catalog.MODELS[name].size == (SIDE, SIDE) for name in ("mini", "mini-scribble")
+    )
 
 
 def test_low_noise_is_not_starved():

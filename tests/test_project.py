@@ -7,6 +7,7 @@ import re
 import subprocess
 import tomllib
 import types
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import nbformat
@@ -58,6 +59,26 @@ def test_imports_run_downwards():
             continue
         for other, line in imported_rooms(path):
             assert other == room or other in ALLOWED[room], f"{path.name}:{line} imports {other}"
+
+
+def test_no_files_import_each_other():
+    """Neither at once nor through others, nor by an import inside a function."""
+    files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    files = {name.removesuffix(".__init__"): path for name, path in files.items()}
+
+    def imports(path: Path) -> set[str]:
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = (f"{node.module}.{alias.name}" for alias in node.names)
+                found |= {name if name in files else node.module for name in names}
+            elif isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+        return found & set(files)
+
+    graph = {name: imports(path) for name, path in files.items()}
+    assert len(graph) > 100 and sum(map(len, graph.values())) > 200
+    TopologicalSorter(graph).prepare()  # raises CycleError, with the files
 
 
 def test_theory_needs_torch_alone():

@@ -27,8 +27,9 @@ import s2i_teach as s2i
 from s2i_teach.cli import main
 from s2i_teach.data_sources import sources
 from s2i_teach.data_sources.classes import classes, find_categories, folder_name
+from s2i_teach.data_sources.draw import pick
 from s2i_teach.data_sources.manifest import FORMAT, Entry, Manifest, parse_manifest, read_manifest, stays_inside
-from s2i_teach.data_sources.sample import JOURNAL, alone, pick
+from s2i_teach.data_sources.writing import JOURNAL, alone
 from s2i_teach.errors import InputError
 from s2i_teach.files import place_key
 from tests.peak import PEAK
@@ -329,7 +330,7 @@ def test_a_stop_as_it_goes_on_keeps_what_was_noted(copy, tmp_path, monkeypatch):
         return json.dumps(row).encode() + b"\n"
 
     with monkeypatch.context() as patched:
-        patched.setattr("s2i_teach.data_sources.sample._line", stop_at_third)
+        patched.setattr("s2i_teach.data_sources.writing._line", stop_at_third)
         with pytest.raises(KeyboardInterrupt):
             s2i.sample(copy, per_category=2, to="made", quiet=True)
     monkeypatch.setattr(sources.Folder, "read_many", stop_after(-1))
@@ -349,7 +350,7 @@ def test_a_full_disk_is_one_sentence_and_the_sample_goes_on(copy, tmp_path, monk
     def opened(file, mode="r", *rest, **more):
         return Full(file, mode) if Path(file).name == JOURNAL and "a" in mode else open(file, mode, *rest, **more)
 
-    monkeypatch.setattr("s2i_teach.data_sources.sample.open", opened, raising=False)
+    monkeypatch.setattr("s2i_teach.data_sources.writing.open", opened, raising=False)
     assert "No space" in refusal(s2i.sample, copy, per_category=2, to="made", quiet=True)
     assert len(journal_of(tmp_path / "made")) > 0
     monkeypatch.undo()

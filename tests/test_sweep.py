@@ -16,6 +16,7 @@ from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import run
 from s2i_teach.translation.settings import Settings
+from s2i_teach.translation.wording import value_words
 from tests.conftest import let_memory_be_short
 
 
@@ -157,6 +158,34 @@ def test_what_is_common_is_computed_once(tiny_pipe, sketch):
     assert counts.calls == 4
 
 
+def test_a_small_model_s_grid_runs_in_one_thread_and_gives_the_caller_s_back(tiny_pipe, sketch, monkeypatch):
+    """As a single run does: the U-Net, the text encoder and both halves of the VAE; between two pictures it is as before."""
+    seen = {}
+    for part, method in ((tiny_pipe.unet, "forward"), (tiny_pipe.text_encoder, "forward")):
+        watch_threads(monkeypatch, part, method, seen)
+    for method in ("encode", "decode"):
+        watch_threads(monkeypatch, tiny_pipe.vae, method, seen)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        between = [torch.get_num_threads() for _ in run_batch(sketch, grid(tiny_pipe, "ddim")[:4], tiny_pipe)]
+        assert between == [2] * 4 and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert len(seen) == 4 and set().union(*seen.values()) == {1}
+
+
+def watch_threads(monkeypatch, part, method: str, seen: dict) -> None:
+    """Note with how many threads a method of a network is called."""
+    own = getattr(part, method)
+
+    def watched(*arguments, **named):
+        seen.setdefault((type(part).__name__, method), set()).add(torch.get_num_threads())
+        return own(*arguments, **named)
+
+    monkeypatch.setattr(part, method, watched)
+
+
 def test_short_memory_makes_smaller_calls(tiny_pipe, sketch, monkeypatch):
     cells = grid(tiny_pipe, "ddim")[:8]
     expected = {i: pixels for i, pixels, _ in run_batch(sketch, cells, tiny_pipe)}
@@ -271,6 +300,40 @@ def test_the_figure_names_its_axes(swept, tiny_pipe, sketch):
     three = s2i.sweep(sketch, "a", strength=[0.5, 1], guidance_scale=[1, 2], seeds=[0, 1, 2], **named)
     assert sum(len(ax.get_images()) for part in three.figure().subfigs for ax in part.axes) == 12
     s2i.sweep(sketch, "a", seeds=[0, 1], **named).figure()
+
+
+def test_a_seed_keeps_its_digits_and_a_size_its_words(tiny_pipe, sketch):
+    """In the figure and in the sentence: 12345678 is no 1.23457e+07."""
+    made = s2i.sweep(
+        sketch,
+        "a turtle",
+        pipe=tiny_pipe,
+        size=[(64, 48), (48, 64)],
+        seeds=[12345678],
+        num_inference_steps=1,
+        quiet=True,
+    )
+    assert str(made).startswith("2 pictures: size 64 × 48, 48 × 64; seed 12345678; ")
+    axes = made.figure().subfigs[0].get_axes()
+    assert [ax.get_ylabel() for ax in axes] == ["64 × 48", "48 × 64"] and axes[-1].get_xlabel() == "12345678"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("strength", 0.30000000000000004, "0.3"),
+        ("num_inference_steps", 20, "20"),
+        ("seed", 2**62, "4611686018427387904"),
+        ("size", (768, 512), "768 × 512"),
+        ("timesteps", (999, 500, 0), "999, 500, 0"),
+        ("scheduler", None, "the model's own"),
+        ("negative_prompt", "", "none"),
+        ("prepare", "filled", "filled"),
+        ("invert", False, "False"),
+    ],
+)
+def test_a_value_in_words(name, value, words):
+    assert value_words(name, value) == words
 
 
 def test_a_prompt_with_html_is_shown_as_text(tiny_pipe, sketch):

@@ -1,5 +1,8 @@
 """The eight parameters: each does what it can, what the weights fix is checked, and the table tells the truth."""
 
+from copy import copy
+from dataclasses import fields
+
 import pytest
 
 from s2i_teach import InputError, Settings
@@ -43,6 +46,27 @@ def test_sections_run_as_guided_diffusion_would(tiny_pipe, sketch):
     result = run(sketch, made.settings, made.pipe)
     assert result.plan.timesteps == tuple(map(float, reversed(made.timesteps)))
     assert "exactly guided-diffusion's" in made.rows()[3][2]
+
+
+def test_it_has_the_settings_attributes(tiny_pipe, sketch):
+    """Under the settings' own names, in ``dir`` as well; ``timesteps`` alone is guided-diffusion's."""
+    made = Settings.from_thesis(prompt="a turtle", timestep_respacing=4, image_size=48, strength=0.5, seed=3)
+    for name in (field.name for field in fields(Settings) if field.name != "timesteps"):
+        assert getattr(made, name) == getattr(made.settings, name), name
+    assert made.num_inference_steps == 4 and made.seed == 3 and made.size == (48, 48)
+    assert made.timesteps == (0, 333, 666, 999) and made.settings.timesteps is None
+    assert {field.name for field in fields(Settings)} | {"settings", "pipe", "plan", "explain"} <= set(dir(made))
+    assert made.plan(tiny_pipe, measure=False) == made.settings.plan(tiny_pipe, measure=False)
+    assert run(sketch, made, made.pipe).image.tobytes() == run(sketch, made.settings, made.pipe).image.tobytes()
+
+
+def test_what_the_settings_lack_it_lacks():
+    made = Settings.from_thesis(image_size=48)
+    with pytest.raises(AttributeError, match="steps_number"):
+        made.steps_number  # noqa: B018
+    assert not hasattr(made, "_number") and not hasattr(made, "__array__")
+    again = copy(made)  # asks an object that has nothing yet
+    assert again == made and again.seed == 0
 
 
 def test_ddim_respacing():

@@ -4,9 +4,8 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,15 @@ from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
 from s2i_teach.data_sources.hashes import BITS, codes, find_copies
+from s2i_teach.data_sources.manifest import NAME, Manifest, own_manifest
+from s2i_teach.data_sources.pictures import pictures_in
 from s2i_teach.data_sources.report import LEFT_OUT, TURNED, Cleaning, Row
 from s2i_teach.data_sources.rules import chosen, grey_values, ink, tones
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, file_sha256, reading, shown
 from s2i_teach.images import MAX_PIXELS, looks_white_on_black, read_picture
 
-SUFFIXES = frozenset(
-    ".png .apng .jpg .jpeg .jpe .jfif .mpo .gif .webp .avif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .ico .jp2 .j2k "
-    ".tga .psd".split()
-)
-"""What counts as a picture, by the end of its name in small letters."""
-MANIFEST, RECORD = "manifest.json", "cleaned.json"
+RECORD = "cleaned.json"
 LARGE = 16_000_000
 """JPEGs of more pixels are decoded at a fraction of their size, which saves most of the memory and the time."""
 
@@ -84,21 +80,20 @@ def clean(
     )
     folder = _source(folder)
     to = None if to is None else _target(as_path(to), folder)
-    manifest = _read_manifest(folder)
-    paths, others = _pictures(folder)
+    manifest = own_manifest(folder)
+    paths, others = pictures_in(folder)
     if not paths:
         raise InputError(f"{shown(folder)} has no pictures in it: give the folder that holds them.")
-    entries = {entry["path"]: entry for entry in manifest["files"]} if manifest else {}
+    ours = {RECORD} if manifest is None else {RECORD, NAME}
+    others = sum(path not in ours for path in others)
+    categories = {entry.path: entry.category for entry in manifest.files} if manifest else {}
 
     shows = len(paths) > 100 if progress is None else progress
     bar = tqdm(paths, desc="Looking at pictures", unit="picture", disable=not shows)
     looks = [_look(folder / path, rules) for path in bar]
     rows = []
     for path, look in zip(paths, looks, strict=True):
-        category = entries.get(path, {}).get("category")
-        if not isinstance(category, str):
-            category = path.rpartition("/")[0]
-        rows.append(Row(path, category, **look.finding))
+        rows.append(Row(path, categories.get(path, path.rpartition("/")[0]), **look.finding))
     rows = _without_copies(rows, looks, rules)
     rows = [
         Row(row.path, row.category, TURNED, "inverted", "white lines on black")
@@ -253,46 +248,7 @@ def _first_foreign(place: Path) -> str:
     return next(changed, "")
 
 
-def _pictures(folder: Path) -> tuple[list[str], int]:
-    """The paths of the pictures with ``/``, sorted, and how many other files there are. Links are not followed."""
-    paths, others = [], 0
-
-    def refuse(error: OSError):
-        raise InputError(f"{shown(error.filename)} cannot be read: {error.strerror or error}.") from error
-
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        others += sum(os.path.islink(os.path.join(place, name)) for name in folders)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(place, name)
-            relative = path.relative_to(folder).as_posix()
-            regular = stat.S_ISREG(path.lstat().st_mode)  # a pipe would wait for ever
-            if regular and path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                paths.append(relative)
-            elif relative not in (MANIFEST, RECORD):
-                others += 1
-    return sorted(paths), others
-
-
-def _read_manifest(folder: Path) -> dict | None:
-    path = folder / MANIFEST
-    try:
-        table = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{shown(path)} is not JSON: sample the folder again, or take the file away.") from error
-    files = table.get("files") if isinstance(table, dict) else None
-    if not isinstance(files, list) or not all(isinstance(f, dict) and isinstance(f.get("path"), str) for f in files):
-        raise InputError(
-            f"{shown(path)} has no list of files with their paths: sample the folder again, or take the file away."
-        )
-    return table
-
-
-def _write_copy(cleaning: Cleaning, hashes: dict[str, str], manifest: dict | None) -> None:
+def _write_copy(cleaning: Cleaning, hashes: dict[str, str], manifest: Manifest | None) -> None:
     """Make the cleaned copy beside its place and move it there, so that no half-written one is ever seen."""
     to, names = cleaning.to.resolve(), _new_names(cleaning)
     partial = None
@@ -313,9 +269,10 @@ def _write_copy(cleaning: Cleaning, hashes: dict[str, str], manifest: dict | Non
             if row.verdict != TURNED and written[row.path] != hashes[row.path]:
                 raise InputError(f"{shown(source)} was changed while it was copied: clean the folder again.")
         if manifest is not None:
-            _write_json(partial / MANIFEST, _manifest_of_copy(manifest, names, cleaning, partial, written))
-            written[MANIFEST] = file_sha256(partial / MANIFEST)
-        _write_json(partial / RECORD, {"format": 1, "rules": cleaning.rules, "files": dict(sorted(written.items()))})
+            written[NAME] = file_sha256(_manifest_of_copy(manifest, names, cleaning, partial, written).write(partial))
+        record = {"format": 1, "rules": cleaning.rules, "files": dict(sorted(written.items()))}
+        text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+        (partial / RECORD).write_bytes(text.encode("utf-8", "surrogatepass"))
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(partial, 0o777 & ~umask)
@@ -345,25 +302,22 @@ def _new_names(cleaning: Cleaning) -> dict[str, str]:
     return names
 
 
-def _manifest_of_copy(manifest: dict, names: dict, cleaning: Cleaning, copy: Path, written: dict) -> dict:
+def _manifest_of_copy(manifest: Manifest, names: dict, cleaning: Cleaning, copy: Path, written: dict) -> Manifest:
     """The manifest less what was left out; of what was turned round, the new path, hash and size, and what it was."""
     verdicts = {row.path: row.verdict for row in cleaning.rows}
     files = []
-    for entry in manifest["files"]:
-        path = entry["path"]
-        if verdicts.get(path, LEFT_OUT) == LEFT_OUT:
-            continue
-        if verdicts[path] == TURNED:
-            name = names[path]
-            entry = {**entry, "path": name, "turned_round_from": {"path": path, "sha256": entry.get("sha256")}}
-            entry["sha256"] = written[name]
-            if "bytes" in entry:
-                entry["bytes"] = (copy / name).stat().st_size
-        files.append(entry)
+    for entry in manifest.files:
+        verdict = verdicts.get(entry.path, LEFT_OUT)
+        if verdict == TURNED:
+            name = names[entry.path]
+            entry = replace(
+                entry,
+                path=name,
+                bytes=(copy / name).stat().st_size,
+                sha256=written[name],
+                more={**entry.more, "turned_round_from": {"path": entry.path, "sha256": entry.sha256}},
+            )
+        if verdict != LEFT_OUT:
+            files.append(entry)
     # Among what tells how the sample was drawn, so that nobody takes the copy for the sample itself.
-    return {**manifest, "cleaned": cleaning.rules, "files": files}
-
-
-def _write_json(path: Path, table: dict) -> None:
-    text = json.dumps(table, ensure_ascii=False, indent=1) + "\n"
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    return Manifest({**manifest.request, "cleaned": cleaning.rules}, tuple(files))

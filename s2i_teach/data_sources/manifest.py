@@ -91,6 +91,28 @@ def read_manifest(folder: Path) -> Manifest | None:
     return parse_manifest(text, shown(path))
 
 
+def own_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder of pictures from anywhere; None where there is none, or one that another program wrote.
+
+    Raises:
+        InputError: it cannot be read, or is ours and damaged.
+    """
+    path = folder / NAME
+    with reading(path):
+        return find_manifest(path.read_bytes(), shown(path)) if path.is_file() else None
+
+
+def find_manifest(text: bytes, where: str) -> Manifest | None:
+    """A manifest from its bytes, or None where another program wrote them; ``where`` is its name in messages.
+
+    Raises:
+        InputError: it is ours and damaged.
+    """
+    # Many programs write a manifest.json of another kind; ours has these words, whole or damaged.
+    ours = all(word in text for word in (b'"format"', b'"files"', b'"sha256"'))
+    return parse_manifest(text, where) if ours else None
+
+
 def parse_manifest(text: bytes, where: str) -> Manifest:
     """A manifest from its bytes; ``where`` is its name in messages."""
     try:
@@ -108,11 +130,6 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{where} is not a manifest of sketches: sample or fetch the folder again.") from error
-
-
-def is_manifest(text: bytes) -> bool:
-    """Whether a file called manifest.json is ours, whole or damaged; many programs write one of another kind."""
-    return b'"format"' in text and b'"files"' in text and b'"sha256"' in text
 
 
 def _check_places(entries: tuple[Entry, ...], where: str) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from s2i_teach.data_sources.archives import open_archive
 from s2i_teach.data_sources.download import check_space, fetch
 from s2i_teach.data_sources.manifest import NAME, Entry, Manifest, parse_manifest, read_manifest
-from s2i_teach.data_sources.sample import LOCK, Sample, alone, open_sample, short_name
+from s2i_teach.data_sources.sample import short_name
+from s2i_teach.data_sources.sampled import Sample, open_sample
 from s2i_teach.data_sources.sources import UNKNOWN, is_address
 from s2i_teach.data_sources.web import readable
+from s2i_teach.data_sources.writing import LOCK, alone
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, file_sha256, reading, shown, write_whole
 
@@ -52,7 +54,7 @@ def pack(sample, to) -> Pack:
     """One zip of a sample with its manifest, ready to be put on Drive for a class; the same bytes every time.
 
     Args:
-        sample: a :class:`~s2i_teach.data_sources.sample.Sample`, or the folder of one.
+        sample: a :class:`~s2i_teach.data_sources.sampled.Sample`, or the folder of one.
         to: the zip to make; it is written whole or not at all.
 
     Raises:

@@ -12,15 +12,13 @@ from s2i_teach.data_sources.archives import Archive, Member, NoRanges, open_arch
 from s2i_teach.data_sources.classes import class_name
 from s2i_teach.data_sources.download import cached, fetch
 from s2i_teach.data_sources.drive import drive_id, file_url, list_folder, mounted
-from s2i_teach.data_sources.manifest import NAME, Entry, is_manifest, parse_manifest
+from s2i_teach.data_sources.manifest import NAME, Entry, Manifest, find_manifest, own_manifest
 from s2i_teach.data_sources.offline import is_offline
+from s2i_teach.data_sources.pictures import ENDINGS, is_picture, pictures_in
 from s2i_teach.data_sources.web import readable, size_of
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, reading, shown
 from s2i_teach.paths import data_dir
-
-PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
-"""Endings of what counts as a picture in folders and archives, in any letter case."""
 
 IMAGENET_SKETCH = (
     "https://huggingface.co/datasets/songweig/imagenet_sketch/resolve/main/data/ImageNet-Sketch.zip",
@@ -88,25 +86,14 @@ class Folder(Source):
 
     def __init__(self, path: Path, title: str | None = None, licence: str | None = None):
         self.path, self.title = path, title or str(path)
-        manifest = path / NAME
-        with reading(manifest):
-            self._known = _by_path(manifest.read_bytes() if manifest.is_file() else b"", shown(manifest))
-        self.items = sorted(self._found(), key=lambda item: item.name)
+        known = _by_path(own_manifest(path))
+        self.items = []
+        for name in pictures_in(path)[0]:
+            picture = path / name
+            category = picture.parent.name if picture.parent != path else path.resolve().name
+            with reading(picture):
+                self.items.append(_item(name, category, picture.stat().st_size, known))
         self.licence = licence or licence_of(self.items)
-
-    def _found(self) -> Iterator[Item]:
-        def complain(error: OSError):
-            raise InputError(f"{shown(error.filename)} cannot be read: {error.strerror}.") from error
-
-        # Links to folders are not followed: they can lead round in a circle, or out of the folder.
-        for here, folders, names in os.walk(self.path, onerror=complain):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in names:
-                path = Path(here, name)
-                if is_picture(name) and path.is_file() and not path.is_symlink():
-                    relative = path.relative_to(self.path).as_posix()
-                    category = path.parent.name if path.parent != self.path else self.path.resolve().name
-                    yield _item(relative, category, path.stat().st_size, self._known)
 
     def read_many(self, items):
         for item in items:
@@ -144,7 +131,7 @@ class Zip(Source):
         known = {}
         for member in self._archive.members:
             if member.name == NAME:
-                known = _by_path(self._archive.read(member), f"The manifest of {shown(self.title)}")
+                known = _by_path(find_manifest(self._archive.read(member), f"The manifest of {shown(self.title)}"))
         stem = PurePosixPath(self.title).stem
         self.items = [
             _item(member.name, PurePosixPath(member.name).parent.name or stem, member.size, known)
@@ -295,10 +282,6 @@ NAMED = (*EMBEDDED, "imagenet-sketch", "quickdraw", "my-drive")
 """The sources that have a name; all others are a path or an address."""
 
 
-def is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in PICTURES and not PurePosixPath(name).name.startswith(".")
-
-
 def is_address(source) -> bool:
     return isinstance(source, str) and re.match(r"\s*https?://", source, re.IGNORECASE) is not None
 
@@ -317,7 +300,7 @@ def open_source(source, categories=None, *, max_bytes: float = 0, offline: bool 
     opened = _opened(source, categories, max_bytes, offline, quiet)
     if not opened.items:
         opened.close()
-        endings = " ".join(sorted(PICTURES))
+        endings = " ".join(sorted(ENDINGS))
         raise InputError(f"{shown(opened.title)} holds no pictures: give a source with files that end in {endings}.")
     return opened
 
@@ -395,9 +378,9 @@ def licence_of(items: Iterable[Item]) -> str:
     return LICENCES["imagenet-sketch"] if any(class_name(item.category) for item in items) else UNKNOWN
 
 
-def _by_path(text: bytes, where: str) -> dict[str, Entry]:
+def _by_path(manifest: Manifest | None) -> dict[str, Entry]:
     """Path → what a manifest says of the picture there."""
-    return {entry.path: entry for entry in parse_manifest(text, where).files} if is_manifest(text) else {}
+    return {entry.path: entry for entry in manifest.files} if manifest else {}
 
 
 def _item(name: str, category: str, size: int, known: dict[str, Entry]) -> Item:

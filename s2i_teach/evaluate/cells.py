@@ -14,6 +14,7 @@ from s2i_teach.evaluate.prompt_match import prompt_matches
 from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features, real_features
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings
+from s2i_teach.translation.wording import value_words
 
 SCORES = ("precision", "recall", "f1", "chamfer", "edge_ssim", "prompt_match")
 PAIRED_SCORES = ("psnr", "ssim", "lpips")
@@ -84,21 +85,12 @@ class Cell:
 
 def name_of(settings: dict) -> str:
     """Settings in words, short: "strength 0.5, guidance 5"."""
-    return ", ".join(f"{words(key)} {shown_value(value)}" for key, value in settings.items()) or "all"
+    return ", ".join(f"{words(key)} {value_words(key, value)}" for key, value in settings.items()) or "all"
 
 
 def words(name: str) -> str:
     """A setting's name as one reads it."""
     return NAMES.get(name, name.replace("_", " "))
-
-
-def shown_value(value) -> str:
-    """A setting's value as one reads it."""
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, tuple):
-        return " × ".join(map(str, value))
-    return "the model's own" if value is None else str(value) or "none"
 
 
 def as_results(results) -> list[Result]:

@@ -8,10 +8,11 @@ import torch
 from scipy.stats import t as student
 
 from s2i_teach.evaluate.bootstrap import LEVEL, Interval, difference
-from s2i_teach.evaluate.cells import Cell, Row, independent, shown_value, words
+from s2i_teach.evaluate.cells import Cell, Row, independent, words
 from s2i_teach.evaluate.effects import paired_effect
 from s2i_teach.evaluate.faithfulness import CHANCE_F1
 from s2i_teach.evaluate.paired import blur_radius
+from s2i_teach.translation.wording import value_words
 
 FEW = 10
 """Below so many pictures in a cell micro-KID says little: of 10 real ones it had a standard deviation of 0.2, of 50 one
@@ -166,7 +167,7 @@ def _trend(rows: list[Row], axis: str) -> list[str]:
         return []
     groups = independent([keyed[low][key] for key in both])
     sketches = len({keyed[low][key].sketch for key in both})
-    what = f"{words(axis).capitalize()} from {shown_value(low)} to {shown_value(high)}"
+    what = f"{words(axis).capitalize()} from {value_words(axis, low)} to {value_words(axis, high)}"
     told = []
     scores = [("f1", "edge F1"), *((score, words(score)) for score in ("prompt_match", "psnr", "ssim"))]
     for score, name in [(score, name) for score, name in scores if score in rows[0].scores]:

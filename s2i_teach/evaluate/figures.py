@@ -4,8 +4,9 @@ import io
 
 import numpy as np
 
-from s2i_teach.evaluate.cells import Cell, pareto_front, shown_value, words
+from s2i_teach.evaluate.cells import Cell, pareto_front, words
 from s2i_teach.evaluate.conclusions import MEASURES, PAIRED_MEASURES, of
+from s2i_teach.translation.wording import value_words
 
 AXES = ("strength", "guidance_scale")
 LOOK = {
@@ -42,8 +43,8 @@ def heat_map(cells: list[Cell], measure: str, look: str = "light") -> bytes:
             axes.text(x, y + 0.13, f"{found.value:.2f}", ha="center", va="center", color=ink, fontsize=14)
             inner = f"n = {found.n}" if found.low is None else f"{found.low:.2f} to {found.high:.2f}"
             axes.text(x, y - 0.22, inner, ha="center", va="center", color=ink, fontsize=10)
-    axes.set_xticks(range(len(strengths)), [shown_value(s) for s in strengths])
-    axes.set_yticks(range(len(guidances)), [shown_value(g) for g in guidances])
+    axes.set_xticks(range(len(strengths)), [value_words("strength", s) for s in strengths])
+    axes.set_yticks(range(len(guidances)), [value_words("guidance_scale", g) for g in guidances])
     axes.set_xlabel("strength")
     axes.set_ylabel("guidance")
     axes.set_title(f"{name}: {'more' if more else 'less'} is better (dark)", fontsize=11, color=colours["ink"])
@@ -110,7 +111,7 @@ def trade_off(cells: list[Cell], measure: str, look: str = "light") -> bytes:
 
 
 def _short(cell: Cell) -> str:
-    text = ", ".join(shown_value(value) for value in cell.settings.values())
+    text = ", ".join(value_words(name, value) for name, value in cell.settings.items())
     return text if len(text) <= 28 else f"{text[:27]}…"
 
 

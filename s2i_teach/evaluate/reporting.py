@@ -11,10 +11,11 @@ from PIL import Image
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate import figures
 from s2i_teach.evaluate.bootstrap import Interval
-from s2i_teach.evaluate.cells import PAIRED_SCORES, SCORES, Cell, Row, as_results, cells, judged, shown_value, words
+from s2i_teach.evaluate.cells import PAIRED_SCORES, SCORES, Cell, Row, as_results, cells, judged, name_of, words
 from s2i_teach.evaluate.conclusions import MEASURES, Conclusions, best, conclusions, measures, of
 from s2i_teach.evaluate.known import available
 from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.translation.wording import value_words
 
 SIDE = 112
 """CSS pixels of a picture."""
@@ -193,8 +194,7 @@ def _image(data: bytes, alt: str, dark: bytes | None = None, width: int | None =
 def _heat_map(made, measure: str, page: bool) -> str:
     name = next(name for key, name, _ in measures(made) if key == measure)
     values = "; ".join(
-        f"strength {shown_value(c.settings['strength'])}, guidance {shown_value(c.settings['guidance_scale'])}: "
-        f"{of(c, measure).value:.2f}"
+        f"{name_of({axis: c.settings[axis] for axis in ('strength', 'guidance_scale')})}: {of(c, measure).value:.2f}"
         for c in made
     )
     dark = figures.heat_map(made, measure, "dark") if page else None
@@ -269,7 +269,7 @@ def _cell_table(found: Report) -> str:
     lines = []
     for place, cell in enumerate(found.cells):
         figures_of = [_unbroken(of(cell, key)) if of(cell, key) else "needs 2 pictures" for key, _, _ in all_measures]
-        own = [shown_value(cell.settings[name]) for name in names]
+        own = [value_words(name, cell.settings[name]) for name in names]
         lines.append([*own, str(cell.n), *figures_of, "yes" if place in found.front else ""])
     return _table(head, lines)
 
@@ -282,7 +282,9 @@ def _unbroken(figure: Interval) -> str:
 def _row_table(found: Report) -> str:
     table = found.table
     head = list(table[0])
-    lines = [[f"{v:.3f}" if k in SCORES + PAIRED_SCORES else shown_value(v) for k, v in row.items()] for row in table]
+    lines = [
+        [f"{v:.3f}" if k in SCORES + PAIRED_SCORES else value_words(k, v) for k, v in row.items()] for row in table
+    ]
     return _table([words(name) for name in head], lines)
 
 

@@ -134,6 +134,11 @@ DEFAULT_FAST = "mini-scribble-fast"
 """The same in few steps, for a studio that draws along."""
 
 
+WIDE = (192, 128)
+"""``(width, height)`` in pixels of the miniatures' other pages, on which they learned scenes: squeezed into a square of 128
+× 128, the things of a scene would be tiny."""
+
+
 def offered() -> dict[str, Model]:
     """The models that can be had: all but those whose embedded parts were not trained yet (``s2i train``)."""
 

@@ -40,16 +40,23 @@ def load_clip():
     return _loaded(data_dir() / "clip")
 
 
-@lru_cache(maxsize=1)
-def _loaded_tokenizer(folder: Path):
+def _read_tokenizer(folder: Path, **changes):
     from transformers import CLIPTokenizer
 
-    return CLIPTokenizer.from_pretrained(str(folder))
+    return CLIPTokenizer.from_pretrained(str(folder), **changes)
+
+
+_loaded_tokenizer = lru_cache(maxsize=1)(_read_tokenizer)
 
 
 def load_tokenizer():
-    """Its tokenizer, which is the miniature's."""
+    """Its tokenizer, which is the miniature's, read once."""
     return _loaded_tokenizer(data_dir() / "mini" / "tokenizer")
+
+
+def new_tokenizer(**changes):
+    """The same, of the caller's own: with changes of its configuration, such as ``model_max_length=12``."""
+    return _read_tokenizer(data_dir() / "mini" / "tokenizer", **changes)
 
 
 def as_batch(pictures) -> torch.Tensor:

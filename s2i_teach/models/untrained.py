@@ -5,6 +5,7 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.models.devices import check_dtype, pick_device
 from s2i_teach.models.shims import quiet_loading
+from s2i_teach.models.small_clip import new_tokenizer
 
 SD15 = {
     "unet": {"sample_size": 64, "cross_attention_dim": 768},  # all else is diffusers' default, which is this model
@@ -46,9 +47,7 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     if model != "sd15":
         raise InputError(f'The shapes of {model!r} are not known here: use "sd15".')
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionImg2ImgPipeline, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-
-    from s2i_teach.paths import data_dir
+    from transformers import CLIPTextConfig, CLIPTextModel
 
     chosen_device = pick_device(device)
     chosen_dtype = check_dtype(dtype, chosen_device)
@@ -67,7 +66,7 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     schedule = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
     pipe = StableDiffusionImg2ImgPipeline(
         **{name: part.eval() for name, part in parts.items()},
-        tokenizer=CLIPTokenizer.from_pretrained(str(data_dir() / "mini" / "tokenizer")),
+        tokenizer=new_tokenizer(),
         scheduler=DDIMScheduler(**schedule, clip_sample=False, set_alpha_to_one=False, steps_offset=1),
         safety_checker=None,
         feature_extractor=None,

@@ -91,6 +91,8 @@ def run_batch(
     apart) go once, and where guidance does nothing (a scale of at most 1) only the prompt's half goes. Where a ControlNet
     leads, each sample has its own scale; at a scale of 0 it is left out, as what it says would be multiplied by 0.
 
+    A small model runs in one CPU thread, as in a single run (:func:`s2i_teach.models.devices.fitting_threads`).
+
     Equal means: up to the last bits of fp32, which depend on how many samples go together, and which guidance
     multiplies: one evaluation of the miniature is 1.7e-6 from the exact one in either way, its pictures differ by up to
     3e-5 of the brightness, less than a hundredth of the smallest step of an 8-bit picture (``tests/test_sweep.py``).
@@ -141,9 +143,11 @@ class _Batch:
     def run(self):
         active: list[_Cell] = []
         while active or self._waiting:
-            while self._waiting and len(active) < POOL:
-                active.append(self._begin(self._waiting.pop(0)))
-            self._advance(active)
+            # Never across a yield: what the caller does between two pictures keeps the caller's threads.
+            with fitting_threads(self.pipe):
+                while self._waiting and len(active) < POOL:
+                    active.append(self._begin(self._waiting.pop(0)))
+                self._advance(active)
             finished = [cell for cell in active if not cell.left]
             active = [cell for cell in active if cell.left]
             yield from self._decode(finished)
@@ -197,8 +201,7 @@ class _Batch:
         if key not in self._images:
             picture, _ = self.pages[settings]
             pixels = self.pipe.image_processor.preprocess(prepare_sketch(picture, settings.prepare))
-            with fitting_threads(self.pipe):
-                encoded = self.pipe.vae.encode(pixels.to(self.pipe.device, self._dtype))
+            encoded = self.pipe.vae.encode(pixels.to(self.pipe.device, self._dtype))
             self._images[key] = encoded.latent_dist
             self.counts.encoded += 1
         return self._images[key]
@@ -281,25 +284,30 @@ class _Batch:
 
     def _decode(self, cells: list[_Cell]):
         """The finished cells' pictures, decoded together."""
-        pipe = self.pipe
         by_shape: dict = {}
         for cell in cells:
             by_shape.setdefault(cell.latents.shape, []).append(cell)
         for group in by_shape.values():
             for first in range(0, len(group), max(1, self.max_batch // 4)):
                 part = group[first : first + max(1, self.max_batch // 4)]
-                latents = torch.cat([cell.latents for cell in part])
-                pixels = pipe.vae.decode(latents / pipe.vae.config.scaling_factor, return_dict=False)[0]
-                pixels, flagged = pipe.run_safety_checker(pixels, pipe.device, self._dtype)
-                pixels = pipe.image_processor.postprocess(
-                    pixels, output_type="pt", do_denormalize=[not flag for flag in flagged or [False] * len(part)]
-                )
+                with fitting_threads(self.pipe):
+                    pixels, flagged = self._pixels(part)
                 self.counts.decoded += len(part)
                 for position, cell in enumerate(part):
-                    one, notes = finite(pipe, pixels[position : position + 1], cell.latents)
+                    with fitting_threads(self.pipe):
+                        one, notes = finite(self.pipe, pixels[position : position + 1], cell.latents)
                     if flagged and flagged[position]:
                         notes += (BLACKED_OUT,)
                     yield cell.index, one, notes
+
+    def _pixels(self, cells: list[_Cell]) -> tuple[torch.Tensor, list[bool] | None]:
+        """The decoder's pixels ``(B, 3, H, W)`` in [0, 1] of latents of one size, and what the safety checker says."""
+        pipe = self.pipe
+        latents = torch.cat([cell.latents for cell in cells])
+        pixels = pipe.vae.decode(latents / pipe.vae.config.scaling_factor, return_dict=False)[0]
+        pixels, flagged = pipe.run_safety_checker(pixels, pipe.device, self._dtype)
+        shown = [not flag for flag in flagged or [False] * len(cells)]
+        return pipe.image_processor.postprocess(pixels, output_type="pt", do_denormalize=shown), flagged
 
 
 def _beginning(settings: Settings) -> tuple:

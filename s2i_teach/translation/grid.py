@@ -2,6 +2,8 @@
 
 from itertools import product
 
+from s2i_teach.translation.wording import value_words
+
 NAMES = {
     "strength": "strength",
     "guidance_scale": "guidance scale",
@@ -48,19 +50,18 @@ def grid_figure(axes: dict[str, tuple], results, side: float):
             for spine in ax.spines.values():
                 spine.set_color("0.8")
             if row == rows - 1:
-                ax.set_xlabel(_short(axes[across][column]), fontsize=9)
+                ax.set_xlabel(_short(across, axes[across][column]), fontsize=9)
             if column == 0 and down:
-                ax.set_ylabel(_short(axes[down][row]), fontsize=9)
+                ax.set_ylabel(_short(down, axes[down][row]), fontsize=9)
         part.supxlabel(NAMES.get(across, across), fontsize=10)
         if down:
             part.supylabel(NAMES.get(down, down), fontsize=10)
         if panels:
-            part.suptitle(f"{NAMES.get(panels, panels)} {_short(axes[panels][number])}", fontsize=10)
+            part.suptitle(f"{NAMES.get(panels, panels)} {_short(panels, axes[panels][number])}", fontsize=10)
     return figure
 
 
-def _short(value) -> str:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:g}"
-    text = str(value)
+def _short(name: str, value) -> str:
+    """What fits beside a small picture."""
+    text = value_words(name, value)
     return text if len(text) <= 24 else f"{text[:23]}…"

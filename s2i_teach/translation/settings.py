@@ -1,6 +1,5 @@
 """What a run is asked to do (``Settings``) and what that means before anything runs (``Plan``)."""
 
-import inspect
 import math
 import time
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,11 +14,9 @@ from s2i_teach.models.catalog import find, offered
 from s2i_teach.models.devices import fitting_threads, wait_for
 from s2i_teach.models.kinds import KINDS, evaluate, is_guided, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
+from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
+from s2i_teach.translation.thesis import ThesisSettings, from_thesis
 
-PREPARE = ("lines", "filled", "photo", "picture")
-FIT = ("pad", "crop")
-CONTROLS = ("control_scale", "control_start", "control_end")
-"""Settings of models that are led by the sketch."""
 CHOSEN_TIMESTEPS = ("ddpm", "dpm++", "euler")
 """Schedulers that can be given their timesteps."""
 
@@ -252,8 +249,8 @@ class Settings:
         later = ("timesteps", *CONTROLS)
         return {name: value for name, value in table.items() if value is not None or name not in later}
 
-    @staticmethod
-    def from_thesis(**parameters):
+    @classmethod
+    def from_thesis(cls, **parameters) -> ThesisSettings:
         """The eight parameters of older scripts, each doing what it honestly can; ``.explain()`` tells what that is.
 
         Args:
@@ -268,18 +265,13 @@ class Settings:
             prompt, strength, …: any other setting.
 
         Returns:
-            :class:`s2i_teach.translation.thesis.ThesisSettings`: its ``settings`` and ``pipe`` go into ``run``.
+            :class:`s2i_teach.translation.thesis.ThesisSettings`, which has the attributes of these settings; its
+            ``settings`` and ``pipe`` go into ``run``.
 
         Raises:
             InputError: what the weights fix is asked to be otherwise, or a value that cannot be used.
         """
-        from s2i_teach.translation.thesis import from_thesis
-
-        known = {*inspect.signature(from_thesis).parameters, *(field.name for field in fields(Settings))} - {"settings"}
-        unknown = sorted(set(parameters) - known)
-        if unknown:
-            raise InputError(f"{unknown[0]} is not known: use {', '.join(sorted(known))}.")
-        return from_thesis(**parameters)
+        return from_thesis(cls, **parameters)
 
     @classmethod
     def from_dict(cls, table: dict) -> "Settings":

@@ -19,6 +19,7 @@ from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.result import Result, read_record
 from s2i_teach.translation.run import PRECISIONS, as_image, prompt_notes
 from s2i_teach.translation.settings import Settings
+from s2i_teach.translation.wording import value_words
 
 PLURALS = {"prompts": "prompt", "seeds": "seed", "strengths": "strength"}
 """Other words for an axis."""
@@ -184,7 +185,9 @@ class Sweep:
         return len(self.results)
 
     def __str__(self) -> str:
-        axes = "; ".join(f"{name} {', '.join(map(_word, values))}" for name, values in self.axes.items())
+        axes = "; ".join(
+            f"{name} {', '.join(value_words(name, value) for value in values)}" for name, values in self.axes.items()
+        )
         counts = self.counts
         computed = f"{counts.evaluations} samples through the U-Net in {counts.calls} calls, {counts.shared} shared"
         computed += f", {counts.led} through the ControlNet as well" if counts.led else ""
@@ -210,10 +213,6 @@ def save_sweep(made: Sweep, folder: Path) -> list[Path]:
     grid = write_whole(folder / "grid.png", lambda file: made.figure().savefig(file, format="png", dpi=110))
     text = made.table.to_csv(index=False).encode("utf-8")
     return [grid, write_whole(folder / "table.csv", lambda file: file.write(text))]
-
-
-def _word(value) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
 def _axes(given: dict) -> tuple[dict[str, tuple], dict]:

@@ -5,14 +5,13 @@ diffusion (Rombach et al. 2021) and Hugging Face's example scripts. Each does he
 """
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import check_size
 from s2i_teach.models.load import load_pipeline, shared_pipeline
 from s2i_teach.theory.sampler import space_timesteps
-from s2i_teach.translation.settings import Settings
 
 HEAD = ("parameter", "where it comes from", "what it does here", "what it cannot do")
 
@@ -21,18 +20,34 @@ HEAD = ("parameter", "where it comes from", "what it does here", "what it cannot
 class ThesisSettings:
     """The eight parameters, checked against a model; made by :meth:`s2i_teach.Settings.from_thesis`.
 
+    It has every public attribute of its ``settings`` as its own: ``made.num_inference_steps`` is
+    ``made.settings.num_inference_steps``, and ``made.plan(made.pipe)`` is the settings' plan. The one exception is
+    ``timesteps``, which is explained below.
+
     Attributes:
-        settings: what they come to, for :func:`s2i_teach.translation.run.run`; the prompt is the one given.
+        settings: the :class:`s2i_teach.Settings` that the parameters come to, for
+            :func:`s2i_teach.translation.run.run`; the prompt is the one given.
         pipe: the pipeline of ``model_name_or_path``, in the precision asked for.
-        timesteps: those that guided-diffusion would keep, ascending: ``space_timesteps``.
+        timesteps: those that guided-diffusion would keep, ascending: ``space_timesteps``. The setting of that name,
+            ``made.settings.timesteps``, is None where a scheduler chooses them itself.
+        given: the eight parameters as they were given, by name.
         notes: one sentence for each parameter that could not have what was asked for.
     """
 
-    settings: Settings
+    settings: object
     pipe: object
     timesteps: tuple[int, ...]
     given: dict
     notes: tuple[str, ...] = ()
+
+    def __getattr__(self, name: str):
+        # Asked only for what is not found here. A copy is asked before it has settings, and for private names.
+        if name.startswith("_") or "settings" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.settings, name)
+
+    def __dir__(self):
+        return sorted({*super().__dir__(), *(name for name in dir(self.settings) if not name.startswith("_"))})
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """A row a parameter, under ``HEAD``."""
@@ -130,6 +145,8 @@ class Explanation:
 
 
 def from_thesis(
+    settings_type: type,
+    /,
     *,
     prompt: str = "",
     model_name_or_path: str = "mini",
@@ -142,7 +159,7 @@ def from_thesis(
     use_fp16: bool = True,
     **settings,
 ) -> ThesisSettings:
-    """See :meth:`s2i_teach.Settings.from_thesis`."""
+    """See :meth:`s2i_teach.Settings.from_thesis`, whose class ``settings_type`` is."""
     given = {
         "model_name_or_path": model_name_or_path,
         "image_size": image_size,
@@ -153,6 +170,10 @@ def from_thesis(
         "rescale_timesteps": rescale_timesteps,
         "use_fp16": use_fp16,
     }
+    known = {field.name for field in fields(settings_type)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise InputError(f"{unknown[0]} is not known: use {', '.join(sorted({*given, *known}))}.")
     for name in ("rescale_timesteps", "use_fp16"):
         if not isinstance(given[name], bool):
             raise InputError(f"{name} must be True or False, not {shown(repr(given[name]))}.")
@@ -175,7 +196,7 @@ def from_thesis(
             f"num_resolutions is {shown(repr(num_resolutions))} and {model_name_or_path} has {resolutions}, fixed by its "
             f"weights: leave it {resolutions}."
         )
-    made = Settings(prompt, size=size, **{**respaced[1], **settings})
+    made = settings_type(prompt, size=size, **{**respaced[1], **settings})
     made.resolved(pipe)  # says what does not fit the model
     return ThesisSettings(made, pipe, respaced[0], given, notes)
 

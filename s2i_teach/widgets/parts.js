@@ -1,4 +1,5 @@
-// Pieces that every widget is made of. The files are joined in the order parts, pad, widget; the last one exports.
+// Pieces that every widget is made of. The files of a widget are joined to one module in the order parts, pad, the widget's own
+// pieces, widget; the last one exports. They share one scope: a name at the outermost level stands in one file only.
 
 const SVG_SPACE = "http://www.w3.org/2000/svg";
 

@@ -21,10 +21,11 @@ from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.load import is_loaded, shared_pipeline
 from s2i_teach.models.preview import preview
 from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
+from s2i_teach.translation.choices import CONTROLS
 from s2i_teach.translation.compare import differences
 from s2i_teach.translation.result import Result, save_png
 from s2i_teach.translation.run import PRECISIONS, in_use, run
-from s2i_teach.translation.settings import CONTROLS, Plan, Settings, strength_for
+from s2i_teach.translation.settings import Plan, Settings, strength_for
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
 from s2i_teach.widgets.sketch_pad import PadHolder, open_drawing
@@ -91,7 +92,15 @@ class Studio(PadHolder):
         InputError: a sketch that cannot be opened.
     """
 
-    _esm = source("parts.js", "pad.js", "studio.js")
+    _esm = source(
+        "parts.js",
+        "pad.js",
+        "studio_knobs.js",
+        "studio_picture.js",
+        "studio_history.js",
+        "studio_code.js",
+        "studio.js",
+    )
     options = traitlets.Dict().tag(sync=True)
     request = traitlets.Dict().tag(sync=True, echo_update=False)
 

@@ -1,0 +1,52 @@
+"""What a sample is asked for, checked."""
+
+from s2i_teach.errors import InputError
+from s2i_teach.files import shown
+
+
+def whole_number(name: str, value, least: int | None = None) -> int:
+    """A whole number, at least ``least``; ``name`` is the argument's in the message.
+
+    Raises:
+        InputError: it is none, or less.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or (least is not None and value < least):
+        raise InputError(
+            f"{name} is {shown(repr(value))}: give a whole number{'' if least is None else f' from {least} up'}."
+        )
+    return int(value)
+
+
+def byte_limit(value) -> float:
+    """``max_bytes``, 0 or more.
+
+    Raises:
+        InputError: it is no number, or less.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"max_bytes is {shown(repr(value))}: give a number of bytes.") from error
+    if not number >= 0:
+        raise InputError(f"max_bytes is {shown(repr(value))}: give 0 or more bytes.")
+    return number
+
+
+def wanted_categories(categories) -> str | int | list | None:
+    """The categories asked for, in a form that can be read twice: a generator or an array is a list, a set has an order.
+
+    Raises:
+        InputError: neither names, nor a number, nor None.
+    """
+    if hasattr(categories, "tolist"):  # of NumPy or pandas
+        categories = categories.tolist()
+    if categories is None or isinstance(categories, str):
+        return categories
+    if hasattr(categories, "__index__"):
+        return whole_number("categories", categories, 1)
+    try:
+        return sorted(categories, key=str) if isinstance(categories, (set, frozenset)) else list(categories)
+    except TypeError as error:
+        raise InputError(
+            f"categories is {shown(repr(categories))}: give names, a number of categories, or None for all."
+        ) from error
