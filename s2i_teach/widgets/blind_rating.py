@@ -125,7 +125,7 @@ class BlindRating(LiveWidget):
             try:
                 self.vote(request.get("vote")) if what == "vote" else self.undo()
             except InputError as error:
-                self.send({"failure": str(error)})
+                self.send({"failure": self._said(error)})
 
     def _state(self, votes: list[Vote]) -> dict:
         """What the page shows: the pair, or in the end the ranking."""

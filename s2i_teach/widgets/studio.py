@@ -166,7 +166,7 @@ class Studio(PadHolder):
         try:
             answers[what](request)
         except InputError as error:
-            self.send({"failure": str(error)})
+            self.send({"failure": self._said(error)})
 
     def _requested(self, change) -> None:
         """A new request: into the mailbox, or answered at once with what is wrong with it."""
@@ -176,7 +176,7 @@ class Studio(PadHolder):
             self._worker.ask(self._job(table))
         except InputError as error:
             self._worker.stop()
-            self.send({"failure": str(error), "version": version})
+            self.send({"failure": self._said(error), "version": version})
 
     def _job(self, table: dict) -> Job:
         steps, guidance = table.get("steps"), table.get("guidance")
@@ -289,7 +289,7 @@ class Studio(PadHolder):
             if self._worker.stopped:
                 say({"stopped": True, "version": job.version})
         except InputError as error:
-            say({"failure": str(error), "version": job.version})
+            say({"failure": self._said(error), "version": job.version})
         except Exception as error:  # a widget has nowhere else to show it; it is kept whole for who wants to look
             self.error = error
             log.exception("the studio's run failed")
@@ -417,7 +417,7 @@ class Studio(PadHolder):
             "picture": picture_url(result.image),
             "about": self._about(result),
             "plan": {**_plan_row(result.settings, result.plan), "seconds": result.seconds},
-            "notes": list(result.notes),
+            "notes": [self._said(note) for note in result.notes],
             "hint": picture_url(result.hint) if result.hint else None,
         }
 
