@@ -39,7 +39,7 @@ class Sentences:
     """English sentences in another language, found by their templates.
 
     An error is raised as an English sentence with its values filled in, since logs, tests and the command line read it
-    so. A template has ``{}`` where a value stood, its translation has ``{0}``, ``{1}``, … for the values in their order.
+    so. A template has ``{}`` where a value stood, its translation ``{0}``, ``{1}``, … for the values in their order.
 
     Args:
         sentences: English template → translation, of whole sentences.
@@ -106,7 +106,7 @@ def literals(template: str) -> list[str]:
 
 
 def values_in(sentence: str, pieces: list[str]) -> list[str] | None:
-    """What stands between the pieces of a template, each as short as it can be; None where the template does not fit."""
+    """What stands between the pieces of a template, each as short as it can be; None where it does not fit."""
     first, last = pieces[0], pieces[-1]
     if len(pieces) == 1:
         return [] if sentence == first else None

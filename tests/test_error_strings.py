@@ -1,4 +1,4 @@
-"""Errors in another language: every sentence that a widget's code can raise has one, and is found again from what is shown."""
+"""Errors in another language: every sentence that a widget can show has a translation, and is found by its words."""
 
 import ast
 import errno
@@ -303,16 +303,20 @@ def test_of_two_templates_that_fit_the_one_with_more_words_is_taken():
 
 
 NESTED = {
-    "Number 1 of the true pictures: These bytes is empty: save the picture again.": "Nummer 1 der wahren Bilder: Der Inhalt "
-    "ist leer: das Bild noch einmal speichern.",
+    "Number 1 of the true pictures: These bytes is empty: save the picture again.": (
+        "Nummer 1 der wahren Bilder: Der Inhalt ist leer: das Bild noch einmal speichern."
+    ),
     "The miniature could not be loaded (a/b: its ControlNet is not in m/c: train it with s2i train control, or use "
     '"mini"; c/d: m/x.json is damaged: fetch or save the model again; e: HTTP 404). The miniature needs no network: '
-    'load_pipeline("mini").': "Die Miniatur konnte nicht geladen werden (a/b: das ControlNet fehlt in m/c: mit s2i train "
-    'control trainieren oder "mini" verwenden; c/d: m/x.json ist beschädigt: das Modell noch einmal holen oder speichern; '
-    'e: HTTP 404). Die Miniatur braucht kein Netzwerk: load_pipeline("mini").',
+    'load_pipeline("mini").': (
+        "Die Miniatur konnte nicht geladen werden (a/b: das ControlNet fehlt in m/c: mit s2i train control trainieren "
+        'oder "mini" verwenden; c/d: m/x.json ist beschädigt: das Modell noch einmal holen oder speichern; e: HTTP '
+        '404). Die Miniatur braucht kein Netzwerk: load_pipeline("mini").'
+    ),
     "seed must be a whole number, not 'no value'.": "seed muss eine ganze Zahl sein, nicht 'no value'.",
-    "r.csv, line 3: the vote is x: it must be left, right or tie.": "r.csv, Zeile 3: die Stimme ist x: sie muss left, right "
-    "oder tie sein.",
+    "r.csv, line 3: the vote is x: it must be left, right or tie.": (
+        "r.csv, Zeile 3: die Stimme ist x: sie muss left, right oder tie sein."
+    ),
 }
 
 
