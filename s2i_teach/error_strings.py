@@ -581,3 +581,8 @@ ERRORS = {"de": Sentences(_GERMAN, _GERMAN_PARTS)}
 def in_language(sentence: str, code: str) -> str:
     """An error's sentence, or a note on a result, in a language; as it is where the table does not know it."""
     return ERRORS[code](sentence) if code in ERRORS else sentence
+
+
+def part_in_language(part: str, code: str) -> str:
+    """The same of words that stand within a sentence, such as a model's title."""
+    return ERRORS[code].parts.get(part, part) if code in ERRORS else part

@@ -48,9 +48,18 @@ def heat_map(cells: list[Cell], measure: str, look: str = "light", table: Mappin
     axes.set_xlabel(words("strength", table))
     axes.set_ylabel(words("guidance_scale", table))
     title = table["more_is_better" if more else "less_is_better"].format(measure=table[f"measure_{measure}"])
-    axes.set_title(title, fontsize=11, color=colours["ink"])
+    _fitting_title(axes, title, colours["ink"])
     axes.tick_params(length=0)
     return _png(figure)
+
+
+def _fitting_title(axes, title: str, colour: str) -> None:
+    """A title in two lines, cut after its colon, where one line is wider than the figure."""
+    written = axes.set_title(title, fontsize=11, color=colour)
+    axes.figure.canvas.draw()
+    box = written.get_window_extent()
+    if box.x0 < 0 or box.x1 > axes.figure.bbox.width:
+        written.set_text(title.replace(": ", ":\n"))
 
 
 def front(cells: list[Cell], measure: str) -> list[int]:

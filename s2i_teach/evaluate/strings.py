@@ -174,13 +174,13 @@ STRINGS: dict[str, dict[str, str]] = {
         "so": "Was daraus folgt",
         "not_so": "Was nicht daraus folgt",
         "nothing_compared": "Es wurde nichts verglichen.",
-        "maps": "Über Stärke und Guidance",
+        "maps": "Nach Stärke und Guidance",
         "maps_how": "Jede Zelle: der Wert, darunter sein 95-%-Intervall.",
         "maps_pooled": "Alle anderen Einstellungen sind zusammengefasst.",
         "trade_micro_kid": "Treue und Realismus",
         "trade_prompt_match": "Treue und Nähe zum Prompt",
-        "trade_lines": "Dünne Linien sind Intervalle. Dass ein Punkt auf der Front einen schlägt, dessen Linien seine "
-        "eigenen kreuzen, ist nicht gezeigt.",
+        "trade_lines": "Dünne Linien sind Intervalle. Ein Punkt auf der Front muss nicht besser sein als einer, dessen "
+        "Linien seine eigenen kreuzen.",
         "best_and_worst": "Beste und schlechteste Zellen",
         "best": "Am besten: {measure} {figure}",
         "worst": "Am schlechtesten: {measure} {figure}",
@@ -195,9 +195,9 @@ STRINGS: dict[str, dict[str, str]] = {
         "all_results": "Alle Ergebnisse ({n})",
         "table": "Tabelle",
         "how_measured": "Wie gemessen wurde, und was es hier nicht gibt",
-        "about_micro_kid": "micro-KID ist der Kernabstand der KID, aber mit den Merkmalen des mitgelieferten kleinen "
-        "CLIP und gegen 600 echte Bilder der mitgelieferten Paare. Es ist weder KID noch FID. Es sieht auch, was "
-        "gezeigt wird und in welchem Stil: nur Zellen vergleichen, die dasselbe zeigen.",
+        "about_micro_kid": "micro-KID ist der Kernel-Abstand von KID, aber mit den Merkmalen des mitgelieferten "
+        "kleinen CLIP und gegen 600 echte Bilder der mitgelieferten Paare. Es ist weder KID noch FID. Es sieht auch, "
+        "was gezeigt wird und in welchem Stil: nur Zellen vergleichen, die dasselbe zeigen.",
         "about_intervals": "Intervalle: 95 %, Bootstrap über Skizzen, wo eine Zelle mehrere hat, sonst über Seeds.",
         "about_agreement": "PSNR ist der Mittelwert der dB aller Bilder; eine Kopie zählt 60 dB. SSIM hat das "
         "Gauß-Fenster der Veröffentlichung und ist der Mittelwert dreier Kanäle.",
@@ -268,11 +268,11 @@ STRINGS: dict[str, dict[str, str]] = {
         "best_is": "{measure}: der beste Wert ist {figure} ({cell}, n = {n}).",
         "differs_from_all": "Skizze für Skizze unterscheidet sich die Zelle von jeder anderen.",
         "differs_from_none": "Skizze für Skizze ist zu keiner anderen Zelle ein Unterschied gezeigt.",
-        "differs_from_some": "Skizze für Skizze sind {n} von {total} anderen nicht davon zu unterscheiden.",
+        "differs_from_some": "Skizze für Skizze nicht davon zu unterscheiden: {n} von {total} anderen.",
         "overlaps_none": "Kein Intervall einer anderen Zelle reicht an diesen heran.",
         "overlaps_all": "Die Intervalle aller anderen Zellen überlappen damit, also ist kein Unterschied zwischen "
         "Zellen gezeigt.",
-        "overlaps_some": "{n} von {total} anderen überlappen damit: sie sind nicht davon zu unterscheiden.",
+        "overlaps_some": "Nicht davon zu unterscheiden, da die Intervalle überlappen: {n} von {total} anderen.",
         "trend": "{setting} von {low} auf {high}: {changes}, über {trials}, bei sonst gleichen Einstellungen.",
         "trend_few": "{setting} von {low} auf {high}: {changes}, über {trials}, zu wenige, um es zu zeigen, bei sonst "
         "gleichen Einstellungen.",
@@ -283,15 +283,15 @@ STRINGS: dict[str, dict[str, str]] = {
         "falls": "{score} fällt um {change}",
         "over_seeds": "{n} Seeds einer Skizze",
         "score_f1": "Kanten-F1",
-        "chance": "Ein Kanten-F1 von etwa {chance} hat auch das Bild einer anderen Sache. Nicht gezeigt, dass sie "
-        "darüber liegen: {cells}.",
+        "chance": "Ein Kanten-F1 von etwa {chance} hat auch das Bild einer anderen Sache. Für diese Zellen ist nicht "
+        "gezeigt, dass sie darüber liegen: {cells}.",
         "more_cells": "und {n} weitere",
-        "beside": "Die Skizzen selbst haben neben den wahren Bildern PSNR {psnr} dB und SSIM {ssim}.",
-        "results_higher": "Im Mittel haben die Ergebnisse mehr {measure}.",
-        "cells_higher": "Im Mittel hat jede Zelle mehr {measure}.",
-        "result_not_higher": "Für kein Ergebnis ist gezeigt, dass es mehr {measure} hat.",
-        "cell_not_higher": "Für keine Zelle ist gezeigt, dass sie mehr {measure} hat.",
-        "some_higher": "Gezeigt ist mehr {measure} für: {cells}.",
+        "beside": "Die Skizzen selbst haben, mit den wahren Bildern verglichen, PSNR {psnr} dB und SSIM {ssim}.",
+        "results_higher": "Im Mittel haben die Ergebnisse einen höheren Wert von {measure}.",
+        "cells_higher": "Im Mittel hat jede Zelle einen höheren Wert von {measure}.",
+        "result_not_higher": "Für kein Ergebnis ist ein höherer Wert von {measure} gezeigt.",
+        "cell_not_higher": "Für keine Zelle ist ein höherer Wert von {measure} gezeigt.",
+        "some_higher": "Ein höherer Wert von {measure} ist gezeigt für: {cells}.",
         # what may not
         "blur": "Nicht, dass mehr PSNR oder SSIM besser aussieht: beide ziehen ein unscharfes Bild einem scharfen vor, "
         "dessen Einzelheiten woanders liegen. Um {pixels} Pixel weichgezeichnet haben diese Bilder PSNR {soft_psnr} dB "
@@ -300,7 +300,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "one_rises": "{measure} steigt",
         "neither_rises": "hier steigt keines von beiden",
         "little_agreement": "Nicht, dass ein Bild mit geringer Übereinstimmung schlecht ist: zu einer Skizze gibt es "
-        "viele richtige Bilder, und Rot an Stelle von Blau zählt wenig, auch in einem guten Bild.",
+        "viele richtige Bilder, und Rot, wo das wahre Bild Blau hat, ergibt niedrige Werte, so gut das Bild auch ist.",
         "no_realism": "Nichts über Realismus: jede Zelle hat nur ein Bild, und micro-KID ist ein Abstand zwischen "
         "Mengen.",
         "no_realism_some": "Nichts über Realismus: manche Zellen haben nur ein Bild, und micro-KID ist ein Abstand "

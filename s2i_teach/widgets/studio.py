@@ -12,9 +12,12 @@ from pathlib import Path
 
 import traitlets
 
+from s2i_teach.error_strings import part_in_language
 from s2i_teach.errors import InputError
+from s2i_teach.evaluate import strings
 from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
+from s2i_teach.languages import language
 from s2i_teach.models.catalog import DEFAULT_FAST, MODELS, describe, find, offered
 from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
 from s2i_teach.models.kinds import KINDS, kind_of
@@ -248,6 +251,7 @@ class Studio(PadHolder):
         names = differences(entry.result.settings, current.result.settings)
         names += ["model"] if entry.result.model != current.result.model else []
         names += ["sketch"] if entry.result.sketch.tobytes() != current.result.sketch.tobytes() else []
+        names = [strings.table(self.words["code"])[f"name_{name}"] for name in names]
         self.send({"compare": {**self._shown(entry), "with": current.number, "differs": names}})
 
     def _keep(self, request) -> None:
@@ -333,7 +337,8 @@ class Studio(PadHolder):
         if self._own_pipe is not None and job.model == self.options["model"]:
             return self._own_pipe
         if not is_loaded(job.model):
-            say({"loading": describe(job.model), "version": job.version})
+            title = part_in_language(describe(job.model), self.words["code"])
+            say({"loading": title, "version": job.version})
         return shared_pipeline(job.model)
 
     def _translate(self, job: Job, settings: Settings, pipe, say: Callable) -> Result:
@@ -454,7 +459,7 @@ def _model_options(chosen: str, pipe=None) -> list[dict]:
         table.append(
             {
                 "name": name,
-                "title": describe(name),
+                "title": part_in_language(describe(name), language()),
                 "steps": min(defaults[0], MOST_STEPS),
                 "guidance": defaults[1],
                 "strength": defaults[2],
