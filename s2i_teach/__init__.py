@@ -27,7 +27,7 @@ _HOME = {
     "Studio": "widgets.studio",
     "Playground": "widgets.playground",
     "BlindRating": "widgets.blind_rating",
-    "language": "widgets.strings",
+    "language": "languages",
     "glossary": "lessons.glossary",
     "lesson": "lessons",
     "sample": "data_sources.sample",

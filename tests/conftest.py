@@ -11,6 +11,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 import torch
 
+import s2i_teach as s2i
+
 torch.set_num_threads(1)
 
 
@@ -164,3 +166,11 @@ def web(tmp_path, monkeypatch):
     monkeypatch.delenv("S2I_OFFLINE", raising=False)
     with serving() as server:
         yield server
+
+
+@pytest.fixture()
+def german():
+    """The German language, as long as the test runs."""
+    s2i.language("de")
+    yield
+    s2i.language("en")

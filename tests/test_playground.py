@@ -117,6 +117,18 @@ def test_training_ends_in_time_on_a_slow_machine():
     assert made.seconds < 2 and made.loss > 0
 
 
+def test_a_german_playground_says_in_german_what_is_wrong(german, monkeypatch):
+    ground = s2i.Playground()
+    wanted = {
+        ("steps", 1000): "steps ist 1000: eine ganze Zahl von 1 bis 100 angeben.",
+        ("sampler", "x"): "sampler x gibt es nicht: eines von DDIM, DDPM verwenden.",
+        ("shape", "drawing"): "Das Blatt ist leer: zeichne zuerst etwas.",
+    }
+    for (name, value), sentence in wanted.items():
+        settings = {**ground.settings, name: value}
+        assert asked(ground, monkeypatch, do="film", settings=settings)[0]["refused"] == sentence
+
+
 def test_a_drawing_becomes_the_data(monkeypatch):
     ground = s2i.Playground()
     settings = {**ground.settings, "shape": "drawing"}

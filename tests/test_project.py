@@ -19,9 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "s2i_teach"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-GROUND = {"errors", "files", "paths", "images", "lines"}
+GROUND = {"errors", "languages", "error_strings", "files", "paths", "images", "lines"}
 ALLOWED = {
     "errors": set(),
+    "languages": {"errors"},
+    "error_strings": {"languages"},
     "files": {"errors"},
     "paths": {"errors"},
     "images": {"errors", "files"},

@@ -336,6 +336,19 @@ def test_a_vote_that_cannot_be_written_does_not_count(rate, tmp_path):
     assert widget.votes == [] and widget.state["done"] == 0
 
 
+def test_a_german_rating_speaks_german_and_writes_english(german, rate, results, tmp_path):
+    widget = rate()
+    ask(widget, do="vote", vote="up", done=0)
+    assert widget.heard[-1]["failure"] == "Die Stimme ist 'up': left, right oder tie verwenden."
+    for done in range(8):
+        ask(widget, do="vote", vote="left", done=done)
+    assert {row[0] for row in widget.state["ranking"]} == {"Stärke 0.2", "Stärke 0.5", "Stärke 0.9"}
+    cells = {vote.left_cell for vote in rating.read_votes(tmp_path / "votes.csv")}
+    assert cells <= {"strength 0.2", "strength 0.5", "strength 0.9"}, "raters of all languages can be merged"
+    s2i.language("en")
+    assert {row[0] for row in rate().state["ranking"]} == {"strength 0.2", "strength 0.5", "strength 0.9"}
+
+
 def test_a_notebook_keeps_a_picture_of_it(rate):
     widget = rate()
     widget.vote("left")

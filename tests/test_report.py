@@ -1,8 +1,10 @@
 """The report: its cells, its front, what it concludes from scores that are known, and the page it writes."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,17 +14,19 @@ from PIL import Image, ImageFilter
 
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
-from s2i_teach.evaluate import paired, report
+from s2i_teach.evaluate import figures, paired, report, reporting, strings
 from s2i_teach.evaluate.agreement import agreement
 from s2i_teach.evaluate.bootstrap import Interval, interval
-from s2i_teach.evaluate.cells import PAIRED_SCORES, Cell, Row, as_results, cells, judged, pareto_front
+from s2i_teach.evaluate.cells import PAIRED_SCORES, SCORES, Cell, Row, as_results, cells, judged, pareto_front
 from s2i_teach.evaluate.conclusions import conclusions
 from s2i_teach.evaluate.paired import COPY
 from s2i_teach.images import fit_to
+from s2i_teach.languages import LANGUAGES, literals
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings
 
+ROOM = Path(reporting.__file__).parent
 NAMES = ("turtle", "sailboat", "mushroom")
 
 
@@ -441,3 +445,128 @@ def test_where_a_report_cannot_go(found, tmp_path, name, words):
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(InputError, match=words):
         found.save(tmp_path / name)
+
+
+# In another language
+
+
+def seen(html: str) -> str:
+    """All that a reader of a page reads or hears: text, alternative texts and labels, without code."""
+    from html import unescape
+
+    html = re.sub(r"<style>.*?</style>", " ", html, flags=re.DOTALL)
+    said = re.findall(r'(?:alt|aria-label)="([^"]*)"', html)
+    return unescape(" ".join([*said, re.sub(r"<[^>]*>", " ", html)])).replace("\xa0", " ")
+
+
+def pattern_of(text: str) -> re.Pattern:
+    """A table's words as whole words, whatever fills its fields."""
+    return re.compile(r"(?<!\w)" + ".+?".join(map(re.escape, literals(text))) + r"(?!\w)")
+
+
+@pytest.fixture(scope="module")
+def reports():
+    """Reports that say, together, nearly all that there is to say: name → (results, true pictures)."""
+    target = true_pictures(NAMES[:1])
+    noise = np.random.default_rng(0).normal(0, 4, (6, 128, 128, 3))
+    near = [Image.fromarray((np.asarray(target[0]) + n).clip(0, 255).astype(np.uint8)) for n in noise]
+    varied = [made(s, prepare=how, seed=k) for s in (0.3, 0.6) for how in ("lines", "filled") for k in (0, 1)]
+    two = [made(s, g, 0, name) for name in NAMES[:2] for s in (0.2, 0.6) for g in (1.0, 5.0)]
+    return {
+        "with true pictures": (two, true_pictures(NAMES[:2])),
+        "one picture": ([made()], None),
+        "single pictures": ([made(s) for s in (0.2, 0.9)], None),
+        "other settings": (varied, None),
+        "a copy": ([made(picture=target[0])], target),
+        "near ones": ([made(0.2, seed=k, picture=near[k]) for k in range(6)], target),
+        "near and far": (
+            [made(s, seed=k, picture=near[k] if s < 0.5 else None) for s in (0.2, 0.9) for k in range(6)],
+            target,
+        ),
+    }
+
+
+def test_every_language_has_every_word_of_a_report():
+    english = strings.STRINGS["en"]
+    assert set(strings.STRINGS) == set(LANGUAGES)
+    for code, table in strings.STRINGS.items():
+        assert list(table) == list(english) and table["code"] == code
+        for key, text in table.items():
+            gaps = [sorted(name for _, name, _, _ in Formatter().parse(t) if name) for t in (text, english[key])]
+            assert text.strip() and gaps[0] == gaps[1], (code, key)
+    named = {"number", "sketch", "model", "micro_kid", *SCORES, *PAIRED_SCORES, *(f.name for f in fields(Settings))}
+    assert named == {key.removeprefix("name_") for key in english if key.startswith("name_")}
+
+
+def test_every_word_of_a_report_is_used():
+    code = "".join(path.read_text(encoding="utf-8") for path in ROOM.glob("*.py") if path.name != "strings.py")
+    made_up = ("name_", "measure_", "axis_", "trade_")
+    unused = [k for k in strings.STRINGS["en"] if f'"{k}"' not in code and f"'{k}'" not in code]
+    assert [key for key in unused if not key.startswith(made_up)] == []
+
+
+def test_a_german_report_has_no_english_words(reports):
+    english, german = strings.STRINGS["en"], strings.STRINGS["de"]
+    differ = [key for key in english if english[key] != german[key] and key != "code"]
+    assert len(differ) > 0.8 * len(english)
+    told = {"en": set(), "de": set()}
+    for name, (results, targets) in reports.items():
+        for code in LANGUAGES:
+            text = seen(report(results, targets, code)._repr_html_())
+            for row in results:
+                text = text.replace(row.settings.prompt, "…")
+            own, other = (strings.STRINGS[c] for c in (code, "de" if code == "en" else "en"))
+            told[code] |= {key for key in differ if pattern_of(own[key]).search(text)}
+            if code == "de":
+                assert [other[key] for key in differ if pattern_of(other[key]).search(text)] == [], name
+    assert told["de"] == told["en"], "both say the same"
+    assert len(told["en"]) > 0.6 * len(differ), set(differ) - told["en"]
+
+
+def test_figures_are_the_same_in_both_languages():
+    results = [made(s, g, 0, name) for name in NAMES[:2] for s in (0.2, 0.9) for g in (1.0, 5.0)]
+    english, german = (report(results, true_pictures(NAMES[:2]), code) for code in LANGUAGES)
+    assert german.table == english.table and german.cells == english.cells and german.front == english.front
+
+    def numbers(sentences):
+        return [re.findall(r"-?\d+(?:\.\d+)?", re.sub(r"F1|95", "", sentence)) for sentence in sentences]
+
+    assert numbers(german.conclusions.so) == numbers(english.conclusions.so)
+
+
+def test_a_report_speaks_the_language_that_was_chosen(german, tmp_path):
+    found = report([made(s) for s in (0.2, 0.9)])
+    assert found.language == "de" and "Was nicht daraus folgt" in found._repr_html_()
+    s2i.language("en")
+    assert "Was nicht daraus folgt" in found._repr_html_(), "made in German it stays German"
+    page = found.save(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert page.startswith('<!DOCTYPE html>\n<html lang="de">') and Checked(page).open == []
+    assert "1.00 [kein Intervall: n = 1]" in page
+    assert report([made()]).language == "en" and report([made()], language="de").language == "de"
+    for wrong in ("xx", 5):
+        with pytest.raises(InputError, match="use one of en, de"):
+            report([made()], language=wrong)
+
+
+def test_what_is_not_available_is_said_in_german(monkeypatch):
+    sentence = "KID is not available: install what it needs with pip install torchmetrics."
+    monkeypatch.setattr(reporting, "available", lambda: {"KID": sentence})
+    assert "KID gibt es hier nicht: was fehlt, mit pip install torchmetrics installieren." in seen(
+        report([made()], language="de")._repr_html_()
+    )
+    assert sentence in seen(report([made()])._repr_html_())
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_no_title_of_a_map_is_wider_than_the_map(code):
+    found = report([made(s, seed=k) for s in (0.2, 0.9) for k in (0, 1)], true_pictures(NAMES[:1]), code)
+    kept = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_png", kept.append)
+        for measure in ("f1", "micro_kid", "prompt_match", "psnr", "ssim"):
+            figures.heat_map(list(found.over_strength_and_guidance), measure, table=found.words)
+    assert len(kept) == 5
+    for figure in kept:
+        figure.canvas.draw()
+        box = figure.axes[0].title.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width, figure.axes[0].get_title()

@@ -221,6 +221,48 @@ def test_what_is_saved(studio, tmp_path):
     assert "<img" in studio._still_html() and "<b>" not in studio._still_html()
 
 
+# In German
+
+
+def test_a_german_studio_says_in_german_what_is_wrong(german, studio):
+    ask(studio, seed=-1)
+    ask(studio, guidance="x")
+    ask(studio, model="no such model")
+    studio._asked(studio, {"do": "sheet"}, [])
+    studio._asked(studio, {"do": "sketch", "name": "x"}, [])
+    failures = [message["failure"] for message in said(studio, "failure")]
+    assert failures[:2] == [
+        "Der Seed ist -1: eine ganze Zahl von 0 bis 2^63 - 1 verwenden.",
+        "guidance_scale muss eine Zahl sein, nicht 'x'.",
+    ]
+    assert failures[2].startswith("Das Modell 'no such model' gibt es nicht: ") and failures[2].endswith(" verwenden.")
+    assert failures[3:4] == ["Es gibt noch kein Bild: zuerst etwas zeichnen."] and len(failures) == 5
+    assert failures[4].startswith("Keine Skizze heißt x: ")
+
+
+def test_a_german_studio_s_run_fails_in_german_and_its_notes_are_german(german, studio, tiny_pipe, monkeypatch):
+    ask(studio, prompt="a turtle " * 60)
+    (note,) = said(studio, "result")[-1]["result"]["notes"]
+    assert note.startswith("Das Modell liest ") and "vom Prompt las es nicht: " in note
+    assert studio.result.notes[0].startswith("The model reads "), "a result's record stays as it is"
+    ask(studio, prompt="a turtle", seed=8)
+    first = studio._entries[0].number
+    studio._asked(studio, {"do": "picture", "number": first}, [])
+    assert said(studio, "compare")[-1]["compare"]["differs"] == ["Prompt", "Seed"]
+
+    def fails(*args, **kwargs):
+        raise RuntimeError("CUDA out of memory. Tried to allocate")
+
+    monkeypatch.setattr(tiny_pipe.unet, "forward", fails)
+    ask(studio, seed=9)
+    assert said(studio, "failure")[-1]["failure"].startswith("Der Speicher von cpu reicht nicht für ")
+
+
+def test_a_german_studio_names_its_models_in_german(german, studio):
+    titles = {model["name"]: model["title"] for model in studio.options["models"]}
+    assert titles["mini"] == "Die Miniatur" and titles["sd15"] == "Stable Diffusion 1.5" and titles["tiny"] == "tiny"
+
+
 # What goes wrong
 
 

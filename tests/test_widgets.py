@@ -1,6 +1,7 @@
 """The live widgets without a browser: drawings, the pad's Python side, and the words they show."""
 
 import ast
+import base64
 import json
 import re
 import string
@@ -239,6 +240,22 @@ def test_a_question_from_the_page_is_answered_or_refused_in_a_sentence(monkeypat
     assert pad.trace.startswith("data:image/png") and pad.page.is_empty, "what is traced is no part of the drawing"
     pad._asked(pad, {"do": "untrace"}, [])
     assert pad.trace == ""
+
+
+def test_a_german_pad_refuses_in_german(german, monkeypatch):
+    pad = s2i.SketchPad()
+    said = []
+    monkeypatch.setattr(pad, "send", lambda content, buffers=None: said.append(content["failure"]))
+    damaged = json.dumps({**Drawing().to_dict(), "ops": [{"tool": "spray"}], "done": 1}).encode()
+    for name, data in (("<b>.png", b"\0\0"), ("a.json", b"\xff"), ("a.json", damaged)):
+        url = "data:;base64," + base64.b64encode(data).decode()
+        pad._asked(pad, {"do": "file", "name": name, "data": url, "how": "draw"}, [])
+    assert said == [
+        "<b>.png ist kein lesbares Bild: als PNG oder JPEG speichern.",
+        "a.json ist kein Text: eine von einem Zeichenblock gespeicherte Datei wählen.",
+        "Die Zeichnung ist beschädigt (Vorgang 1: das Werkzeug spray gibt es nicht): noch einmal aus dem Zeichenblock "
+        "speichern.",
+    ]
 
 
 def test_a_pad_leaves_a_picture_for_readers_without_it(drawn):

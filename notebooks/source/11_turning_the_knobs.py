@@ -26,7 +26,7 @@ import torch
 from PIL import ImageFilter
 from skimage.measure import blur_effect
 
-from s2i_teach.data_sources.sample import pick
+from s2i_teach.data_sources.draw import pick
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate.cells import judged
 from s2i_teach.evaluate.effects import leave_one_out

@@ -28,7 +28,7 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import distance_transform_edt
 from skimage.morphology import skeletonize
 
-from s2i_teach.data_sources.sample import pick
+from s2i_teach.data_sources.draw import pick
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate import report
 from s2i_teach.evaluate.agreement import psnr, ssim

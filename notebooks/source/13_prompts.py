@@ -24,7 +24,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from s2i_teach.data_sources.sample import pick
+from s2i_teach.data_sources.draw import pick
 from s2i_teach.evaluate.bootstrap import difference
 from s2i_teach.evaluate.faithfulness import edge_scores
 from s2i_teach.evaluate.prompt_match import prompt_matches

@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from s2i_teach.data_sources.sample import pick
+from s2i_teach.data_sources.draw import pick
 from s2i_teach.evaluate.bootstrap import difference, interval
 from s2i_teach.evaluate.faithfulness import edge_scores
 from s2i_teach.evaluate.prompt_match import prompt_matches

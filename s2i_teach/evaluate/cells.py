@@ -1,7 +1,7 @@
 """Results in a table, and gathered into cells: what was made with the same settings but for sketch, prompt and seed."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import torch
@@ -12,6 +12,7 @@ from s2i_teach.evaluate.faithfulness import faithfulness
 from s2i_teach.evaluate.paired import Paired, paired
 from s2i_teach.evaluate.prompt_match import prompt_matches
 from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features, real_features
+from s2i_teach.evaluate.strings import STRINGS
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings
 from s2i_teach.translation.wording import value_words
@@ -20,14 +21,7 @@ SCORES = ("precision", "recall", "f1", "chamfer", "edge_ssim", "prompt_match")
 PAIRED_SCORES = ("psnr", "ssim", "lpips")
 NEVER = ("seed", "invert", "prompt")
 """Settings that make no cell of their own; a prompt does if one sketch has several."""
-NAMES = {
-    "guidance_scale": "guidance",
-    "num_inference_steps": "steps",
-    "psnr": "PSNR (dB)",
-    "ssim": "SSIM",
-    "lpips": "LPIPS",
-}
-"""Names that one reads otherwise than with spaces for underscores."""
+ENGLISH = STRINGS["en"]
 
 
 @dataclass(frozen=True)
@@ -79,18 +73,31 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Its settings in words, short."""
+        """Its settings in English words, short."""
         return name_of(self.settings)
 
 
-def name_of(settings: dict) -> str:
-    """Settings in words, short: "strength 0.5, guidance 5"."""
-    return ", ".join(f"{words(key)} {value_words(key, value)}" for key, value in settings.items()) or "all"
+def name_of(settings: dict, table: Mapping[str, str] = ENGLISH) -> str:
+    """Settings in words, short: "strength 0.5, guidance 5"; ``table`` has the words of some language."""
+    named = [f"{words(key, table)} {shown_value(key, value, table)}" for key, value in settings.items()]
+    return ", ".join(named) or table["one_cell_name"]
 
 
-def words(name: str) -> str:
-    """A setting's name as one reads it."""
-    return NAMES.get(name, name.replace("_", " "))
+def words(name: str, table: Mapping[str, str] = ENGLISH) -> str:
+    """The name of a setting or a score as one reads it."""
+    return table[f"name_{name}"]
+
+
+def shown_figure(figure: Interval, table: Mapping[str, str] = ENGLISH) -> str:
+    """A figure with its interval, or with the word that it has none."""
+    if figure.low is None:
+        return table["no_interval"].format(value=f"{figure.value:.2f}", n=figure.n)
+    return str(figure)
+
+
+def shown_value(name: str, value, table: Mapping[str, str] = ENGLISH) -> str:
+    """The value of a setting as one reads it."""
+    return value_words(name, value, own=table["own"], empty=table["empty"])
 
 
 def as_results(results) -> list[Result]:
@@ -145,11 +152,11 @@ def judged(results: list[Result], targets=None) -> tuple[list[Row], torch.Tensor
     return rows, picture_features(pictures)
 
 
-def cell_names(results: list[Result]) -> list[str]:
+def cell_names(results: list[Result], table: Mapping[str, str] = ENGLISH) -> list[str]:
     """Of each result the name of its cell: the settings that vary, in words."""
     places = sketch_numbers(results)
     names = _that_make_cells(results, places)
-    return [name_of({name: _setting(result, name) for name in names}) for result in results]
+    return [name_of({name: _setting(result, name) for name in names}, table) for result in results]
 
 
 def sketch_numbers(results: list[Result]) -> list[int]:

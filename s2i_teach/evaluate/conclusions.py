@@ -1,5 +1,6 @@
 """What a set of scores allows to say, and what it does not, in sentences made from the numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb
 from statistics import fmean
@@ -8,11 +9,10 @@ import torch
 from scipy.stats import t as student
 
 from s2i_teach.evaluate.bootstrap import LEVEL, Interval, difference
-from s2i_teach.evaluate.cells import Cell, Row, independent, words
+from s2i_teach.evaluate.cells import ENGLISH, Cell, Row, independent, name_of, shown_figure, shown_value, words
 from s2i_teach.evaluate.effects import paired_effect
 from s2i_teach.evaluate.faithfulness import CHANCE_F1
 from s2i_teach.evaluate.paired import blur_radius
-from s2i_teach.translation.wording import value_words
 
 FEW = 10
 """Below so many pictures in a cell micro-KID says little: of 10 real ones it had a standard deviation of 0.2, of 50 one
@@ -20,11 +20,14 @@ of 0.07; copies of sketches have 3.0 where real pictures have 0.1."""
 FEW_SKETCHES = 6
 """Below so many, intervals of differences are too narrow: of two cells that do not differ, 45 in 100 pairs were told
 apart with 2 sketches, 10 with 5."""
-MEASURES = (("f1", "Faithfulness (edge F1)", True), ("micro_kid", "Realism (micro-KID)", False))
-MEASURES += (("prompt_match", "Prompt match (cosine)", True),)
-"""Attribute of a cell, its name, whether more is better."""
-PAIRED_MEASURES = (("psnr", "Agreement (PSNR, dB)", True), ("ssim", "Agreement (SSIM)", True))
-PAIRED_MEASURES += (("lpips", "Agreement (LPIPS)", False),)
+MEASURES = tuple(
+    (name, ENGLISH[f"measure_{name}"], more)
+    for name, more in (("f1", True), ("micro_kid", False), ("prompt_match", True))
+)
+"""Attribute of a cell, its English name, whether more is better."""
+PAIRED_MEASURES = tuple(
+    (name, ENGLISH[f"measure_{name}"], more) for name, more in (("psnr", True), ("ssim", True), ("lpips", False))
+)
 """The same, of what needs a true picture."""
 
 
@@ -51,83 +54,69 @@ def best(cells: list[Cell], measure: str, more: bool) -> Cell:
     return (max if more else min)(cells, key=lambda cell: of(cell, measure).value)
 
 
-def conclusions(cells: list[Cell], rows: list[Row]) -> Conclusions:
+def conclusions(cells: list[Cell], rows: list[Row], table: Mapping[str, str] = ENGLISH) -> Conclusions:
     """What the figures of these cells say.
 
     Args:
         cells, rows: as :func:`s2i_teach.evaluate.cells.cells` and ``judged`` make them.
+        table: the words of a language, of :mod:`s2i_teach.evaluate.strings`.
     """
     so, not_so = [], []
     sketches, seeds = {row.sketch for row in rows}, {row.result.settings.seed for row in rows}
     smallest = min(cell.n for cell in cells)
     if len(cells) > 1:
-        for measure, name, more in measures(cells):
+        for measure, _, more in measures(cells):
             if all(of(cell, measure) is not None for cell in cells):
-                so.append(_ranking(cells, measure, name, more))
+                so.append(_ranking(cells, measure, more, table))
         for axis in ("strength", "guidance_scale"):
-            so += _trend(rows, axis)
-    so += _chance(cells)
+            so += _trend(rows, axis, table)
+    so += _chance(cells, table)
     if rows[0].paired is not None:
-        so.append(_beside_the_sketch(cells, rows))
-        not_so.append(_blur(rows))
-        not_so.append(
-            "Not that a picture with little agreement is bad: one sketch has many right pictures, and red where the "
-            "true one is blue scores low, however good."
-        )
+        so.append(_beside_the_sketch(cells, rows, table))
+        not_so += [_blur(rows, table), table["little_agreement"]]
     if all(cell.micro_kid is None for cell in cells):
-        not_so.append("Nothing about realism: each cell has one picture, and micro-KID is a distance between sets.")
+        not_so.append(table["no_realism"])
     elif any(cell.micro_kid is None for cell in cells):
-        not_so.append("Nothing about realism: some cells have one picture, and micro-KID is a distance between sets.")
+        not_so.append(table["no_realism_some"])
     elif smallest < FEW:
-        not_so.append(
-            f"Little about realism: the smallest cell has n = {smallest} pictures, and micro-KID needs {FEW} at least, "
-            "better 50."
-        )
+        not_so.append(table["little_realism"].format(n=smallest, few=FEW))
     if smallest == 1:
-        not_so.append("Nothing about single cells: some have one picture, and one picture has no interval.")
+        not_so.append(table["no_single_cells"])
     elif min(cell.f1.n for cell in cells) < FEW_SKETCHES:
-        fewest = min(cell.f1.n for cell in cells)
-        not_so.append(f"Intervals from n = {fewest} are too narrow: a bootstrap of so few knows only those few.")
+        not_so.append(table["narrow"].format(n=min(cell.f1.n for cell in cells)))
     if len(sketches) == 1:
-        not_so.append("Nothing about other sketches: all pictures come from one.")
+        not_so.append(table["no_other_sketches"])
     if len(seeds) == 1:
-        not_so.append(
-            "Nothing about other seeds: one seed cannot show how much depends on it; run the same again with others."
-        )
+        not_so.append(table["no_other_seeds"])
     if len(cells) > 2:
-        not_so.append(
-            f"Not that the best of {len(cells)} cells is the best there is: the best of many is so partly by luck. Try "
-            "it on sketches that chose nothing."
-        )
-    not_so.append(
-        "Not that a picture is beautiful: edge F1 sees lines, micro-KID a small network's features, and the cosine the "
-        "taste of the CLIP that steers the miniature. People judge with s2i.BlindRating."
-    )
+        not_so.append(table["best_by_luck"].format(n=len(cells)))
+    not_so.append(table["no_beauty"])
     return Conclusions(tuple(so), tuple(not_so))
 
 
-def _ranking(cells: list[Cell], measure: str, name: str, more: bool) -> str:
+def _ranking(cells: list[Cell], measure: str, more: bool, table: Mapping[str, str]) -> str:
     first = best(cells, measure, more)
     own = of(first, measure)
+    about = {"measure": table[f"measure_{measure}"], "cell": name_of(first.settings, table)}
     if own.low is None:
-        return f"{name}: the best figure is {own.value:.2f} ({first.name}), which means nothing without intervals."
-    told = f"{name}: best is {own} ({first.name}, n = {first.n})."
+        return table["best_alone"].format(value=f"{own.value:.2f}", **about)
+    told = table["best_is"].format(figure=shown_figure(own, table), n=first.n, **about)
     rest = [cell for cell in cells if cell is not first]
     # The best cell is found by looking, so all pairs of cells count: together at 95 %, by Bonferroni.
     apart = [_apart(first, cell, measure, 1 - (1 - LEVEL) / comb(len(cells), 2)) for cell in rest]
     if None not in apart:
         open_ = apart.count(False)
         if not open_:
-            return f"{told} Sketch by sketch it differs from every other cell."
+            return f"{told} {table['differs_from_all']}"
         if open_ == len(rest):
-            return f"{told} Sketch by sketch, no difference from any other cell is shown."
-        return f"{told} Sketch by sketch, {open_} of {len(rest)} others are not told apart from it."
+            return f"{told} {table['differs_from_none']}"
+        return f"{told} {table['differs_from_some'].format(n=open_, total=len(rest))}"
     others = [cell for cell in rest if of(cell, measure).overlaps(own)]
     if not others:
-        return f"{told} No other cell's interval reaches it."
+        return f"{told} {table['overlaps_none']}"
     if len(others) == len(rest):
-        return f"{told} Every other cell's interval overlaps with it, so no difference between cells is shown."
-    return f"{told} {len(others)} of {len(rest)} others overlap with it: they are not told apart from it."
+        return f"{told} {table['overlaps_all']}"
+    return f"{told} {table['overlaps_some'].format(n=len(others), total=len(rest))}"
 
 
 def _apart(first: Cell, other: Cell, measure: str, level: float) -> bool | None:
@@ -155,7 +144,7 @@ def _apart(first: Cell, other: Cell, measure: str, level: float) -> bool | None:
     return abs(effect) > student.ppf((1 + level) / 2, len(sketches) - 1) * error
 
 
-def _trend(rows: list[Row], axis: str) -> list[str]:
+def _trend(rows: list[Row], axis: str, table: Mapping[str, str]) -> list[str]:
     """What the highest value of a setting changes against the lowest, in pairs alike in everything else."""
     if axis not in rows[0].settings:
         return []
@@ -167,23 +156,28 @@ def _trend(rows: list[Row], axis: str) -> list[str]:
         return []
     groups = independent([keyed[low][key] for key in both])
     sketches = len({keyed[low][key].sketch for key in both})
-    what = f"{words(axis).capitalize()} from {value_words(axis, low)} to {value_words(axis, high)}"
+    setting = words(axis, table)
+    what = {
+        "setting": setting[0].upper() + setting[1:],
+        "low": shown_value(axis, low, table),
+        "high": shown_value(axis, high, table),
+    }
     told = []
-    scores = [("f1", "edge F1"), *((score, words(score)) for score in ("prompt_match", "psnr", "ssim"))]
+    scores = [("f1", table["score_f1"]), *((score, words(score, table)) for score in ("prompt_match", "psnr", "ssim"))]
     for score, name in [(score, name) for score, name in scores if score in rows[0].scores]:
         after, before = ([keyed[value][key].scores[score] for key in both] for value in (high, low))
         change = difference(after, before, groups)
         if change.low is None:
             told.append(f"{name} {change.value:+.2f}")
         elif change.low <= 0 <= change.high:
-            told.append(f"no change of {name} is shown ({_signed(change)})")
+            told.append(table["no_change"].format(score=name, change=_signed(change)))
         else:
-            told.append(f"{name} {'rises' if change.value > 0 else 'falls'} by {_size(change)}")
+            told.append(table["rises" if change.value > 0 else "falls"].format(score=name, change=_size(change)))
+    what["changes"] = listed(told, table)
     if change.low is None:
-        return [f"{what}: {_and(told)}, for one sketch and one seed, which shows nothing of others."]
-    over = f"{sketches} sketches" if sketches > 1 else f"{len(set(groups))} seeds of one sketch"
-    few = ", too few to show it" if len(set(groups)) < FEW_SKETCHES else ""
-    return [f"{what}: {_and(told)}, over {over}{few}, all else equal."]
+        return [table["trend_alone"].format(**what)]
+    over = table["sketches"].format(n=sketches) if sketches > 1 else table["over_seeds"].format(n=len(set(groups)))
+    return [table["trend_few" if len(set(groups)) < FEW_SKETCHES else "trend"].format(trials=over, **what)]
 
 
 def _signed(change: Interval) -> str:
@@ -201,28 +195,28 @@ def _rest(row: Row, axis: str) -> tuple:
     return (row.sketch, row.result.settings.seed, row.result.settings.prompt, *others)
 
 
-def _chance(cells: list[Cell]) -> list[str]:
+def _chance(cells: list[Cell], table: Mapping[str, str]) -> list[str]:
     near = [cell for cell in cells if cell.f1.low is not None and cell.f1.low <= CHANCE_F1]
     if not near:
         return []
-    return [
-        f"Edge F1 of about {CHANCE_F1:.2f} is what a picture of another thing has. Not shown to be above it: {_names(near)}."
-    ]
+    return [table["chance"].format(chance=f"{CHANCE_F1:.2f}", cells=_names(near, table))]
 
 
-def _names(cells: list[Cell]) -> str:
+def _names(cells: list[Cell], table: Mapping[str, str]) -> str:
     """The first three by name, and how many more."""
-    return "; ".join([cell.name for cell in cells[:3]] + ([f"and {len(cells) - 3} more"] if len(cells) > 3 else []))
+    more = [table["more_cells"].format(n=len(cells) - 3)] if len(cells) > 3 else []
+    return "; ".join([name_of(cell.settings, table) for cell in cells[:3]] + more)
 
 
-def _and(words: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+def listed(words: list[str], table: Mapping[str, str] = ENGLISH) -> str:
+    """Words in a row, with the word for "and" before the last."""
+    return words[0] if len(words) == 1 else table["and"].format(most=", ".join(words[:-1]), last=words[-1])
 
 
-def _beside_the_sketch(cells: list[Cell], rows: list[Row]) -> str:
+def _beside_the_sketch(cells: list[Cell], rows: list[Row], table: Mapping[str, str]) -> str:
     """The sketches as they are agree with the true pictures too: whether a cell is shown to agree more."""
     psnr, ssim = (fmean(getattr(row.paired.sketch, name) for row in rows) for name in ("psnr", "ssim"))
-    told = f"The sketches as they are have PSNR {psnr:.2f} dB and SSIM {ssim:.2f} beside the true pictures."
+    told = [table["beside"].format(psnr=f"{psnr:.2f}", ssim=f"{ssim:.2f}")]
     for name, word in (("psnr", "PSNR"), ("ssim", "SSIM")):
         changes = [
             difference(
@@ -236,27 +230,26 @@ def _beside_the_sketch(cells: list[Cell], rows: list[Row]) -> str:
             cell for cell, change in zip(cells, changes, strict=True) if change.n >= FEW_SKETCHES and change.low > 0
         ]
         if len(more) == len(cells):
-            told += (
-                f" On the average the results have a higher {word}."
-                if len(cells) == 1
-                else f" Every cell has a higher {word} on the average."
-            )
+            told.append(table["results_higher" if len(cells) == 1 else "cells_higher"].format(measure=word))
         elif not more:
-            told += f" No {'result' if len(cells) == 1 else 'cell'} is shown to have a higher {word}."
+            told.append(table["result_not_higher" if len(cells) == 1 else "cell_not_higher"].format(measure=word))
         else:
-            told += f" Shown to have a higher {word}: {_names(more)}."
-    return told
+            told.append(table["some_higher"].format(measure=word, cells=_names(more, table)))
+    return " ".join(told)
 
 
-def _blur(rows: list[Row]) -> str:
+def _blur(rows: list[Row], table: Mapping[str, str]) -> str:
     """PSNR and SSIM reward blur: shown with these very pictures."""
     own = [fmean(row.scores[name] for row in rows) for name in ("psnr", "ssim")]
     soft = [fmean(getattr(row.paired.blurred, name) for row in rows) for name in ("psnr", "ssim")]
-    figures = f"PSNR {soft[0]:.2f} dB instead of {own[0]:.2f}, SSIM {soft[1]:.2f} instead of {own[1]:.2f}"
     pixels = blur_radius(rows[0].paired.target.size)
     rises = [name for name, a, b in zip(("PSNR", "SSIM"), soft, own, strict=True) if a - b >= 0.005]
-    verdict = f"{_and(rises)} {'rises' if len(rises) == 1 else 'rise'}" if rises else "here neither rises"
-    return (
-        "Not that more PSNR or SSIM looks better: they prefer a blurred picture to a sharp one whose details lie "
-        f"elsewhere. These pictures, blurred by {pixels:g} pixels, have {figures}: {verdict}."
+    verdict = {0: "neither_rises", 1: "one_rises", 2: "both_rise"}[len(rises)]
+    return table["blur"].format(
+        pixels=f"{pixels:g}",
+        psnr=f"{own[0]:.2f}",
+        ssim=f"{own[1]:.2f}",
+        soft_psnr=f"{soft[0]:.2f}",
+        soft_ssim=f"{soft[1]:.2f}",
+        verdict=table[verdict].format(measure="".join(rises)),
     )

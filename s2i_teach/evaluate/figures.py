@@ -1,12 +1,12 @@
 """The report's figures: heat maps over strength and guidance, and faithfulness against realism."""
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 
-from s2i_teach.evaluate.cells import Cell, pareto_front, words
+from s2i_teach.evaluate.cells import ENGLISH, Cell, pareto_front, shown_value, words
 from s2i_teach.evaluate.conclusions import MEASURES, PAIRED_MEASURES, of
-from s2i_teach.translation.wording import value_words
 
 AXES = ("strength", "guidance_scale")
 LOOK = {
@@ -16,12 +16,12 @@ LOOK = {
 DPI = 150
 
 
-def heat_map(cells: list[Cell], measure: str, look: str = "light") -> bytes:
+def heat_map(cells: list[Cell], measure: str, look: str = "light", table: Mapping[str, str] = ENGLISH) -> bytes:
     """A PNG: one measure over strength (right) and guidance (up), the value and its interval written in each cell.
 
-    ``cells`` are gathered by these two settings; a cell that was not run stays empty.
+    ``cells`` are gathered by these two settings; a cell that was not run stays empty. ``table`` has the words.
     """
-    name, more = _measure(measure)
+    more = _more(measure)
     colours = LOOK[look]
     strengths, guidances = ([*dict.fromkeys(cell.settings[axis] for cell in cells)] for axis in AXES)
     strengths, guidances = sorted(strengths), sorted(guidances)
@@ -36,31 +36,45 @@ def heat_map(cells: list[Cell], measure: str, look: str = "light") -> bytes:
         for x, s in enumerate(strengths):
             found = place.get((s, g))
             if found is None:
-                axes.text(x, y, "not run", ha="center", va="center", color=colours["soft"], fontsize=8)
+                axes.text(x, y, table["not_run"], ha="center", va="center", color=colours["soft"], fontsize=8)
                 continue
             red, green, blue, _ = picture.cmap(picture.norm(found.value))
             ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
             axes.text(x, y + 0.13, f"{found.value:.2f}", ha="center", va="center", color=ink, fontsize=14)
-            inner = f"n = {found.n}" if found.low is None else f"{found.low:.2f} to {found.high:.2f}"
+            inner = f"n = {found.n}" if found.low is None else _ends(found, table)
             axes.text(x, y - 0.22, inner, ha="center", va="center", color=ink, fontsize=10)
-    axes.set_xticks(range(len(strengths)), [value_words("strength", s) for s in strengths])
-    axes.set_yticks(range(len(guidances)), [value_words("guidance_scale", g) for g in guidances])
-    axes.set_xlabel("strength")
-    axes.set_ylabel("guidance")
-    axes.set_title(f"{name}: {'more' if more else 'less'} is better (dark)", fontsize=11, color=colours["ink"])
+    axes.set_xticks(range(len(strengths)), [shown_value("strength", s, table) for s in strengths])
+    axes.set_yticks(range(len(guidances)), [shown_value("guidance_scale", g, table) for g in guidances])
+    axes.set_xlabel(words("strength", table))
+    axes.set_ylabel(words("guidance_scale", table))
+    title = table["more_is_better" if more else "less_is_better"].format(measure=table[f"measure_{measure}"])
+    _fitting_title(axes, title, colours["ink"])
     axes.tick_params(length=0)
     return _png(figure)
 
 
+def _fitting_title(axes, title: str, colour: str) -> None:
+    """A title in two lines, cut after its colon, where one line is wider than the figure."""
+    written = axes.set_title(title, fontsize=11, color=colour)
+    axes.figure.canvas.draw()
+    box = written.get_window_extent()
+    if box.x0 < 0 or box.x1 > axes.figure.bbox.width:
+        written.set_text(title.replace(": ", ":\n"))
+
+
 def front(cells: list[Cell], measure: str) -> list[int]:
     """The places of the cells on the Pareto front of faithfulness and another measure."""
-    _, more = _measure(measure)
+    more = _more(measure)
     return pareto_front([(c.f1.value, of(c, measure).value if more else -of(c, measure).value) for c in cells])
 
 
-def trade_off(cells: list[Cell], measure: str, look: str = "light") -> bytes:
+def _ends(found, table: Mapping[str, str]) -> str:
+    return table["low_to_high"].format(low=f"{found.low:.2f}", high=f"{found.high:.2f}")
+
+
+def trade_off(cells: list[Cell], measure: str, look: str = "light", table: Mapping[str, str] = ENGLISH) -> bytes:
     """A PNG: faithfulness to the right, another measure up (better is always up), a point a cell, and the front."""
-    name, more = _measure(measure)
+    more = _more(measure)
     colours = LOOK[look]
     figure, axes = _axes(look, 7.2, 4.8)
     xs, ys = [cell.f1 for cell in cells], [of(cell, measure) for cell in cells]
@@ -91,27 +105,28 @@ def trade_off(cells: list[Cell], measure: str, look: str = "light") -> bytes:
         markersize=9,
         markerfacecolor="none",
         zorder=2,
-        label="Pareto front: no cell is better in both",
+        label=table["front"],
     )
     if varied:
         bar = figure.colorbar(points, ax=axes, pad=0.02)
-        bar.set_label("strength", color=colours["ink"])
+        bar.set_label(words("strength", table), color=colours["ink"])
         bar.ax.tick_params(colors=colours["ink"])
         bar.outline.set_edgecolor(colours["soft"])
     if not more:
         axes.invert_yaxis()
-    axes.set_xlabel("faithfulness (edge F1), more is better →")
-    axes.set_ylabel(f"{name[0].lower()}{name[1:]}, {'more' if more else 'less'} is better →")
+    axes.set_xlabel(table["axis_more"].format(measure=table["axis_f1"]))
+    axes.set_ylabel(table["axis_more" if more else "axis_less"].format(measure=table[f"axis_{measure}"]))
     axes.legend(loc="best", frameon=False, labelcolor=colours["ink"], fontsize=8)
-    axes.set_title(f"Labels: {', '.join(map(words, cells[0].settings))}", fontsize=9, color=colours["ink"], loc="left")
+    labels = table["labels"].format(names=", ".join(words(name, table) for name in cells[0].settings))
+    axes.set_title(labels, fontsize=9, color=colours["ink"], loc="left")
     # Last, since it depends on where everything lies.
     others = [(xs[i].value, ys[i].value) for i in range(len(cells)) if i not in order]
-    _label(axes, [(xs[i].value, ys[i].value, _short(cells[i])) for i in order], others, colours["front"])
+    _label(axes, [(xs[i].value, ys[i].value, _short(cells[i], table)) for i in order], others, colours["front"])
     return _png(figure)
 
 
-def _short(cell: Cell) -> str:
-    text = ", ".join(value_words(name, value) for name, value in cell.settings.items())
+def _short(cell: Cell, table: Mapping[str, str]) -> str:
+    text = ", ".join(shown_value(name, value, table) for name, value in cell.settings.items())
     return text if len(text) <= 28 else f"{text[:27]}…"
 
 
@@ -148,8 +163,9 @@ def _label(axes, points: list[tuple[float, float, str]], others: list[tuple[floa
             note.remove()
 
 
-def _measure(measure: str) -> tuple[str, bool]:
-    return next((name, more) for key, name, more in (*MEASURES, *PAIRED_MEASURES) if key == measure)
+def _more(measure: str) -> bool:
+    """Whether more of it is better."""
+    return next(more for key, _, more in (*MEASURES, *PAIRED_MEASURES) if key == measure)
 
 
 def _axes(look: str, width: float, height: float):

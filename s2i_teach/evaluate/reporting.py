@@ -2,20 +2,33 @@
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
 from PIL import Image
 
+from s2i_teach.error_strings import in_language
 from s2i_teach.errors import InputError
-from s2i_teach.evaluate import figures
+from s2i_teach.evaluate import figures, strings
 from s2i_teach.evaluate.bootstrap import Interval
-from s2i_teach.evaluate.cells import PAIRED_SCORES, SCORES, Cell, Row, as_results, cells, judged, name_of, words
-from s2i_teach.evaluate.conclusions import MEASURES, Conclusions, best, conclusions, measures, of
+from s2i_teach.evaluate.cells import (
+    PAIRED_SCORES,
+    SCORES,
+    Cell,
+    Row,
+    as_results,
+    cells,
+    judged,
+    name_of,
+    shown_figure,
+    shown_value,
+    words,
+)
+from s2i_teach.evaluate.conclusions import MEASURES, Conclusions, best, conclusions, listed, measures, of
 from s2i_teach.evaluate.known import available
 from s2i_teach.files import as_path, shown, write_whole
-from s2i_teach.translation.wording import value_words
 
 SIDE = 112
 """CSS pixels of a picture."""
@@ -54,6 +67,7 @@ class Report:
         conclusions: ``so`` and ``not_so``, sentences made from the numbers.
         front: places in ``cells`` of the Pareto front of faithfulness and realism, or prompt match where realism is not
             to be had.
+        language: code of the language that it speaks.
     """
 
     rows: tuple[Row, ...]
@@ -61,6 +75,12 @@ class Report:
     over_strength_and_guidance: tuple[Cell, ...]
     conclusions: Conclusions
     front: tuple[int, ...]
+    language: str = "en"
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """All its words, of :mod:`s2i_teach.evaluate.strings`."""
+        return strings.table(self.language)
 
     @property
     def table(self) -> list[dict]:
@@ -99,7 +119,7 @@ class Report:
         if path.is_dir():
             raise InputError(f"{shown(path)} is a folder: give a file name.")
         page = (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<!DOCTYPE html>\n<html lang="{self.language}"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{_title(self)}</title><style>{PAGE_CSS}</style></head>\n"
             f"<body><main>{self._html(page=True)}</main></body></html>\n"
@@ -110,31 +130,32 @@ class Report:
         return self._html()
 
     def _html(self, page: bool = False) -> str:
+        table = self.words
         top, below = ("h1", "h2") if page else ("h2", "h3")
+
+        def heading(key: str) -> str:
+            return f"<{below}>{table[key]}</{below}>"
+
         parts = [f"<style>{CSS}</style><{top}>{_title(self)}</{top}>"]
-        parts += [f"<{below}>What to conclude</{below}>", _list(self.conclusions.so or ("Nothing was compared.",))]
-        parts += [f"<{below}>What not to conclude</{below}>", _list(self.conclusions.not_so)]
+        parts += [heading("so"), _list(self.conclusions.so or (table["nothing_compared"],))]
+        parts += [heading("not_so"), _list(self.conclusions.not_so)]
         if len(self.over_strength_and_guidance) > 1:
             pooled = len(self.over_strength_and_guidance) < len(self.cells)
-            parts.append(f"<{below}>Over strength and guidance</{below}>")
-            parts.append(
-                "<p>Each cell: the figure, below it its 95 % interval."
-                f"{' All other settings are taken together.' if pooled else ''}</p>"
-            )
+            told = [table["maps_how"], *([table["maps_pooled"]] if pooled else [])]
             shown_in_maps = ["f1", self.other, *(["ssim"] if self.paired else [])]
-            drawn = [_heat_map(self.over_strength_and_guidance, measure, page) for measure in shown_in_maps]
-            parts.append(f'<div class="figures">{"".join(drawn)}</div>')
+            drawn = [_heat_map(self, measure, page) for measure in shown_in_maps]
+            parts += [heading("maps"), f"<p>{' '.join(told)}</p>", f'<div class="figures">{"".join(drawn)}</div>']
         if len(self.cells) > 1:
-            title = "Faithfulness and realism" if self.other == "micro_kid" else "Faithfulness and prompt match"
-            parts += [f"<{below}>{title}</{below}>", _trade_off(self, page)]
-            parts += [f"<{below}>Best and worst cells</{below}>", _pictures(self)]
-        parts += [f"<{below}>Cells</{below}>", _cell_table(self)]
-        parts += [f"<details><summary>All {len(self.rows)} results</summary>{_row_table(self)}</details>"]
-        parts.append(_notes(self.paired))
-        return f'<section class="s2i-report">{"".join(parts)}</section>'
+            parts += [heading(f"trade_{self.other}"), _trade_off(self, page)]
+            parts += [heading("best_and_worst"), _pictures(self)]
+        parts += [heading("all_cells"), _cell_table(self)]
+        summary = table["all_results"].format(n=len(self.rows))
+        parts += [f"<details><summary>{summary}</summary>{_row_table(self)}</details>"]
+        parts.append(_notes(self))
+        return f'<section class="s2i-report" lang="{self.language}">{"".join(parts)}</section>'
 
 
-def report(results, targets=None) -> Report:
+def report(results, targets=None, language: str | None = None) -> Report:
     """Judge results and say what follows.
 
     Args:
@@ -146,10 +167,13 @@ def report(results, targets=None) -> Report:
             :func:`s2i_teach.open_sketch` opens, of the result's size; embedded pairs, as ``load_pairs`` gives them, are
             a list as well, and a single picture does for a single sketch. With them the report also says PSNR, SSIM
             and, where its weights are on this machine, LPIPS.
+        language: what the report speaks, ``"en"`` or ``"de"``; None is the one chosen by :func:`s2i_teach.language`.
 
     Raises:
-        InputError: no result, a sketch or prompt that is empty, or true pictures of another number or size.
+        InputError: no result, a sketch or prompt that is empty, true pictures of another number or size, or a language
+            that is not there.
     """
+    table = strings.table(language)
     rows, features = judged(as_results(results), targets)
     made = cells(rows, features)
     axes = [name for name in figures.AXES if name in rows[0].settings]
@@ -160,7 +184,8 @@ def report(results, targets=None) -> Report:
         fixed = {name: getattr(first, name) for name in figures.AXES}
         pooled = [replace(c, settings={**fixed, **c.settings}) for c in pooled]
     front = figures.front(made, _other(made))
-    return Report(tuple(rows), tuple(made), tuple(pooled), conclusions(made, rows), tuple(front))
+    said = conclusions(made, rows, table)
+    return Report(tuple(rows), tuple(made), tuple(pooled), said, tuple(front), table["code"])
 
 
 def _other(made) -> str:
@@ -170,10 +195,14 @@ def _other(made) -> str:
 def _title(found: Report) -> str:
     sketches = len({row.sketch for row in found.rows})
     seeds = len({row.result.settings.seed for row in found.rows})
-    counts = ((len(found.rows), "picture"), (sketches, "sketch"), (seeds, "seed"), (len(found.cells), "cell"))
-    many = {"sketch": "sketches"}
-    told = [f"{count} {name if count == 1 else many.get(name, name + 's')}" for count, name in counts]
-    return f"Report on {', '.join(told[:-1])} and {told[-1]}"
+    counts = (
+        (len(found.rows), "one_picture", "pictures"),
+        (sketches, "one_sketch", "sketches"),
+        (seeds, "one_seed", "seeds"),
+        (len(found.cells), "one_cell", "cells"),
+    )
+    told = [found.words[one if count == 1 else many].format(n=count) for count, one, many in counts]
+    return found.words["title"].format(what=listed(told, found.words))
 
 
 def _list(sentences) -> str:
@@ -191,66 +220,84 @@ def _image(data: bytes, alt: str, dark: bytes | None = None, width: int | None =
     return f'<picture><source srcset="{url(dark)}" media="(prefers-color-scheme: dark)">{image}</picture>'
 
 
-def _heat_map(made, measure: str, page: bool) -> str:
-    name = next(name for key, name, _ in measures(made) if key == measure)
+def _heat_map(found: Report, measure: str, page: bool) -> str:
+    made, table = list(found.over_strength_and_guidance), found.words
     values = "; ".join(
-        f"{name_of({axis: c.settings[axis] for axis in ('strength', 'guidance_scale')})}: {of(c, measure).value:.2f}"
+        table["heat_map_cell"].format(
+            strength=shown_value("strength", c.settings["strength"], table),
+            guidance=shown_value("guidance_scale", c.settings["guidance_scale"], table),
+            value=f"{of(c, measure).value:.2f}",
+        )
         for c in made
     )
-    dark = figures.heat_map(made, measure, "dark") if page else None
-    return _image(figures.heat_map(made, measure), f"Heat map of {name}. {values}.", dark)
+    alt = table["heat_map_of"].format(measure=table[f"measure_{measure}"], values=values)
+    dark = figures.heat_map(made, measure, "dark", table) if page else None
+    return _image(figures.heat_map(made, measure, table=table), alt, dark)
 
 
 def _trade_off(found: Report, page: bool) -> str:
-    data = figures.trade_off(list(found.cells), found.other)
-    dark = figures.trade_off(list(found.cells), found.other, "dark") if page else None
+    made, table = list(found.cells), found.words
+    data = figures.trade_off(made, found.other, table=table)
+    dark = figures.trade_off(made, found.other, "dark", table) if page else None
+    measure = words(found.other, table)
     on_front = "; ".join(
-        f"{found.cells[i].name}: edge F1 {found.cells[i].f1.value:.2f}, {words(found.other)} "
-        f"{of(found.cells[i], found.other).value:.2f}"
+        table["trade_off_cell"].format(
+            cell=name_of(made[i].settings, table),
+            f1=f"{made[i].f1.value:.2f}",
+            measure=measure,
+            value=f"{of(made[i], found.other).value:.2f}",
+        )
         for i in found.front
     )
-    alt = f"Each cell as a point, edge F1 to the right, {words(found.other)} upwards. On the Pareto front: {on_front}."
-    told = "<p>Thin lines are intervals. A point on the front is not shown to beat one whose lines cross its own.</p>"
-    return _image(data, alt, dark, width=720) + told
+    alt = table["trade_off_of"].format(measure=measure, cells=on_front)
+    return _image(data, alt, dark, width=720) + f"<p>{table['trade_lines']}</p>"
 
 
 def _pictures(found: Report) -> str:
     """Rows: the best and the worst cell of both measures; columns: the same sketches in all of them."""
+    table = found.words
     chosen: dict[int, list[str]] = {}
-    for measure, name, more in MEASURES:
+    for measure, _, more in MEASURES:
         if measure not in ("f1", found.other):
             continue
-        for word, which in (("Best", more), ("Worst", not more)):
+        for word, which in (("best", more), ("worst", not more)):
             cell = best(list(found.cells), measure, which)
-            line = f"{word}: {name} {of(cell, measure)}"
+            figure = shown_figure(of(cell, measure), table)
+            line = table[word].format(measure=table[f"measure_{measure}"], figure=figure)
             chosen.setdefault(found.cells.index(cell), []).append(line)
     sketches = {row.sketch: row for row in reversed(found.rows)}
     columns = sorted(sketches)[:MOST_SKETCHES]
     first = [sketches[column] for column in columns]
-    drawn = [("The sketches", [(row.result.sketch, f"The sketch of: {row.result.settings.prompt}") for row in first])]
+    prompts = [row.result.settings.prompt for row in first]
+    told_of = [table["sketch_of"].format(prompt=prompt) for prompt in prompts]
+    drawn = [(table["the_sketches"], [(row.result.sketch, told) for row, told in zip(first, told_of, strict=True)])]
     if found.paired:
-        true = [(row.paired.target, f"The true picture of: {row.result.settings.prompt}") for row in first]
-        drawn.append(("The true pictures", true))
+        told_of = [table["true_of"].format(prompt=prompt) for prompt in prompts]
+        true = [(row.paired.target, told) for row, told in zip(first, told_of, strict=True)]
+        drawn.append((table["the_true"], true))
     lines = []
     for title, pictures in drawn:
         cells_of = "".join(f"<td>{_small(*picture)}</td>" for picture in pictures)
         lines.append(f'<tr><th scope="row">{title}</th>{cells_of}</tr>')
     for place, told in chosen.items():
         cell = found.cells[place]
-        name = f"<strong>{escape(cell.name)}</strong><br>{'<br>'.join(map(escape, told))}"
+        own = name_of(cell.settings, table)
+        name = f"<strong>{escape(own)}</strong><br>{'<br>'.join(map(escape, told))}"
         shown_cells = []
         for column in columns:
             row = next((row for row in cell.rows if row.sketch == column), None)
             if row is None:
-                shown_cells.append("<td>not run</td>")
+                shown_cells.append(f"<td>{table['not_run']}</td>")
                 continue
-            alt = f"{row.result.settings.prompt}; {cell.name}; edge F1 {row.scores['f1']:.2f}"
+            f1 = f"{row.scores['f1']:.2f}"
+            alt = [table["result_of"].format(prompt=row.result.settings.prompt, cell=own, f1=f1)]
             if row.paired:
-                alt += f"; PSNR {row.scores['psnr']:.1f} dB, SSIM {row.scores['ssim']:.2f}"
-            shown_cells.append(f"<td>{_small(row.result.image, alt)}</td>")
+                agreement = {"psnr": f"{row.scores['psnr']:.1f}", "ssim": f"{row.scores['ssim']:.2f}"}
+                alt.append(table["result_agrees"].format(**agreement))
+            shown_cells.append(f"<td>{_small(row.result.image, '; '.join(alt))}</td>")
         lines.append(f'<tr><th scope="row">{name}</th>{"".join(shown_cells)}</tr>')
     more = len(sketches) - len(columns)
-    rest = f"<p>The first {len(columns)} of {len(sketches)} sketches.</p>" if more else ""
+    rest = f"<p>{table['first_sketches'].format(n=len(columns), total=len(sketches))}</p>" if more else ""
     return f'<div class="wide"><table class="pictures">{"".join(lines)}</table></div>{rest}'
 
 
@@ -263,49 +310,44 @@ def _small(picture: Image.Image, alt: str) -> str:
 
 
 def _cell_table(found: Report) -> str:
+    table = found.words
     names = list(found.cells[0].settings)
-    all_measures = measures(found.cells)
-    head = [words(name) for name in names] + ["n", *(name for _, name, _ in all_measures), "on the front"]
+    keys = [key for key, _, _ in measures(found.cells)]
+    head = [words(name, table) for name in names] + ["n", *(table[f"measure_{key}"] for key in keys), table["on_front"]]
     lines = []
     for place, cell in enumerate(found.cells):
-        figures_of = [_unbroken(of(cell, key)) if of(cell, key) else "needs 2 pictures" for key, _, _ in all_measures]
-        own = [value_words(name, cell.settings[name]) for name in names]
-        lines.append([*own, str(cell.n), *figures_of, "yes" if place in found.front else ""])
-    return _table(head, lines)
+        figures_of = [_unbroken(of(cell, key), table) if of(cell, key) else table["needs_two"] for key in keys]
+        own = [shown_value(name, cell.settings[name], table) for name in names]
+        lines.append([*own, str(cell.n), *figures_of, table["yes"] if place in found.front else ""])
+    return _table(head, lines, table["table"])
 
 
-def _unbroken(figure: Interval) -> str:
+def _unbroken(figure: Interval, table: Mapping[str, str]) -> str:
     """A figure whose interval stays on one line."""
-    return str(figure).replace(", ", ",\N{NO-BREAK SPACE}")
+    return shown_figure(figure, table).replace(", ", ",\N{NO-BREAK SPACE}")
 
 
 def _row_table(found: Report) -> str:
-    table = found.table
-    head = list(table[0])
+    rows, table = found.table, found.words
     lines = [
-        [f"{v:.3f}" if k in SCORES + PAIRED_SCORES else value_words(k, v) for k, v in row.items()] for row in table
+        [
+            f"{value:.3f}" if key in SCORES + PAIRED_SCORES else shown_value(key, value, table)
+            for key, value in row.items()
+        ]
+        for row in rows
     ]
-    return _table([words(name) for name in head], lines)
+    return _table([words(name, table) for name in rows[0]], lines, table["table"])
 
 
-def _table(head: list[str], lines: list[list[str]]) -> str:
+def _table(head: list[str], lines: list[list[str]], label: str) -> str:
     top = "".join(f'<th scope="col">{escape(word)}</th>' for word in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(word)}</td>" for word in line) + "</tr>" for line in lines)
-    region = '<div class="wide" tabindex="0" role="region" aria-label="Table">'
+    region = f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label, quote=True)}">'
     return f"{region}<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def _notes(paired: bool) -> str:
-    missing = [answer for answer in available().values() if answer]
-    notes = [
-        "micro-KID is the kernel distance of KID on features of the small CLIP that ships, against 600 real pictures "
-        "of the embedded pairs. It is no KID and no FID. It also sees what is shown and in which style: compare cells "
-        "that show the same.",
-        "Intervals: 95 %, bootstrap over sketches where a cell has several, else over seeds.",
-        "PSNR is the mean of each picture's dB; a copy counts as 60 dB. SSIM has the paper's Gaussian window, and is "
-        "the mean of three channels."
-        if paired
-        else "Agreement with true pictures, PSNR and SSIM: give them as report(results, targets=[…]).",
-        *missing,
-    ]
-    return f"<details><summary>How it was measured, and what is not available here</summary>{_list(notes)}</details>"
+def _notes(found: Report) -> str:
+    missing = [in_language(answer, found.language) for answer in available().values() if answer]
+    about = ("about_micro_kid", "about_intervals", "about_agreement" if found.paired else "no_agreement")
+    notes = [*(found.words[key] for key in about), *missing]
+    return f"<details><summary>{found.words['how_measured']}</summary>{_list(notes)}</details>"

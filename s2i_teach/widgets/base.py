@@ -7,6 +7,7 @@ from uuid import uuid4
 import anywidget
 import traitlets
 
+from s2i_teach.error_strings import in_language
 from s2i_teach.widgets.show import as_html
 from s2i_teach.widgets.strings import words
 
@@ -32,6 +33,10 @@ class LiveWidget(anywidget.AnyWidget):
     def __init__(self, **traits):
         super().__init__(words=words(), still=f"s2i-still-{uuid4().hex}", **traits)
         self._still_shown = None
+
+    def _said(self, sentence) -> str:
+        """An error, or a note on a result, in the language of this widget."""
+        return in_language(str(sentence), self.words["code"])
 
     def _still(self):
         """The picture to leave behind and its alternative text, or None while there is nothing to see."""

@@ -11,7 +11,7 @@ import traitlets
 from PIL import Image
 
 from s2i_teach.errors import InputError
-from s2i_teach.evaluate import rating
+from s2i_teach.evaluate import rating, strings
 from s2i_teach.evaluate.cells import as_results, cell_names
 from s2i_teach.evaluate.rating import Rank, Vote
 from s2i_teach.files import as_path, shown
@@ -28,7 +28,7 @@ class BlindRating(LiveWidget):
     """Votes between two pictures of the same sketch, made with different settings.
 
     Which pairs, in which order and on which side is random; the settings are hidden until the last vote. After every
-    vote ``path`` is written, whole; the same call goes on where it ended. Arrow keys left and right vote, down is a
+    vote ``path`` is written, whole, in English whatever the language; the same call goes on where it ended. Arrow keys left and right vote, down is a
     tie, U takes the last vote back. For the file's columns see :class:`s2i_teach.evaluate.rating.Vote`.
 
     Args:
@@ -55,6 +55,7 @@ class BlindRating(LiveWidget):
             raise InputError(f"votes is {votes!r}: give how many pairs you want to see, 1 or more.")
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise InputError(f"The seed is {seed!r}: give a whole number.")
+        self._names = dict(zip(cell_names(results), cell_names(results, strings.table()), strict=True))
         path = as_path(path)
         if path.suffix.lower() != ".csv":
             raise InputError(f"{shown(path)} does not end in .csv: votes are a table.")
@@ -125,7 +126,7 @@ class BlindRating(LiveWidget):
             try:
                 self.vote(request.get("vote")) if what == "vote" else self.undo()
             except InputError as error:
-                self.send({"failure": str(error)})
+                self.send({"failure": self._said(error)})
 
     def _state(self, votes: list[Vote]) -> dict:
         """What the page shows: the pair, or in the end the ranking."""
@@ -135,8 +136,9 @@ class BlindRating(LiveWidget):
             pictures = {"sketch": left.result.sketch, "left": left.result.image, "right": right.result.image}
             return state | {name: picture_url(_small(picture)) for name, picture in pictures.items()}
         rows = [
-            [row.cell, f"{row.strength:+.2f}", f"{row.low:+.2f}", f"{row.high:+.2f}", f"{row.wins:g}", str(row.votes)]
+            [name, f"{row.strength:+.2f}", f"{row.low:+.2f}", f"{row.high:+.2f}", f"{row.wins:g}", str(row.votes)]
             for row in rating.ranking(votes)
+            for name in [self._names.get(row.cell, row.cell)]
         ]
         needed = rating.votes_needed(votes)
         return state | {"ranking": rows, "path": str(self.path), "needed": -1 if needed is None else needed}

@@ -128,7 +128,7 @@ class Playground(PadHolder):
             self.settings = settings
             self._renew_still()
         except InputError as error:
-            self.send({"version": version, "refused": str(error)})
+            self.send({"version": version, "refused": self._said(error)})
 
     def _data(self, shape: str) -> torch.Tensor:
         if shape == "own":

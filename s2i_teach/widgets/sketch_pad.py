@@ -136,7 +136,7 @@ class PadHolder(LiveWidget):
             else:
                 self.load(what)
         except InputError as error:
-            self.send({"failure": str(error)})
+            self.send({"failure": self._said(error)})
 
     @staticmethod
     def _picture_asked_for(request: dict):

@@ -1,6 +1,6 @@
 """Every word that a widget shows, in each language: to add one, translate the table and nothing else."""
 
-from s2i_teach.errors import InputError
+from s2i_teach.languages import language
 
 STRINGS: dict[str, dict[str, str]] = {
     "en": {
@@ -392,23 +392,7 @@ STRINGS: dict[str, dict[str, str]] = {
 }
 """Language → key → words; ``{name}`` is filled in."""
 
-_chosen = "en"
-
-
-def language(code: str | None = None) -> str:
-    """Choose the language of widgets made from now on; without an argument, tell the one chosen.
-
-    Raises:
-        InputError: a language that is not there.
-    """
-    global _chosen
-    if code is not None:
-        if code not in STRINGS:
-            raise InputError(f"The language {code!r} is not there: use one of {', '.join(STRINGS)}.")
-        _chosen = code
-    return _chosen
-
 
 def words() -> dict[str, str]:
     """The table of the language chosen."""
-    return STRINGS[_chosen]
+    return STRINGS[language()]

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import traitlets
 
+from s2i_teach.error_strings import part_in_language
 from s2i_teach.errors import InputError
+from s2i_teach.evaluate import strings
 from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
+from s2i_teach.languages import language
 from s2i_teach.models.catalog import DEFAULT_FAST, MODELS, describe, find, offered
 from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
 from s2i_teach.models.kinds import KINDS, kind_of
@@ -175,7 +178,7 @@ class Studio(PadHolder):
         try:
             answers[what](request)
         except InputError as error:
-            self.send({"failure": str(error)})
+            self.send({"failure": self._said(error)})
 
     def _requested(self, change) -> None:
         """A new request: into the mailbox, or answered at once with what is wrong with it."""
@@ -185,7 +188,7 @@ class Studio(PadHolder):
             self._worker.ask(self._job(table))
         except InputError as error:
             self._worker.stop()
-            self.send({"failure": str(error), "version": version})
+            self.send({"failure": self._said(error), "version": version})
 
     def _job(self, table: dict) -> Job:
         steps, guidance = table.get("steps"), table.get("guidance")
@@ -257,6 +260,7 @@ class Studio(PadHolder):
         names = differences(entry.result.settings, current.result.settings)
         names += ["model"] if entry.result.model != current.result.model else []
         names += ["sketch"] if entry.result.sketch.tobytes() != current.result.sketch.tobytes() else []
+        names = [strings.table(self.words["code"])[f"name_{name}"] for name in names]
         self.send({"compare": {**self._shown(entry), "with": current.number, "differs": names}})
 
     def _keep(self, request) -> None:
@@ -298,7 +302,7 @@ class Studio(PadHolder):
             if self._worker.stopped:
                 say({"stopped": True, "version": job.version})
         except InputError as error:
-            say({"failure": str(error), "version": job.version})
+            say({"failure": self._said(error), "version": job.version})
         except Exception as error:  # a widget has nowhere else to show it; it is kept whole for who wants to look
             self.error = error
             log.exception("the studio's run failed")
@@ -342,7 +346,8 @@ class Studio(PadHolder):
         if self._own_pipe is not None and job.model == self.options["model"]:
             return self._own_pipe
         if not is_loaded(job.model):
-            say({"loading": describe(job.model), "version": job.version})
+            title = part_in_language(describe(job.model), self.words["code"])
+            say({"loading": title, "version": job.version})
         return shared_pipeline(job.model)
 
     def _translate(self, job: Job, settings: Settings, pipe, say: Callable) -> Result:
@@ -426,7 +431,7 @@ class Studio(PadHolder):
             "picture": picture_url(result.image),
             "about": self._about(result),
             "plan": {**_plan_row(result.settings, result.plan), "seconds": result.seconds},
-            "notes": list(result.notes),
+            "notes": [self._said(note) for note in result.notes],
             "hint": picture_url(result.hint) if result.hint else None,
         }
 
@@ -463,7 +468,7 @@ def _model_options(chosen: str, pipe=None) -> list[dict]:
         table.append(
             {
                 "name": name,
-                "title": describe(name),
+                "title": part_in_language(describe(name), language()),
                 "steps": min(defaults[0], MOST_STEPS),
                 "guidance": defaults[1],
                 "strength": defaults[2],

@@ -1,0 +1,331 @@
+"""Every word of an evaluation report, in each language: to add one, translate the table and nothing else."""
+
+from s2i_teach.languages import known, language
+
+STRINGS: dict[str, dict[str, str]] = {
+    "en": {
+        "code": "en",
+        # the page
+        "title": "Report on {what}",
+        "and": "{most} and {last}",
+        "one_picture": "1 picture",
+        "pictures": "{n} pictures",
+        "one_sketch": "1 sketch",
+        "sketches": "{n} sketches",
+        "one_seed": "1 seed",
+        "seeds": "{n} seeds",
+        "one_cell": "1 cell",
+        "cells": "{n} cells",
+        "so": "What to conclude",
+        "not_so": "What not to conclude",
+        "nothing_compared": "Nothing was compared.",
+        "maps": "Over strength and guidance",
+        "maps_how": "Each cell: the figure, below it its 95 % interval.",
+        "maps_pooled": "All other settings are taken together.",
+        "trade_micro_kid": "Faithfulness and realism",
+        "trade_prompt_match": "Faithfulness and prompt match",
+        "trade_lines": "Thin lines are intervals. A point on the front is not shown to beat one whose lines cross its "
+        "own.",
+        "best_and_worst": "Best and worst cells",
+        "best": "Best: {measure} {figure}",
+        "worst": "Worst: {measure} {figure}",
+        "the_sketches": "The sketches",
+        "the_true": "The true pictures",
+        "not_run": "not run",
+        "first_sketches": "The first {n} of {total} sketches.",
+        "all_cells": "Cells",
+        "on_front": "on the front",
+        "yes": "yes",
+        "needs_two": "needs 2 pictures",
+        "all_results": "All results ({n})",
+        "table": "Table",
+        "how_measured": "How it was measured, and what is not available here",
+        "about_micro_kid": "micro-KID is the kernel distance of KID on features of the small CLIP that ships, against "
+        "600 real pictures of the embedded pairs. It is no KID and no FID. It also sees what is shown and in which "
+        "style: compare cells that show the same.",
+        "about_intervals": "Intervals: 95 %, bootstrap over sketches where a cell has several, else over seeds.",
+        "about_agreement": "PSNR is the mean of each picture's dB; a copy counts as 60 dB. SSIM has the paper's "
+        "Gaussian window, and is the mean of three channels.",
+        "no_agreement": "Agreement with true pictures, PSNR and SSIM: give them as report(results, targets=[…]).",
+        "no_interval": "{value} [no interval: n = {n}]",
+        # alternative texts
+        "sketch_of": "The sketch of: {prompt}",
+        "true_of": "The true picture of: {prompt}",
+        "heat_map_of": "Heat map of {measure}. {values}.",
+        "heat_map_cell": "strength {strength}, guidance {guidance}: {value}",
+        "trade_off_of": "Each cell as a point, edge F1 to the right, {measure} upwards. On the Pareto front: {cells}.",
+        "trade_off_cell": "{cell}: edge F1 {f1}, {measure} {value}",
+        "result_of": "{prompt}; {cell}; edge F1 {f1}",
+        "result_agrees": "PSNR {psnr} dB, SSIM {ssim}",
+        # figures
+        "more_is_better": "{measure}: more is better (dark)",
+        "less_is_better": "{measure}: less is better (dark)",
+        "low_to_high": "{low} to {high}",
+        "axis_more": "{measure}, more is better →",
+        "axis_less": "{measure}, less is better →",
+        "axis_f1": "faithfulness (edge F1)",
+        "axis_micro_kid": "realism (micro-KID)",
+        "axis_prompt_match": "prompt match (cosine)",
+        "front": "Pareto front: no cell is better in both",
+        "labels": "Labels: {names}",
+        # measures
+        "measure_f1": "Faithfulness (edge F1)",
+        "measure_micro_kid": "Realism (micro-KID)",
+        "measure_prompt_match": "Prompt match (cosine)",
+        "measure_psnr": "Agreement (PSNR, dB)",
+        "measure_ssim": "Agreement (SSIM)",
+        "measure_lpips": "Agreement (LPIPS)",
+        # names of settings, scores and columns
+        "name_number": "number",
+        "name_sketch": "sketch",
+        "name_prompt": "prompt",
+        "name_seed": "seed",
+        "name_model": "model",
+        "name_negative_prompt": "negative prompt",
+        "name_strength": "strength",
+        "name_guidance_scale": "guidance",
+        "name_num_inference_steps": "steps",
+        "name_size": "size",
+        "name_prepare": "prepare",
+        "name_fit": "fit",
+        "name_invert": "invert",
+        "name_scheduler": "scheduler",
+        "name_timesteps": "timesteps",
+        "name_control_scale": "control scale",
+        "name_control_start": "control start",
+        "name_control_end": "control end",
+        "name_precision": "precision",
+        "name_recall": "recall",
+        "name_f1": "f1",
+        "name_chamfer": "chamfer",
+        "name_edge_ssim": "edge ssim",
+        "name_prompt_match": "prompt match",
+        "name_micro_kid": "micro kid",
+        "name_psnr": "PSNR (dB)",
+        "name_ssim": "SSIM",
+        "name_lpips": "LPIPS",
+        "own": "the model's own",
+        "empty": "none",
+        "one_cell_name": "all",
+        # what may be concluded
+        "best_alone": "{measure}: the best figure is {value} ({cell}), which means nothing without intervals.",
+        "best_is": "{measure}: best is {figure} ({cell}, n = {n}).",
+        "differs_from_all": "Sketch by sketch it differs from every other cell.",
+        "differs_from_none": "Sketch by sketch, no difference from any other cell is shown.",
+        "differs_from_some": "Sketch by sketch, {n} of {total} others are not told apart from it.",
+        "overlaps_none": "No other cell's interval reaches it.",
+        "overlaps_all": "Every other cell's interval overlaps with it, so no difference between cells is shown.",
+        "overlaps_some": "{n} of {total} others overlap with it: they are not told apart from it.",
+        "trend": "{setting} from {low} to {high}: {changes}, over {trials}, all else equal.",
+        "trend_few": "{setting} from {low} to {high}: {changes}, over {trials}, too few to show it, all else equal.",
+        "trend_alone": "{setting} from {low} to {high}: {changes}, for one sketch and one seed, which shows nothing of "
+        "others.",
+        "no_change": "no change of {score} is shown ({change})",
+        "rises": "{score} rises by {change}",
+        "falls": "{score} falls by {change}",
+        "over_seeds": "{n} seeds of one sketch",
+        "score_f1": "edge F1",
+        "chance": "Edge F1 of about {chance} is what a picture of another thing has. Not shown to be above it: "
+        "{cells}.",
+        "more_cells": "and {n} more",
+        "beside": "The sketches as they are have PSNR {psnr} dB and SSIM {ssim} beside the true pictures.",
+        "results_higher": "On the average the results have a higher {measure}.",
+        "cells_higher": "Every cell has a higher {measure} on the average.",
+        "result_not_higher": "No result is shown to have a higher {measure}.",
+        "cell_not_higher": "No cell is shown to have a higher {measure}.",
+        "some_higher": "Shown to have a higher {measure}: {cells}.",
+        # what may not
+        "blur": "Not that more PSNR or SSIM looks better: they prefer a blurred picture to a sharp one whose details "
+        "lie elsewhere. These pictures, blurred by {pixels} pixels, have PSNR {soft_psnr} dB instead of {psnr}, SSIM "
+        "{soft_ssim} instead of {ssim}: {verdict}.",
+        "both_rise": "PSNR and SSIM rise",
+        "one_rises": "{measure} rises",
+        "neither_rises": "here neither rises",
+        "little_agreement": "Not that a picture with little agreement is bad: one sketch has many right pictures, and "
+        "red where the true one is blue scores low, however good.",
+        "no_realism": "Nothing about realism: each cell has one picture, and micro-KID is a distance between sets.",
+        "no_realism_some": "Nothing about realism: some cells have one picture, and micro-KID is a distance between "
+        "sets.",
+        "little_realism": "Little about realism: the smallest cell has n = {n} pictures, and micro-KID needs {few} at "
+        "least, better 50.",
+        "no_single_cells": "Nothing about single cells: some have one picture, and one picture has no interval.",
+        "narrow": "Intervals from n = {n} are too narrow: a bootstrap of so few knows only those few.",
+        "no_other_sketches": "Nothing about other sketches: all pictures come from one.",
+        "no_other_seeds": "Nothing about other seeds: one seed cannot show how much depends on it; run the same again "
+        "with others.",
+        "best_by_luck": "Not that the best of {n} cells is the best there is: the best of many is so partly by luck. "
+        "Try it on sketches that chose nothing.",
+        "no_beauty": "Not that a picture is beautiful: edge F1 sees lines, micro-KID a small network's features, and "
+        "the cosine the taste of the CLIP that steers the miniature. People judge with s2i.BlindRating.",
+    },
+    "de": {
+        "code": "de",
+        # the page
+        "title": "Bericht über {what}",
+        "and": "{most} und {last}",
+        "one_picture": "1 Bild",
+        "pictures": "{n} Bilder",
+        "one_sketch": "1 Skizze",
+        "sketches": "{n} Skizzen",
+        "one_seed": "1 Seed",
+        "seeds": "{n} Seeds",
+        "one_cell": "1 Zelle",
+        "cells": "{n} Zellen",
+        "so": "Was daraus folgt",
+        "not_so": "Was nicht daraus folgt",
+        "nothing_compared": "Es wurde nichts verglichen.",
+        "maps": "Nach Stärke und Guidance",
+        "maps_how": "Jede Zelle: der Wert, darunter sein 95-%-Intervall.",
+        "maps_pooled": "Alle anderen Einstellungen sind zusammengefasst.",
+        "trade_micro_kid": "Treue und Realismus",
+        "trade_prompt_match": "Treue und Nähe zum Prompt",
+        "trade_lines": "Dünne Linien sind Intervalle. Ein Punkt auf der Front muss nicht besser sein als einer, dessen "
+        "Linien seine eigenen kreuzen.",
+        "best_and_worst": "Beste und schlechteste Zellen",
+        "best": "Am besten: {measure} {figure}",
+        "worst": "Am schlechtesten: {measure} {figure}",
+        "the_sketches": "Die Skizzen",
+        "the_true": "Die wahren Bilder",
+        "not_run": "nicht gerechnet",
+        "first_sketches": "Die ersten {n} von {total} Skizzen.",
+        "all_cells": "Zellen",
+        "on_front": "auf der Front",
+        "yes": "ja",
+        "needs_two": "braucht 2 Bilder",
+        "all_results": "Alle Ergebnisse ({n})",
+        "table": "Tabelle",
+        "how_measured": "Wie gemessen wurde, und was es hier nicht gibt",
+        "about_micro_kid": "micro-KID ist der Kernel-Abstand von KID, aber mit den Merkmalen des mitgelieferten "
+        "kleinen CLIP und gegen 600 echte Bilder der mitgelieferten Paare. Es ist weder KID noch FID. Es sieht auch, "
+        "was gezeigt wird und in welchem Stil: nur Zellen vergleichen, die dasselbe zeigen.",
+        "about_intervals": "Intervalle: 95 %, Bootstrap über Skizzen, wo eine Zelle mehrere hat, sonst über Seeds.",
+        "about_agreement": "PSNR ist der Mittelwert der dB aller Bilder; eine Kopie zählt 60 dB. SSIM hat das "
+        "Gauß-Fenster der Veröffentlichung und ist der Mittelwert dreier Kanäle.",
+        "no_agreement": "Übereinstimmung mit wahren Bildern, PSNR und SSIM: als report(results, targets=[…]) angeben.",
+        "no_interval": "{value} [kein Intervall: n = {n}]",
+        # alternative texts
+        "sketch_of": "Die Skizze zu: {prompt}",
+        "true_of": "Das wahre Bild zu: {prompt}",
+        "heat_map_of": "Heatmap: {measure}. {values}.",
+        "heat_map_cell": "Stärke {strength}, Guidance {guidance}: {value}",
+        "trade_off_of": "Jede Zelle als Punkt, Kanten-F1 nach rechts, {measure} nach oben. Auf der Pareto-Front: "
+        "{cells}.",
+        "trade_off_cell": "{cell}: Kanten-F1 {f1}, {measure} {value}",
+        "result_of": "{prompt}; {cell}; Kanten-F1 {f1}",
+        "result_agrees": "PSNR {psnr} dB, SSIM {ssim}",
+        # figures
+        "more_is_better": "{measure}: mehr ist besser (dunkel)",
+        "less_is_better": "{measure}: weniger ist besser (dunkel)",
+        "low_to_high": "{low} bis {high}",
+        "axis_more": "{measure}, mehr ist besser →",
+        "axis_less": "{measure}, weniger ist besser →",
+        "axis_f1": "Treue (Kanten-F1)",
+        "axis_micro_kid": "Realismus (micro-KID)",
+        "axis_prompt_match": "Nähe zum Prompt (Kosinus)",
+        "front": "Pareto-Front: keine Zelle ist in beidem besser",
+        "labels": "Beschriftung: {names}",
+        # measures
+        "measure_f1": "Treue (Kanten-F1)",
+        "measure_micro_kid": "Realismus (micro-KID)",
+        "measure_prompt_match": "Nähe zum Prompt (Kosinus)",
+        "measure_psnr": "Übereinstimmung (PSNR, dB)",
+        "measure_ssim": "Übereinstimmung (SSIM)",
+        "measure_lpips": "Übereinstimmung (LPIPS)",
+        # names of settings, scores and columns
+        "name_number": "Nummer",
+        "name_sketch": "Skizze",
+        "name_prompt": "Prompt",
+        "name_seed": "Seed",
+        "name_model": "Modell",
+        "name_negative_prompt": "nicht im Bild",
+        "name_strength": "Stärke",
+        "name_guidance_scale": "Guidance",
+        "name_num_inference_steps": "Schritte",
+        "name_size": "Größe",
+        "name_prepare": "Vorbereitung",
+        "name_fit": "Einpassung",
+        "name_invert": "umgekehrt",
+        "name_scheduler": "Scheduler",
+        "name_timesteps": "Zeitschritte",
+        "name_control_scale": "Linien führen ×",
+        "name_control_start": "Linien führen von",
+        "name_control_end": "Linien führen bis",
+        "name_precision": "Precision",
+        "name_recall": "Recall",
+        "name_f1": "F1",
+        "name_chamfer": "Chamfer",
+        "name_edge_ssim": "Kanten-SSIM",
+        "name_prompt_match": "Nähe zum Prompt",
+        "name_micro_kid": "micro-KID",
+        "name_psnr": "PSNR (dB)",
+        "name_ssim": "SSIM",
+        "name_lpips": "LPIPS",
+        "own": "das des Modells",
+        "empty": "leer",
+        "one_cell_name": "alle",
+        # what may be concluded
+        "best_alone": "{measure}: der beste Wert ist {value} ({cell}), was ohne Intervalle nichts bedeutet.",
+        "best_is": "{measure}: der beste Wert ist {figure} ({cell}, n = {n}).",
+        "differs_from_all": "Skizze für Skizze unterscheidet sich die Zelle von jeder anderen.",
+        "differs_from_none": "Skizze für Skizze ist zu keiner anderen Zelle ein Unterschied gezeigt.",
+        "differs_from_some": "Skizze für Skizze nicht davon zu unterscheiden: {n} von {total} anderen.",
+        "overlaps_none": "Kein Intervall einer anderen Zelle reicht an diesen heran.",
+        "overlaps_all": "Die Intervalle aller anderen Zellen überlappen damit, also ist kein Unterschied zwischen "
+        "Zellen gezeigt.",
+        "overlaps_some": "Nicht davon zu unterscheiden, da die Intervalle überlappen: {n} von {total} anderen.",
+        "trend": "{setting} von {low} auf {high}: {changes}, über {trials}, bei sonst gleichen Einstellungen.",
+        "trend_few": "{setting} von {low} auf {high}: {changes}, über {trials}, zu wenige, um es zu zeigen, bei sonst "
+        "gleichen Einstellungen.",
+        "trend_alone": "{setting} von {low} auf {high}: {changes}, bei einer Skizze und einem Seed, was über andere "
+        "nichts sagt.",
+        "no_change": "keine Änderung gezeigt bei {score} ({change})",
+        "rises": "{score} steigt um {change}",
+        "falls": "{score} fällt um {change}",
+        "over_seeds": "{n} Seeds einer Skizze",
+        "score_f1": "Kanten-F1",
+        "chance": "Ein Kanten-F1 von etwa {chance} hat auch das Bild einer anderen Sache. Für diese Zellen ist nicht "
+        "gezeigt, dass sie darüber liegen: {cells}.",
+        "more_cells": "und {n} weitere",
+        "beside": "Die Skizzen selbst haben, mit den wahren Bildern verglichen, PSNR {psnr} dB und SSIM {ssim}.",
+        "results_higher": "Im Mittel haben die Ergebnisse einen höheren Wert von {measure}.",
+        "cells_higher": "Im Mittel hat jede Zelle einen höheren Wert von {measure}.",
+        "result_not_higher": "Für kein Ergebnis ist ein höherer Wert von {measure} gezeigt.",
+        "cell_not_higher": "Für keine Zelle ist ein höherer Wert von {measure} gezeigt.",
+        "some_higher": "Ein höherer Wert von {measure} ist gezeigt für: {cells}.",
+        # what may not
+        "blur": "Nicht, dass mehr PSNR oder SSIM besser aussieht: beide ziehen ein unscharfes Bild einem scharfen vor, "
+        "dessen Einzelheiten woanders liegen. Um {pixels} Pixel weichgezeichnet haben diese Bilder PSNR {soft_psnr} dB "
+        "statt {psnr} und SSIM {soft_ssim} statt {ssim}: {verdict}.",
+        "both_rise": "PSNR und SSIM steigen",
+        "one_rises": "{measure} steigt",
+        "neither_rises": "hier steigt keines von beiden",
+        "little_agreement": "Nicht, dass ein Bild mit geringer Übereinstimmung schlecht ist: zu einer Skizze gibt es "
+        "viele richtige Bilder, und Rot, wo das wahre Bild Blau hat, ergibt niedrige Werte, so gut das Bild auch ist.",
+        "no_realism": "Nichts über Realismus: jede Zelle hat nur ein Bild, und micro-KID ist ein Abstand zwischen "
+        "Mengen.",
+        "no_realism_some": "Nichts über Realismus: manche Zellen haben nur ein Bild, und micro-KID ist ein Abstand "
+        "zwischen Mengen.",
+        "little_realism": "Wenig über Realismus: die kleinste Zelle hat n = {n} Bilder, und micro-KID braucht "
+        "mindestens {few}, besser 50.",
+        "no_single_cells": "Nichts über einzelne Zellen: manche haben nur ein Bild, und ein Bild hat kein Intervall.",
+        "narrow": "Intervalle aus n = {n} sind zu eng: ein Bootstrap aus so wenigen kennt nur diese wenigen.",
+        "no_other_sketches": "Nichts über andere Skizzen: alle Bilder stammen von einer.",
+        "no_other_seeds": "Nichts über andere Seeds: ein Seed kann nicht zeigen, wie viel von ihm abhängt; dasselbe "
+        "noch einmal mit anderen rechnen.",
+        "best_by_luck": "Nicht, dass die beste von {n} Zellen die beste überhaupt ist: die beste von vielen ist es zum "
+        "Teil durch Glück. An Skizzen prüfen, die bei der Wahl nicht dabei waren.",
+        "no_beauty": "Nicht, dass ein Bild schön ist: Kanten-F1 sieht Linien, micro-KID die Merkmale eines kleinen "
+        "Netzes, und der Kosinus den Geschmack des CLIP, das die Miniatur lenkt. Menschen urteilen mit "
+        "s2i.BlindRating.",
+    },
+}
+"""Language → key → words; ``{name}`` is filled in."""
+
+
+def table(code: str | None = None) -> dict[str, str]:
+    """The words of a language; None is the one chosen by :func:`s2i_teach.language`.
+
+    Raises:
+        InputError: a language that is not there.
+    """
+    return STRINGS[language() if code is None else known(code)]
