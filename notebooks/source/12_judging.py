@@ -509,12 +509,15 @@ for (strength, guidance), values in f1_of.items():
         print(f"   {n} sketches: {mean}", end="")
     print()
 width.compare(np.mean(wide[5]) / np.mean(wide[20]), within=0.5)
+for strength in (0.5, 0.75):
+    low, high = (interval(f1_of[strength, guidance]) for guidance in (1, 2.5))
+    print(f"strength {strength}, 20 sketches: guidance 1 and 2.5", "overlap" if low.overlaps(high) else "do not overlap")
 
 # %% [markdown]
 # The width falls with the root of the number of sketches, so four times as many sketches should halve it.
 #
-# Now compare: does guidance 2.5 lose lines, compared with guidance 1? Look at the two intervals of 20 sketches at strength 0.5. They
-# overlap or nearly do. But the width comes from sketches that differ, and a hard sketch is hard at both settings. So take the
+# Now compare: does guidance 2.5 lose lines, compared with guidance 1? The last lines say whether the two intervals overlap at each
+# strength. That does not settle it. Their width comes from sketches that differ, and a hard sketch is hard at both settings. So take the
 # difference **sketch by sketch**, with the same seed, and put the interval on *that*. If 0 lies outside, a difference is shown.
 
 # %%
@@ -585,19 +588,31 @@ def independent_differences(after, before, sketches):
 lesson.independent_differences.check(independent_differences)
 independent_differences = lesson.independent_differences.use(independent_differences)
 
+# %% [markdown]
+# Try it on two questions. How high is the mean F1 at guidance 2.5? With a `before` of zeros your function gives the mean F1 of each sketch.
+# And how large is the difference to guidance 1?
+
 # %%
-honest = predict("The interval of 4 sketches: how many times as wide as that of '20 trials'?", answer=...)
+honest = predict(
+    "The interval of 4 sketches: how many times as wide as that of '20 trials'?",
+    answer={"mean F1": ..., "difference": ...},
+)
 
 # %%
 names, after, before = zip(*rows)
-as_if_20 = difference(after, before)
-of_four = interval(independent_differences(after, before, names))
-print("as if 20 trials:", as_if_20)
-print("4 sketches:     ", of_four)
-honest.compare((of_four.high - of_four.low) / (as_if_20.high - as_if_20.low), within=0.5)
+ratio = {}
+for question, other in {"mean F1": [0.0] * len(after), "difference": before}.items():
+    as_if_20 = difference(after, other)
+    of_four = interval(independent_differences(after, other, names))
+    ratio[question] = (of_four.high - of_four.low) / (as_if_20.high - as_if_20.low)
+    print(f"{question:10}   as if 20 trials: {as_if_20}   4 sketches: {of_four}")
+honest.compare(ratio, within=0.5)
 
 # %% [markdown]
-# Seeds are worth running: they show what the seed does. But they do not replace sketches. And four sketches are few: even their wide
+# If the sketches differ more than the seeds do, twenty "trials" pretend to know too much. Differences suffer less, since the pairing has
+# removed what is hard about a sketch. But you cannot know beforehand how much less. So count sketches.
+#
+# Seeds are worth running, because they show what the seed does. They do not replace sketches. And four sketches are few: even their own
 # interval is a little too narrow.
 #
 # ## 6. Ask people, blindly
