@@ -283,7 +283,7 @@ s2i.show(
 small_change.compare(
     {name: "less" if far[name] < another_seed else "more" for name in small_change.answer}
 )
-print("less than another seed:", ", ".join(n for n in variants if far[n] < another_seed))
+print("less than another seed:", ", ".join(n for n in far if n != "plain" and far[n] < another_seed))
 
 # %% [markdown]
 # Two rules follow:
@@ -584,7 +584,7 @@ judge, one, other = min(p_of, key=p_of.get)
 tried = len(p_of)
 print(f"below 0.05: {sum(p < 0.05 for p in p_of.values())} of {tried}")
 print(f"the smallest p: {p_of[judge, one, other]:.3f}, {one} − {other} by {judge}")
-print(f"one of {tried} independent p-values falls below 0.05 by chance in {1 - 0.95**tried:.0%} of such tests")
+print(f"of {tried} independent p-values at least one falls below 0.05 by chance in {1 - 0.95**tried:.0%} of such tests")
 
 # %% [markdown]
 # Is the smallest p a discovery? Count how many comparisons you looked at. Where there is nothing to find, each of them has a chance of 1
