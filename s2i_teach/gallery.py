@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from s2i_teach.errors import InputError
 from s2i_teach.images import fit_to
 from s2i_teach.paths import data_dir
 
@@ -48,6 +49,48 @@ def sketches(kind: str | None = None) -> list[Sketch]:
 def find_sketch(name) -> Sketch | None:
     """The embedded sketch of that name, or None."""
     return next((sketch for sketch in sketches() if sketch.name == name), None)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sketch of ``data/pairs/`` and the picture that artists made of it: the files, and the caption as ``prompt``."""
+
+    thing: str
+    prompt: str
+    subgroup: str
+    sketch: Path
+    picture: Path
+
+    def open(self) -> tuple[Image.Image, Image.Image]:
+        """The sketch and the picture, both RGB and of one size."""
+        with Image.open(self.sketch) as sketch, Image.open(self.picture) as picture:
+            return sketch.convert("RGB"), picture.convert("RGB")
+
+
+def embedded_pairs(split: str = "train", style: str = "openmoji") -> list[Pair]:
+    """The embedded pairs in one style, in the order of their table.
+
+    Args:
+        split: ``"train"``, or ``"test"`` for the things that no training saw.
+        style: ``"openmoji"``, ``"noto"``, ``"twemoji"``, ``"fluent"`` or ``"flat"``.
+
+    Raises:
+        InputError: there is no such split, or no picture of that style in it.
+    """
+    folder = data_dir() / "pairs" / split
+    if split not in ("train", "test"):
+        raise InputError(f"There is no split {split!r}: use 'train' or 'test'.")
+    rows = map(json.loads, (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines())
+    found = [
+        Pair(row["thing"], row["text"], row["subgroup"], folder / row["sketch"], folder / row["file_name"])
+        for row in rows
+        if row["style"] == style != "line"
+    ]
+    if not found:
+        raise InputError(
+            f"There is no picture of the style {style!r}: use 'openmoji', 'noto' or another with pictures."
+        )
+    return found
 
 
 def font(size: int):

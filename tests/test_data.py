@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2i_teach import sketches
+from s2i_teach import InputError, sketches
+from s2i_teach.gallery import embedded_pairs
 from s2i_teach.paths import data_dir
 from s2i_teach.training.vocabulary import STYLES, caption, with_article
 
@@ -70,6 +71,21 @@ def test_sketch_and_picture_lie_on_top_of_each_other(rows):
         )
         overlaps.append((ink & picture).sum() / max(1, ink.sum()))
     assert np.median(overlaps) > 0.95
+
+
+def test_pairs_are_the_table_s_files(rows):
+    for split, style in (("test", "openmoji"), ("train", "noto")):
+        pairs = embedded_pairs(split, style)
+        assert [pair.prompt for pair in pairs] == [row["text"] for row in rows[split] if row["style"] == style]
+        assert {pair.thing for pair in pairs} <= {row["thing"] for row in rows[split]}
+    pair = next(pair for pair in embedded_pairs("test") if pair.thing == "moose")
+    sketch, picture = pair.open()
+    assert sketch.size == picture.size == (128, 128) and sketch.mode == picture.mode == "RGB"
+    drawn, painted = (np.asarray(image.convert("HSV"))[..., 1] for image in (sketch, picture))
+    assert drawn.max() < 30 < painted.max()  # the sketch is the one without colours
+    for split, style in (("held out", "openmoji"), ("train", "line"), ("train", "crayon")):
+        with pytest.raises(InputError):
+            embedded_pairs(split, style)
 
 
 def test_sizes():

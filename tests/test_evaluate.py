@@ -13,7 +13,13 @@ from skimage.morphology import skeletonize
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate import agreement, faithfulness, known, prompt_match, realism
-from s2i_teach.evaluate.bootstrap import Interval, difference, expanded_tail, interval
+from s2i_teach.evaluate.bootstrap import (
+    Interval,
+    difference,
+    expanded_tail,
+    independent_differences,
+    interval,
+)
 from s2i_teach.evaluate.faithfulness import CHANCE_F1, chamfer, edge_scores, edge_ssim
 from s2i_teach.images import fit_to
 
@@ -394,6 +400,25 @@ def test_an_interval_is_scipy_s():
     ).confidence_interval
     assert found.value == pytest.approx(values.mean()) and found.n == 40
     assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=0.006)
+
+
+def test_independent_differences_are_one_per_sketch():
+    generator = np.random.default_rng(0)
+    of = {"owl": 3, "cup": 1, "tree": 5}
+    names = generator.permutation([name for name, count in of.items() for _ in range(count)]).tolist()
+    after, before = generator.random((2, len(names)))
+    found = independent_differences(after.tolist(), before.tolist(), names)
+    order = sorted(of, key=names.index)
+    theirs = [np.mean((after - before)[np.array(names) == name]) for name in order]
+    np.testing.assert_allclose(found, theirs, rtol=1e-12)
+    # With as many seeds of each, the mean is that of all rows, and the interval is the one by groups.
+    names = ["owl", "cup", "tree", "lamp"] * 3
+    after, before = generator.random((2, 12)).tolist()
+    grouped, own = difference(after, before, names), interval(independent_differences(after, before, names))
+    np.testing.assert_allclose([own.value, own.low, own.high], [grouped.value, grouped.low, grouped.high], rtol=1e-9)
+    for wrong in (([1.0], [1.0, 2.0], ["owl"]), ([1.0], [1.0], []), ([], [], []), ([math.nan], [1.0], ["owl"])):
+        with pytest.raises(InputError):
+            independent_differences(*wrong)
 
 
 def test_the_tail_is_the_plain_one_for_many():

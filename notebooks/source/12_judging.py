@@ -3,22 +3,30 @@
 #
 # {{badge}}
 #
-# "The model generates high-quality and faithful images." Says who? Whoever writes that owes you a number, how sure it is, and
-# which cheat would have scored better. In this lesson you judge translators that cheat, write two measures yourself, find out what
-# twenty sketches can prove, vote without knowing for whom, and read a report that also says what it does *not* show.
+# "The model generates high-quality and faithful images." How do you know? Such a sentence needs a number. It needs to say how sure the
+# number is, and which cheat would have scored better.
 #
 # | | |
 # |---|---|
-# | **You will** | unmask four cheats; write edge F1 and a kernel distance; put an interval on a mean; vote blindly; read a report |
-# | **Time** | about 50 minutes, two exercises; the pictures take about a minute together |
-# | **Hardware** | any computer, two CPU cores are enough |
+# | **You will** | unmask four cheats; write two measures; find out what counts as one trial; vote blindly; read a report |
+# | **Time** | two sittings: 55 minutes for sections 1 to 4, two exercises; 55 minutes for sections 5 to 8, one exercise |
+# | **You need** | strength and guidance (lesson 8), the CLIP of lesson 6, means over sketches (lesson 11); arrays and masks in numpy |
+# | **Hardware** | any computer, two CPU cores are enough; the pictures take some 20 seconds in each sitting |
 # | **Download** | none |
 
 # %% tags=["setup"]
 # (made from the template in notebooks/build.py)
 
+# %% [markdown]
+# # First sitting: what does a number measure?
+#
+# ## 1. One number, four cheats
+#
+# 86 things were held out: no training saw them. For each there is a sketch and the coloured picture that OpenMoji's artists made of it.
+# We call it the **true picture**. Lesson 10's lottery draws 20 of these things. The miniature translates each sketch at two strengths
+# and two guidance scales.
+
 # %%
-import random
 import textwrap
 
 import matplotlib.pyplot as plt
@@ -29,78 +37,44 @@ from scipy.ndimage import distance_transform_edt
 from skimage.morphology import skeletonize
 
 from s2i_teach.data_sources.draw import pick
-from s2i_teach.errors import InputError
-from s2i_teach.evaluate import report
 from s2i_teach.evaluate.agreement import psnr, ssim
-from s2i_teach.evaluate.bootstrap import difference, interval
-from s2i_teach.evaluate.conclusions import MEASURES, best
-from s2i_teach.evaluate.faithfulness import (
-    TOLERANCE,
-    edge_distances,
-    edge_scores,
-    edges,
-    faithfulness,
-    ink,
-)
-from s2i_teach.evaluate.prompt_match import prompt_matches
-from s2i_teach.evaluate.rating import (
-    Vote,
-    merge,
-    ranking,
-    rater_agreement,
-    votes_needed,
-    write_votes,
-)
+from s2i_teach.evaluate.bootstrap import interval
+from s2i_teach.evaluate.faithfulness import CHANCE_F1, TOLERANCE, edge_distances, edges, ink
 from s2i_teach.evaluate.realism import (
     kernel_distance_interval,
-    micro_kid,
     picture_features,
     polynomial_kernel,
     real_features,
 )
-from s2i_teach.images import to_picture
-from s2i_teach.training.pictures import load_pairs
-from s2i_teach.widgets.blind_rating import choose_pairs
+from s2i_teach.gallery import embedded_pairs
+from s2i_teach.lessons import predict
 from s2i_teach.widgets.figures import COLOURS, filmstrip
 
 lesson = s2i.lesson(12)
 pipe = s2i.load_pipeline("mini-fast", device="cpu", dtype="fp32")
 
-# %% [markdown]
-# ## 1. Why one number lies
-#
-# 86 things were held out: no training saw them. For each there is a sketch and *the* coloured picture that OpenMoji's artists made of
-# it, a true pair. We draw 20 by lesson 10's lottery, so that nobody can say we picked the nice ones. The miniature translates them
-# at two strengths and two guidance scales. (It never learnt these things, so its colours are guesses.)
-
-# %%
-pairs = load_pairs("test", keep=lambda row: row["style"] in ("openmoji", "line"))
-place = {row["file_name"]: i for i, row in enumerate(pairs.rows)}
-rows = {row["thing"]: row for row in pairs.rows if row["style"] == "openmoji"}
-drawn = pick(list(rows), 20, seed=0, category="openmoji")
-
-
-def picture(name):
-    return to_picture(pairs.batch([place[name]])[0])
-
-
-sketches = [picture(rows[thing]["sketch"]) for thing in drawn]
-true = [picture(rows[thing]["file_name"]) for thing in drawn]
-others = [picture(row["file_name"]) for thing, row in rows.items() if thing not in drawn]
+held_out = {pair.thing: pair for pair in embedded_pairs("test")}
+drawn = pick(list(held_out), 20, seed=0, category="openmoji")
+sketches, true = zip(*(held_out[thing].open() for thing in drawn))
+others = [pair.open()[1] for thing, pair in held_out.items() if thing not in drawn]
 
 settings = dict(pipe=pipe, prepare="filled", quiet=True)
-sweeps = [  # some 20 seconds
-    s2i.sweep(sketch, rows[t]["text"], strength=[0.5, 0.75], guidance_scale=[1, 2.5], **settings)
-    for sketch, t in zip(sketches, drawn)
+sweeps = [  # the folder keeps the pictures for the second sitting
+    s2i.sweep(
+        sketch,
+        held_out[thing].prompt,
+        strength=[0.5, 0.75],
+        guidance_scale=[1, 2.5],
+        to=f"lesson12/{thing}",
+        **settings,
+    )
+    for sketch, thing in zip(sketches, drawn)
 ]
-counts = len(drawn), sum(map(len, sweeps)), len(others)
-print("{} sketches, {} pictures; {} true pictures left over".format(*counts))
+print(f"{len(sketches)} sketches, {sum(map(len, sweeps))} pictures, {len(others)} other true ones")
 
 # %% [markdown]
-# Against the miniature stand four "translators" that cost nothing: one hands the sketch back as it is; one hands out the true picture of *another*
-# thing; one has the true picture, but blurs it; one leaves the page empty. (The lesson runs on the CPU, on Colab as well. With
-# `pipe = s2i.load_pipeline("sd15")`, on a GPU, the same cells judge Stable Diffusion: its pictures are larger, so shrink them to the size of
-# the true ones where `made` gives them out, `.image.resize((128, 128))`.)
+# Four "translators" compete with the miniature, and they cost nothing. The first returns the sketch as it is. The second gives the true
+# picture of *another* thing. The third blurs the true picture. The fourth leaves the page empty.
 
 
 # %%
@@ -129,134 +103,71 @@ sheet, _ = filmstrip(
 s2i.show(
     sheet,
     alt=f"Seven sketches ({', '.join(short[i] for i in some)}), their true pictures, and what six translators make of "
-    "them: the copied sketch, the picture of another thing, the true one blurred, an empty page, and the "
-    "miniature's, which keeps the outline at strength 0.5 and loses part of it at 0.75; its colours are often wrong.",
+    "them: the copied sketch, the picture of another thing, the true one blurred, an empty page, and the miniature's "
+    "pictures at strength 0.5 and 0.75.",
 )
 
 # %% [markdown]
-# Whom would *you* hire? Probably not the first four.
+# Which of the six would *you* choose? Probably none of the first four.
 #
-# There is a true picture, so why not measure how far each result agrees with it? **PSNR** turns the mean squared error of the pixels round, in
-# decibels: more is better; **SSIM** compares means, contrasts and structure in small windows, 1 is a copy. Both appear in many papers on image translation.
-# **Predict first:** which of the six wins? Write down the order.
+# We have true pictures, so we can measure how far each result agrees with them. **PSNR** is the mean squared error of the pixels, turned
+# into decibels: more is better. **SSIM** compares brightness, contrast and structure in small windows: a perfect copy has 1. Many
+# papers on image translation report both.
 
 # %%
+winner = predict("Which translator has the highest PSNR?", answer=..., options=tuple(translators))
+
+# %%
+mean_of = {
+    name: [np.mean([score(a, b) for a, b in zip(images, true)]) for score in (psnr, ssim)]
+    for name, images in translators.items()
+}
 print(f"{'':16}  PSNR  SSIM   (more is better)")
-for name, images in translators.items():
-    of_psnr = np.mean([psnr(a, b) for a, b in zip(images, true)])
-    of_ssim = np.mean([ssim(a, b) for a, b in zip(images, true)])
+for name, (of_psnr, of_ssim) in mean_of.items():
     print(f"{name:16} {of_psnr:5.1f} {of_ssim:5.2f}")
+winner.compare(max(mean_of, key=lambda name: mean_of[name][0]))
+print("best SSIM:", max(mean_of, key=lambda name: mean_of[name][1]))
+above = [name for name in translators if mean_of[name][1] < mean_of["empty page"][1]]
+print("the empty page has a higher SSIM than:", ", ".join(above) or "nobody")
 
 # %% [markdown]
-# **The copy wins**, by both. Most of a page is white paper, the lines are right to the pixel, and only the colours are missing, which
-# is all that was asked for. Second is the blurred truth, which nobody would print. And look at the empty page: its SSIM is 0.50,
-# between those of the miniature's two strengths.
+# Why do cheats win? Both measures reward what is *safe*. No colour costs less than a wrong colour. A blur costs less than a sharp edge
+# at the wrong place. And both know only **one right answer**. A red trolleybus counts as an error where OpenMoji's is blue.
 #
-# Two things go wrong. Both measures reward what is *safe*: no colour beats a wrong colour, a blur beats an edge that is two pixels
-# off. And both know **one right answer** for a sketch that has many: a red trolleybus where OpenMoji's is blue counts as an error.
-# LPIPS (a distance of network features, closer to the eye) cures some of the first, and nothing of the second.
+# So ask what you really want. There are two questions. Are the sketch's lines kept? Does the result look like a real picture?
 #
-# So ask what was really wanted. *Are the lines kept?* For that no true picture is needed, the sketch is enough. **Edge F1**, which you
-# will write below, asks whether the picture has edges where the sketch has lines, and nowhere else: 0 to 1.
-# **Predict first:** who wins now? And what does a picture of *another* thing get?
+# ## 2. Are the lines kept? Edge F1
+#
+# This question needs no true picture. Take the sketch's **ink**: all pixels that are darker than mid-grey. Take the picture's **edges**:
+# the places where brightness changes most steeply, found by Canny's method. Then measure distances in both directions:
+#
+# - For each *edge pixel*: how far is the nearest ink? If it is far, the edge was invented.
+# - For each *line point*: how far is the nearest edge? If it is far, the line was lost.
+#
+# A line point lies on the middle of a line, and half of the line's width is subtracted from its distance. So a thick pen is no error.
+# In the two maps on the right white is near and blue is far. Green points are near enough, orange points are not.
 
 # %%
-f1 = {
-    name: [edge_scores(a, b)[2] for a, b in zip(sketches, images)]
-    for name, images in ({"the true picture": true} | translators).items()
-}
-print(f"{'':16}  edge F1   (more is better)")
-for name, values in f1.items():
-    print(f"{name:16} {np.mean(values):8.2f}")
-
-# %% [markdown]
-# The copy is perfect: of course, it *is* the sketch. It even beats the true picture, which has some edges that the sketch does not have. And
-# the picture of another thing does not have 0 but nearly 0.4, since lines in the middle of a page usually meet some others. (Over 60
-# other pairs it was 0.40.) So 0.5 is not "half faithful": it is close to nothing. **A number says nothing until you know what others
-# get.** Here: 0.4 is a picture that knows nothing of the sketch, 0.95 the true picture. (Lower is possible, an empty page has no edge at
-# all; higher too, the copy.)
-#
-# Then ask the other thing that was wanted. *Does it look like a real picture?* **micro-KID**, your second exercise, compares a *set* of
-# pictures with a set of real ones, here with the 66 true pictures that were not drawn: the same style, other things. Near 0 means alike,
-# larger means farther apart. **Predict first:** who wins?
-
-# %%
-reference = picture_features(others)
-kid = {
-    name: kernel_distance_interval(picture_features(images), reference)
-    for name, images in ({"the true picture": true} | translators).items()
-}
-print(f"{'':16}  micro-KID   (less is better)")
-for name, its_kid in kid.items():
-    print(f"{name:16} {its_kid.value:10.2f}")
-
-# %% [markdown]
-# The picture of another thing is as good as the truth: as a set they are the same pictures, and the measure has never seen the
-# sketches. Copies of the sketches, the winners until now, are far off, and the blur does not pass any more either.
-#
-# So each number alone has a cheat that wins. Take **both**:
-
-# %%
-figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for number, name in enumerate(kid):
-    x, y = interval(f1[name]), kid[name]
-    colour = COLOURS[number % len(COLOURS)]
-    axes.plot([x.low, x.high], [y.value, y.value], color=colour, alpha=0.5)
-    axes.plot([x.value, x.value], [y.low, y.high], color=colour, alpha=0.5)
-    axes.plot(x.value, y.value, "os^Dv*P"[number], color=colour, label=name, markersize=8)
-axes.axvline(0.4, color="#888888", linestyle=":", linewidth=1)
-axes.text(0.39, 3.4, "0.40: other things", ha="right", color="#555555", fontsize=9)
-axes.invert_yaxis()
-axes.set(xlabel="edge F1: keeps the lines →", ylabel="micro-KID: looks real ↑ (axis turned)")
-axes.spines[["top", "right"]].set_visible(False)
-axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-told = "; ".join(
-    f"{name}: F1 {np.mean(f1[name]):.2f}, micro-KID {kid[name].value:.2f}" for name in kid
-)
-s2i.show(
-    figure,
-    alt=f"Seven translators in the plane of edge F1 (right) and micro-KID (up is better). {told}.",
-)
-
-# %% [markdown]
-# Top right, where lines are kept *and* things look real, there is the true picture, and no cheat. The blurred truth keeps as many lines
-# as the miniature at strength 0.5, but looks less real. From 0.5 to 0.75 the miniature moves to the left: it pays with lines, and
-# whether it gains anything upwards is not shown. (The thin lines are 95 % intervals: section 4.)
-#
-# If somebody shows you one number, ask for the cheat that would win it.
-#
-# ## 2. Edge F1 by hand
-#
-# A radish: the sketch's **ink**, all pixels darker than mid-grey, and the picture's **edges**, found by Canny's method, which looks for
-# the steepest changes of brightness. Then two questions, each with its own map of distances:
-#
-# - each *edge* asks: how far is the nearest ink? (If it is far, the edge was invented.)
-# - each *line* asks: how far is the nearest edge? (If it is far, the line was lost.)
-#
-# A pen line has two edges, one on either side. So for the second question a line is thinned to its middle, and half of its width is
-# taken off the distance: a thick pen is no error. In the maps white is near and blue is far; green points are near enough, orange ones are not.
-
-# %%
-radish = some[0]
-its_ink, its_edges = ink(sketches[radish]), edges(translators["miniature, 0.75"][radish])
+first = some[0]
+its_ink, its_edges = ink(sketches[first]), edges(translators["miniature, 0.75"][first])
 to_ink, to_edge = edge_distances(its_ink, its_edges)
 y_lines, x_lines = np.nonzero(skeletonize(its_ink))
 y_found, x_found = np.nonzero(its_edges)  # in the order of to_ink
 panels = {
     "ink of the sketch": np.where(its_ink, 0, 1),
-    "the picture": np.asarray(translators["miniature, 0.75"][radish]),
+    "the picture": np.asarray(translators["miniature, 0.75"][first]),
     "its edges": np.where(its_edges, 0, 1),
-    "edges look for ink": distance_transform_edt(~its_ink),
-    "lines look for an edge": distance_transform_edt(~its_edges),
+    "edges: the nearest ink": distance_transform_edt(~its_ink),
+    "lines: the nearest edge": distance_transform_edt(~its_edges),
 }
 figure, all_axes = plt.subplots(1, 5, figsize=(13, 3), layout="constrained")
-for axes, (title, values) in zip(all_axes[:3], list(panels.items())[:3]):
+for axes, values in zip(all_axes[:3], list(panels.values())[:3]):
     axes.imshow(values, cmap="gray")
-for axes, title, x, y, far in (
-    (all_axes[3], "edges look for ink", x_found, y_found, to_ink > TOLERANCE),
-    (all_axes[4], "lines look for an edge", x_lines, y_lines, to_edge > TOLERANCE),
+for axes, values, x, y, far in (
+    (all_axes[3], list(panels.values())[3], x_found, y_found, to_ink > TOLERANCE),
+    (all_axes[4], list(panels.values())[4], x_lines, y_lines, to_edge > TOLERANCE),
 ):
-    shade = axes.imshow(panels[title], cmap="Blues", vmin=0, vmax=30)
+    shade = axes.imshow(values, cmap="Blues", vmin=0, vmax=30)
     axes.scatter(x, y, s=2, c=np.where(far, COLOURS[1], COLOURS[2]))
 for axes, title in zip(all_axes, panels):
     axes.set_title(title, fontsize=11)
@@ -264,24 +175,23 @@ for axes, title in zip(all_axes, panels):
 figure.colorbar(shade, ax=all_axes[-1], label="distance, pixels", shrink=0.7)
 s2i.show(
     figure,
-    alt="A radish. The sketch's ink; the miniature's picture, which bends the other way; its edges; a map of the "
-    "distance to the nearest ink with the edges on it, green where they are near, orange where far; a map of the "
-    "distance to the nearest edge with the middle of the sketch's lines on it, green and orange likewise.",
+    alt=f"The sketch of a {drawn[first]}: its ink; the miniature's picture; the picture's edges; a map of the distance to "
+    "the nearest ink with the edges on it, green where they are near, orange where far; a map of the distance to the "
+    "nearest edge with the middle of the sketch's lines on it, green and orange likewise.",
 )
-print(f"{len(to_ink)} edge pixels, {len(to_edge)} points on the middle of lines")
-print("the first edges, in pixels:", *np.round(to_ink[:8] * 128, 1))
-print("the first lines, in pixels:", *np.round(to_edge[:8] * 128, 1))
+print(f"{len(to_ink)} edge pixels, the first distances: ", *np.round(to_ink[:6] * 128, 1), "pixels")
+print(f"{len(to_edge)} line points, the first distances:", *np.round(to_edge[:6] * 128, 1), "pixels")
 print(f"tolerance: {TOLERANCE * 128:.2f} pixels")
 
 # %% [markdown]
-# `edge_distances` gives both lists, as shares of the picture's shorter side, so that pictures of all sizes can be compared. The rest is
-# yours. **Precision** is the share of edges that lie near ink. **Recall** is the share of line points that lie near an edge. *Near* is
-# up to the tolerance, the tolerance itself included. **F1** is their harmonic mean,
+# `edge_distances` gives both lists as shares of the picture's shorter side. The rest is yours:
 #
-# $$F_1 = \frac{2\,P\,R}{P + R},$$
+# - **Precision** is the share of edge pixels that lie near ink.
+# - **Recall** is the share of line points that lie near an edge.
+# - *Near* means a distance of at most the **tolerance**.
+# - **Edge F1** is the harmonic mean of precision $P$ and recall $R$, which is $2PR / (P + R)$. It lies near the smaller of the two.
 #
-# which is never more than twice the smaller of the two. Two rules for the empty cases: a picture without any edge has precision 0 (its `to_ink` is empty,
-# its `to_edge` infinite), and where both shares are 0, F1 is 0.
+# A picture without any edge has an empty `to_ink`: its precision is 0. If both shares are 0, F1 is 0.
 
 
 # %% tags=["teacher"]
@@ -299,65 +209,94 @@ lesson.edge_f1.check(edge_f1)
 edge_f1 = lesson.edge_f1.use(edge_f1)
 
 # %% [markdown]
-# Why two shares? **Predict first:** what are precision and recall of a picture with a single dot that lies on a line? Of a page that is
-# scribbled all over, an edge at every pixel?
+# Why two shares, and why not their plain mean? Try two bad pictures. One has a single dot that lies on a line. The other is scribbled all
+# over, with an edge at every pixel.
+
+# %%
+shares = predict(
+    "Are these shares above or below 0.5?",
+    answer={
+        "precision of the dot": ...,
+        "recall of the dot": ...,
+        "precision of the scribble": ...,
+        "recall of the scribble": ...,
+    },
+    options=("above", "below"),
+)
 
 # %%
 dot = np.zeros_like(its_ink)
 dot[tuple(np.argwhere(its_ink)[0])] = True
+found = {}
 for name, marks in {
-    "one dot on a line": dot,
-    "scribbled all over": np.ones_like(its_ink),
-    "the miniature's": its_edges,
-    "the true picture's": edges(true[radish]),
-    "no edge at all": np.zeros_like(its_ink),
+    "dot": dot,
+    "scribble": np.ones_like(its_ink),
+    "miniature": its_edges,
+    "true picture": edges(true[first]),
 }.items():
     p, r, both = edge_f1(*edge_distances(its_ink, marks), TOLERANCE)
-    print(
-        f"{name:19} precision {p:.2f}   recall {r:.2f}   F1 {both:.2f}   plain mean {(p + r) / 2:.2f}"
-    )
+    found |= {f"precision of the {name}": p, f"recall of the {name}": r}
+    print(f"{name:12} precision {p:.2f}  recall {r:.2f}  F1 {both:.2f}  plain mean {(p + r) / 2:.2f}")
+shares.compare({name: "above" if found[name] > 0.5 else "below" for name in shares.answer})
 
 # %% [markdown]
-# The dot has precision 1: all that it says is true, but it says next to nothing. The scribble has recall 1: it says everything. The
-# plain mean would give each of them more than half; the harmonic mean does not forgive a share that is near 0: the scribble comes to
-# what another thing's picture has.
+# All that the dot says is true, but it says almost nothing. The scribble says everything, true or not. The plain mean would reward both.
+# The harmonic mean does not.
 #
-# And the tolerance? It is a choice, so look at what it does before you believe a number that was made with it:
+# Now measure everybody. What does a picture of *another* thing get?
+
+# %%
+unrelated = predict("Mean edge F1 of another thing's picture, 0 to 1?", answer=...)
+
+# %%
+distances = {
+    name: [edge_distances(ink(a), edges(b)) for a, b in zip(sketches, images)]
+    for name, images in ({"the true picture": true} | translators).items()
+}
+f1 = {name: [edge_f1(*d, TOLERANCE)[2] for d in of_one] for name, of_one in distances.items()}
+print(f"{'':16}  edge F1   (more is better)")
+for name, values in f1.items():
+    print(f"{name:16} {np.mean(values):8.2f}")
+unrelated.compare(np.mean(f1["another thing"]), within=0.1)
+print(f"over 60 other pairs of unrelated pictures: {CHANCE_F1:.2f}")
+
+# %% [markdown]
+# An unrelated picture does not get 0, since lines in the middle of a page usually meet some other lines. So an F1 of 0.5 does not mean
+# "half faithful". **A number says nothing until you know what others get.** Here an unrelated picture marks the bottom, and the true
+# picture marks the top.
+#
+# The copied sketch is above the top: it *is* the sketch. Edge F1 has its cheat, too.
+#
+# The tolerance is a choice, and the number depends on it:
 
 # %%
 shown = ("sketch, copied", "miniature, 0.5", "miniature, 0.75", "another thing")
-all_distances = {
-    name: [edge_distances(ink(a), edges(b)) for a, b in zip(sketches, translators[name])]
-    for name in shown
-}
 print(f"{'tolerance':>12}  " + "  ".join(f"{name:>15}" for name in shown))
-for pixels in (0, 1, 2, 3, 4, 8, 16):
-    means = [np.mean([edge_f1(*d, pixels / 128)[2] for d in all_distances[n]]) for n in shown]
+for pixels in (0, 1, 2, 4, 8, 16):
+    means = [np.mean([edge_f1(*d, pixels / 128)[2] for d in distances[name]]) for name in shown]
     print(f"{pixels:>5} pixels  " + "  ".join(f"{mean:15.2f}" for mean in means))
 
 # %% [markdown]
-# Below 2 pixels even the copy is no longer perfect: Canny's edges lie beside the line. With 16, even another thing's
-# picture has more than 0.8. The course takes 0.016 of the side, 2.05 pixels here: in this table the first at which the copy has 1. A paper that says "F1 = 0.8" without its
-# tolerance has said nothing.
+# The course uses the smallest tolerance at which a copy has 1. If you report an F1, report its tolerance.
 #
-# ## 3. A kernel distance by hand
+# ## 3. Does it look real? A kernel distance
 #
-# "Looks real" is no property of one pixel or one picture. It is a question about two *sets*: could these pictures have come out of the
-# same bag as the real ones? Every picture becomes 192 numbers, the **features** of the small CLIP that you met in lesson 6. (KID, which
-# papers report, takes 2,048 numbers of the Inception network and many thousands of pictures; hence *micro*-KID. Never compare
-# the two.)
+# This is a question about two *sets*: could these pictures be a random part of the real ones? First, each picture becomes 192 numbers, its
+# **features**. They come from lesson 6's small CLIP.
 #
-# Set $x$ has $m$ pictures, set $y$ has $n$. A **kernel** says how alike two pictures are, given their features $a$ and $b$ with $d$ numbers each: $k(a, b) = (a \cdot b / d + 1)^3$.
-# Take all pairs and ask: are pictures more alike *within* each set than *across* the two? If both came out of one bag, then no:
+# A **kernel** says how alike two pictures are. For features $a$ and $b$ with $d$ numbers each we take $k(a, b) = (a \cdot b / d + 1)^3$.
+# Set $x$ has $m$ pictures and set $y$ has $n$. Are pictures more alike *within* the sets than *across* them? If both sets are random
+# parts of one large set, they are not:
 #
-# $$\text{distance} = \underbrace{\frac{1}{m(m-1)} \sum_{i \neq j} k(x_i, x_j)}_{\text{within } x} + \underbrace{\frac{1}{n(n-1)} \sum_{i \neq j} k(y_i, y_j)}_{\text{within } y} - \underbrace{\frac{2}{mn} \sum_{i, j} k(x_i, y_j)}_{\text{across, twice}}$$
+# $$\text{distance} = \underbrace{\text{mean of } k(x_i, x_j)}_{\text{within } x,\ i \neq j} + \underbrace{\text{mean of } k(y_i, y_j)}_{\text{within } y,\ i \neq j} - 2 \cdot \underbrace{\text{mean of } k(x_i, y_j)}_{\text{across, all pairs}}$$
 #
-# It is called the squared *maximum mean discrepancy* (MMD). Why $i \neq j$? A picture is always very like itself. Left in,
-# these $m$ pairs would make every small set look far from everything, the smaller the set, the more. So the diagonal of the table is
-# left out, and $m(m-1)$ pairs remain of $m^2$. Without the diagonal the estimate is *unbiased*: right on the average, however small the sets.
+# This is the squared **maximum mean discrepancy**, MMD. Near 0 means alike.
 #
-# `polynomial_kernel(x, y)` gives the table of all pairs, `(m, n)`. Three large numbers nearly cancel, so calculate in double precision:
-# `x.double()`. (`table.trace()` is the sum of the diagonal.)
+# Why $i \neq j$? A picture is very like itself. These $m$ pairs would make every small set look far from everything. Without them the
+# estimate is **unbiased**: its mean over many draws is right, for small sets too.
+#
+# `polynomial_kernel(x, y)` gives the table of all pairs, `(m, n)`. How many pairs remain of $m^2$ without the diagonal? Three large numbers
+# nearly cancel here, so calculate in double precision: `x.double()`.
 
 
 # %% tags=["exercise-kernel_distance"]
@@ -371,8 +310,11 @@ lesson.kernel_distance.check(kernel_distance)
 kernel_distance = lesson.kernel_distance.use(kernel_distance)
 
 # %% [markdown]
-# Before a measure is used, it should show what it can do. 600 real pictures, of all styles and things: take two sets of them that share
-# no picture. **Predict first:** what is their distance, for sets of 5, of 10, of 50? Can it be below 0?
+# Test a measure before you use it. Here are 600 real pictures of all styles and things. We draw two sets that share no picture and
+# measure their distance, 40 times for each size.
+
+# %%
+negative = predict("Of 40 distances between real sets of 10, how many are below 0?", answer=...)
 
 # %%
 real = real_features()  # some seconds, once
@@ -382,109 +324,306 @@ for size in (5, 10, 50, 200):
     for _ in range(40):
         order = torch.randperm(len(real), generator=generator)
         values.append(kernel_distance(real[order[:size]], real[order[size : 2 * size]]))
-    first = "  ".join(f"{v:+.2f}" for v in values[:6])
+    below = sum(v < 0 for v in values)
     print(
-        f"{size:>3} and {size:>3} real ones:  {first} …   mean of 40 {np.mean(values):+.2f}, "
-        f"standard deviation {np.std(values):.2f}, below 0: {sum(v < 0 for v in values)}"
+        f"{size:>3} and {size:>3} real ones: mean {np.mean(values):+.2f}, standard deviation {np.std(values):.2f}, "
+        f"from {min(values):+.2f} to {max(values):+.2f}, {below} below 0"
     )
-print(
-    f"copies of the 20 sketches and all 600: {kernel_distance(picture_features(sketches), real):.2f}"
-)
+    if size == 10:
+        negative.compare(below, within=5)
+far = kernel_distance(picture_features(sketches), real)
+print(f"copies of the 20 sketches: {far:.2f}")
 
 # %% [markdown]
-# The mean is about 0 for every size: that is what unbiased means, and for that some values *must* be below 0. But single values jump: with
-# 5 pictures by half a unit up and down, with 50 by about a twentieth. Copies of sketches, at almost 3, can be told from real pictures
-# with a handful. (In section 1 they had 2.08: those were other real ones.) The miniature's two strengths, 0.13 apart in section 1, cannot
-# be told from each other. More pictures help; so do pairs, as section 4 shows.
+# The mean is near 0 for every size. For that, some values *must* be below 0. But a single value from a small set can be far from 0, so
+# small sets can only show large distances.
 #
-# One more trap. **Predict first:** these are real pictures, drawn by professionals, and nothing is wrong with them. How far are they?
+# Measured so, on the features of our small CLIP, the distance is called **micro-KID**. The **KID** of papers uses 2,048 features of another
+# network, Inception, and thousands of pictures. The two cannot be compared.
+#
+# Now measure everybody. The real ones are the other held-out pictures: the same style, other things.
 
 # %%
-clocks = load_pairs("train", keep=lambda r: r["subgroup"] == "time" and r["style"] == "openmoji")
-mammals = load_pairs(
-    "train", keep=lambda r: r["subgroup"] == "animal-mammal" and r["style"] == "openmoji"
+most_real = predict("Which translator has the lowest micro-KID?", answer=..., options=tuple(translators))
+
+# %%
+reference = picture_features(others)
+kid = {
+    name: kernel_distance_interval(picture_features(images), reference)
+    for name, images in ({"the true picture": true} | translators).items()
+}
+print(f"{'':16}  micro-KID   (less is better)")
+for name, its_kid in kid.items():
+    print(f"{name:16} {its_kid.value:10.2f}")
+most_real.compare(min(translators, key=lambda name: kid[name].value))
+
+# %% [markdown]
+# True pictures in the wrong order are still true pictures. The measure sees a set, and it never sees the sketches. So micro-KID has its
+# cheat, too.
+#
+# It has one more trap. Clocks and mammals by the same artists are real pictures. Are they as far away as copied sketches?
+
+# %%
+clocks_far = predict(
+    "Real clocks: how far, compared with copied sketches?",
+    answer=...,
+    options=("less than half as far", "at least half as far"),
 )
+
+# %%
+everything = embedded_pairs("train")
 sets = {
-    "true pictures of the 20 things": true,
-    "mammals": [to_picture(x) for x in mammals.batch(range(len(mammals)))],
-    "clocks": [to_picture(x) for x in clocks.batch(range(len(clocks)))],
+    "mammals": [p.open()[1] for p in everything if p.subgroup == "animal-mammal"],
+    "clocks": [p.open()[1] for p in everything if p.subgroup == "time"],
+    "copies of sketches": sketches,
 }
-for name, images in (sets | {"copies of sketches": sketches}).items():
-    distance = kernel_distance(picture_features(images), reference)
-    found = kernel_distance_interval(picture_features(images), reference)
-    print(f"{len(images):>3} {name:31} {distance:+.2f}   [{found.low:+.2f}, {found.high:+.2f}]")
+apart = {name: kernel_distance(picture_features(images), reference) for name, images in sets.items()}
+for name, distance in apart.items():
+    print(f"{len(sets[name]):>3} {name:20} {distance:+.2f}")
+half = apart["copies of sketches"] / 2
+clocks_far.compare("at least half as far" if apart["clocks"] >= half else "less than half as far")
 
 # %% [markdown]
-# Real clocks are as far off as copied sketches! (In brackets stand 95 % intervals, of which section 4 tells.) The distance sees *what* is shown, too, and a set of nothing but clocks is not the
-# bag of all things. So compare only sets that show the same things in the same style, and say with what they were compared. The same
-# holds for KID and FID: a model of faces has another FID against cats.
+# The distance also sees *what* is shown. A set of clocks is no random part of all things. So compare only sets that show the same things in
+# the same style, and say with what they were compared. The same holds for KID and FID.
 #
-# ## 4. How sure?
+# ## 4. Two numbers together
 #
-# "Strength 0.5 has an edge F1 of 0.81." With *these* twenty sketches. With twenty others it would have been another number, and how
-# far another, the twenty themselves can tell: draw twenty of them *with replacement*, so that some come twice and some never; take the
-# mean; do that 2,000 times. The middle 95 % of these means are the **bootstrap interval**. (For few sketches that is a bit too
-# narrow, and `interval` widens it.)
+# Each measure alone has a cheat that wins. Take both:
 
 # %%
-by_setting = {
-    (strength, guidance): [
-        edge_scores(sketch, image)[2] for sketch, image in zip(sketches, made(strength, guidance))
+figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+for number, name in enumerate(kid):
+    x, y = interval(f1[name]), kid[name]
+    colour = COLOURS[number % len(COLOURS)]
+    axes.plot([x.low, x.high], [y.value, y.value], color=colour, alpha=0.5)
+    axes.plot([x.value, x.value], [y.low, y.high], color=colour, alpha=0.5)
+    axes.plot(x.value, y.value, "os^Dv*P"[number], color=colour, label=name, markersize=8)
+axes.axvline(CHANCE_F1, color="#888888", linestyle=":", linewidth=1)
+axes.text(CHANCE_F1 - 0.01, 3.4, "other things", ha="right", color="#555555", fontsize=9)
+axes.invert_yaxis()
+axes.set(xlabel="edge F1: keeps the lines →", ylabel="micro-KID: looks real ↑ (axis turned)")
+axes.spines[["top", "right"]].set_visible(False)
+axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+figures = "; ".join(
+    f"{name}: F1 {np.mean(f1[name]):.2f}, micro-KID {kid[name].value:.2f}" for name in kid
+)
+s2i.show(
+    figure,
+    alt=f"Seven translators in the plane of edge F1 (right) and micro-KID (up is better). {figures}.",
+)
+beaten_by = {
+    name: [
+        other
+        for other in kid
+        if np.mean(f1[other]) > np.mean(f1[name]) and kid[other].value < kid[name].value
     ]
-    for strength in (0.5, 0.75)
-    for guidance in (1, 2.5)
+    for name in translators
 }
-for (strength, guidance), values in by_setting.items():
-    print(
-        f"strength {strength:<4} guidance {guidance:<3}   5 sketches: {interval(values[:5])}   20: {interval(values)}"
-    )
+for name, better in beaten_by.items():
+    print(f"better than {name!r} in both: {', '.join(better) or 'nobody'}")
+gain = kid["miniature, 0.5"].value - kid["miniature, 0.75"].value
+lost = np.mean(f1["miniature, 0.5"]) - np.mean(f1["miniature, 0.75"])
+print(f"from strength 0.5 to 0.75 the miniature loses {lost:.2f} of F1; micro-KID falls by {gain:.2f}")
 
 # %% [markdown]
-# Four times the sketches should halve the width, since it shrinks with the root of their number, and roughly it does. With 20 sketches the strengths are told apart easily.
-# **Predict first:** does guidance 2.5 cost lines, compared with 1? The two intervals of the same strength overlap.
+# Top right is where lines are kept *and* pictures look real. Who stands there? The thin lines show how sure the numbers are. How they are
+# found is the subject of the second sitting.
+#
+# **If somebody shows you one number, ask for the cheat that would win it.**
+#
+# **A good place to stop.** You have edge F1, which sees one picture and its sketch, and micro-KID, which sees a set. You know the bottom
+# and the cheat of each.
+#
+# # Second sitting: how sure, and who decides?
+#
+# What the first sitting gave: **edge F1** says whether a picture keeps the sketch's lines. A copy has 1, an unrelated picture about 0.4.
+# **micro-KID** says how far a *set* of pictures is from real ones. Near 0 is alike, and it may fall below 0.
+#
+# If you come back later, run the set-up cell at the top, then go on here. The next cell loads everything else. Pictures that the first
+# sitting made are taken from its folder. If the folder is gone, the cell makes them again.
+
+# %%
+import random
+import textwrap
+
+import numpy as np
+
+from s2i_teach.data_sources.draw import pick
+from s2i_teach.evaluate import report
+from s2i_teach.evaluate.bootstrap import difference, interval
+from s2i_teach.evaluate.conclusions import MEASURES, best
+from s2i_teach.evaluate.faithfulness import CHANCE_F1, edge_scores, faithfulness
+from s2i_teach.evaluate.prompt_match import prompt_matches
+from s2i_teach.evaluate.rating import (
+    Vote,
+    merge,
+    ranking,
+    rater_agreement,
+    votes_needed,
+    write_votes,
+)
+from s2i_teach.gallery import embedded_pairs
+from s2i_teach.lessons import predict
+from s2i_teach.widgets.blind_rating import choose_pairs
+from s2i_teach.widgets.figures import filmstrip
+
+lesson = s2i.lesson(12)
+pipe = s2i.load_pipeline("mini-fast", device="cpu", dtype="fp32")
+settings = dict(pipe=pipe, prepare="filled", quiet=True)
+held_out = {pair.thing: pair for pair in embedded_pairs("test")}
+drawn = pick(list(held_out), 20, seed=0, category="openmoji")
+sketches = [held_out[thing].open()[0] for thing in drawn]
+f1_of = {(strength, guidance): [] for strength in (0.5, 0.75) for guidance in (1, 2.5)}
+for sketch, thing in zip(sketches, drawn):
+    sweep = s2i.sweep(
+        sketch,
+        held_out[thing].prompt,
+        strength=[0.5, 0.75],
+        guidance_scale=[1, 2.5],
+        to=f"lesson12/{thing}",
+        **settings,
+    )
+    for (strength, guidance), values in f1_of.items():
+        image = sweep.result(strength=strength, guidance_scale=guidance).image
+        values.append(edge_scores(sketch, image)[2])
+print(len(sketches), "sketches at", len(f1_of), "settings; edge F1 measured")
+
+# %% [markdown]
+# ## 5. How sure?
+#
+# A mean over twenty sketches would be another number with twenty other sketches. How far might it move? The twenty themselves can tell.
+# Draw twenty of them *with replacement*, so that some come twice and some never. Take the mean. Do that 2,000 times. The middle 95 % of
+# these means are the **bootstrap interval**. For few sketches it is a little too narrow, and `interval` widens it.
+
+# %%
+width = predict("Interval of 5 sketches: how many times as wide as that of 20?", answer=...)
+
+# %%
+wide = {5: [], 20: []}
+for (strength, guidance), values in f1_of.items():
+    print(f"strength {strength:<4} guidance {guidance:<3}", end="")
+    for n in wide:
+        mean = interval(values[:n])
+        wide[n].append(mean.high - mean.low)
+        print(f"   {n} sketches: {mean}", end="")
+    print()
+width.compare(np.mean(wide[5]) / np.mean(wide[20]), within=0.5)
+for strength in (0.5, 0.75):
+    low, high = (interval(f1_of[strength, guidance]) for guidance in (1, 2.5))
+    print(f"strength {strength}, 20 sketches: guidance 1 and 2.5", "overlap" if low.overlaps(high) else "do not overlap")
+
+# %% [markdown]
+# The width falls with the root of the number of sketches, so four times as many sketches should halve it.
+#
+# Now compare: does guidance 2.5 lose lines, compared with guidance 1? The last lines say whether the two intervals overlap at each
+# strength. That does not settle it. Their width comes from sketches that differ, and a hard sketch is hard at both settings. So take the
+# difference **sketch by sketch**, with the same seed, and put the interval on *that*. If 0 lies outside, a difference is shown.
+
+# %%
+lines_lost = predict(
+    "Guidance 2.5 against 1 at strength 0.5, 20 sketches: the lines are",
+    answer=...,
+    options=("kept better", "lost", "not shown"),
+)
 
 # %%
 for strength in (0.5, 0.75):
-    after, before = by_setting[strength, 2.5], by_setting[strength, 1]
+    after, before = f1_of[strength, 2.5], f1_of[strength, 1]
     for n in (5, 20):
-        print(
-            f"strength {strength:<4}  {n:>2} sketches: {difference(after[:n], before[:n])}   "
-            f"lower on {sum(a < b for a, b in zip(after[:n], before[:n]))} of {n}"
-        )
+        lower = sum(a < b for a, b in zip(after[:n], before[:n]))
+        gap = difference(after[:n], before[:n])
+        print(f"strength {strength:<4}  {n:>2} sketches: {gap}   lower on {lower} of {n}")
+gap = difference(f1_of[0.5, 2.5], f1_of[0.5, 1])
+lines_lost.compare("lost" if gap.high < 0 else "kept better" if gap.low > 0 else "not shown")
 
 # %% [markdown]
-# With 20 sketches it does, at both strengths; with five only at 0.5. What is hard about a sketch is hard for both settings, and the wide intervals come from sketches that
-# differ, not from settings. So take the difference **sketch by sketch** (same sketch, same seed) and put the interval on *that*: if 0
-# lies outside, the difference is shown. Two intervals that overlap only say that this comparison was too weak.
+# Two intervals that overlap do not show that there is no difference. They only show that this comparison was too weak.
 #
-# And if you have only four sketches, why not run each with five seeds, which makes twenty pictures? **Predict first:** which interval is
-# the honest one?
+# ### What is one trial?
+#
+# You have four sketches and time for twenty pairs. So you run each sketch with five seeds, at both settings:
 
 # %%
-few = range(4)
-same = dict(strength=0.5, guidance_scale=1, **settings)
-seeded = [s2i.sweep(sketches[i], rows[drawn[i]]["text"], seeds=range(5), **same) for i in few]
-values = [edge_scores(sketches[i], image)[2] for i in few for image in seeded[i].images]
-groups = [drawn[i] for i in few for _ in seeded[i].images]
-for i in few:
-    print(f"{short[i]:>16}:", "  ".join(f"{v:.2f}" for v in values[5 * i : 5 * i + 5]))
-print("as if 20 trials: ", interval(values))
-print("4 sketches:      ", interval(values, groups))
+few = drawn[:4]
+rows = []  # (sketch, F1 at guidance 2.5, F1 at guidance 1), with the same seed
+for thing in few:
+    sketch = held_out[thing].open()[0]
+    seeded = s2i.sweep(
+        sketch,
+        held_out[thing].prompt,
+        seeds=range(5),
+        guidance_scale=[2.5, 1],
+        strength=0.5,
+        **settings,
+    )
+    scores = [edge_scores(sketch, image)[2] for image in seeded.images]
+    rows += zip([thing] * 5, scores[0::2], scores[1::2])
+    print(f"{textwrap.shorten(thing, 16):>16}  F1 at guidance 2.5:", *(f"{s:.2f}" for s in scores[0::2]))
 
 # %% [markdown]
-# The second, which is more than twice as wide. One sketch stands apart in all five of its numbers: *which* sketches they were matters
-# more than the seeds. Five pictures of one sketch are not five trials, as one person who is asked five times is not five people. (And
-# of four sketches even the wide one is too narrow: the report says so where it has fewer than six.) `groups=` says what belongs together, and whole groups are drawn. Seeds are worth running, since they show what the seed does
-# (lesson 9), but they do not replace sketches.
+# Compare the numbers in a row with the numbers in a column. Are five seeds of one sketch five trials? If you ask one person five times, you
+# have not asked five people.
 #
-# ## 5. Ask people, blindly
+# Write the function that makes **independent** trials of such rows. It gets three lists of equal length. Place `i` holds a score after a
+# change, the score before it with the same sketch and seed, and the sketch's name. Some sketches may have more seeds than others, and the
+# rows may be in any order. Return a list of numbers, in the order in which the sketches first appear. You decide how many
+# numbers there are, and what each of them is.
+
+
+# %% tags=["teacher"]
+from collections.abc import Sequence  # the library's lines name these
+
+from s2i_teach.errors import InputError
+from s2i_teach.evaluate.bootstrap import as_numbers
+
+
+# %% tags=["exercise-independent_differences"]
+def independent_differences(after, before, sketches):
+    """The independent differences in these rows, a list of numbers that an interval may be made of."""
+    ...
+
+
+# %%
+lesson.independent_differences.check(independent_differences)
+independent_differences = lesson.independent_differences.use(independent_differences)
+
+# %% [markdown]
+# Try it on two questions. How high is the mean F1 at guidance 2.5? With a `before` of zeros your function gives the mean F1 of each sketch.
+# And how large is the difference to guidance 1?
+
+# %%
+honest = predict(
+    "The interval of 4 sketches: how many times as wide as that of '20 trials'?",
+    answer={"mean F1": ..., "difference": ...},
+)
+
+# %%
+names, after, before = zip(*rows)
+ratio = {}
+for question, other in {"mean F1": [0.0] * len(after), "difference": before}.items():
+    as_if_20 = difference(after, other)
+    of_four = interval(independent_differences(after, other, names))
+    ratio[question] = (of_four.high - of_four.low) / (as_if_20.high - as_if_20.low)
+    print(f"{question:10}   as if 20 trials: {as_if_20}   4 sketches: {of_four}")
+honest.compare(ratio, within=0.5)
+
+# %% [markdown]
+# If the sketches differ more than the seeds do, twenty "trials" pretend to know too much. Differences suffer less, since the pairing has
+# removed what is hard about a sketch. But you cannot know beforehand how much less. So count sketches.
 #
-# In the end pictures are for people. They can be asked, if one takes care: *which of these two is better* is an easier question than
-# *how good, from 1 to 10*; the same sketch and the same seed on both sides; left and right by lot; and nobody may know which setting
-# is which, above all not the one who hopes for one of them.
+# Seeds are worth running, because they show what the seed does. They do not replace sketches. And four sketches are few: even their own
+# interval is a little too narrow.
 #
-# Here are ten drawings that people made in *Quick, Draw!*. Nobody has a true picture for them, as you have none for yours. The
-# cell makes nine pictures of each, for this section and the next.
+# ## 6. Ask people, blindly
+#
+# In the end pictures are for people. Ask them with care:
+#
+# - Ask *which of these two is better*. It is an easier question than *how good, from 1 to 10*.
+# - Show the same sketch and the same seed on both sides, and draw lots for left and right.
+# - Nobody may know which setting is which. That is a **blind** rating.
+#
+# Here are ten drawings by people, from *Quick, Draw!*. They have no true pictures, as yours have none.
 
 # %%
 by_hand = s2i.sketches("by people")[:10]
@@ -497,13 +636,12 @@ mine = s2i.BlindRating(asked, "my_votes.csv", rater="me", votes=12)  # in a clas
 mine
 
 # %% [markdown]
-# **Vote now**, twelve times: click the better picture or use the arrow keys, down is a tie. Decide before you start what *better* means
-# to you. Each vote is written to `my_votes.csv` at once. (If you ran the cells below before you voted, run them again. If you change the settings above, give the votes another file.)
+# First decide what *better* means to you. **Then vote twelve times**: click the better picture or use the arrow keys; down is a tie. Each
+# vote is written to `my_votes.csv` at once. If you vote later, run the cells below again.
 #
-# To have something to count even if nobody votes, the next cell **makes votes up**. No person stands behind them: three programs
-# vote by a rule and some noise, on all 30 pairs. *Line* prefers the higher edge F1, *Word* the higher prompt match (lesson 11: the cosine that the small CLIP
-# gives to picture and words), *Both* their mean.
-# In your report such votes would be fraud; here they let you see what real ones can say.
+# The next cell **makes votes up**, so that there is something to count. No person stands behind them. Three programs vote by a rule and
+# some noise. *Line* prefers the higher edge F1. *Word* prefers the higher **prompt match**, lesson 11's cosine of picture and words. *Both*
+# prefers the higher mean of the two. In your own report such votes would be fraud.
 
 # %%
 match = prompt_matches([r.image for r in asked], [r.settings.prompt for r in asked]).tolist()
@@ -518,9 +656,8 @@ files = []
 for name, taste in tastes.items():
     noise, votes = random.Random(name), []
     for left, right in choose_pairs(asked, votes=30, seed=0):
-        gap = (
-            taste[number[id(left.result)]] - taste[number[id(right.result)]] + noise.gauss(0, 0.15)
-        )
+        gap = taste[number[id(left.result)]] - taste[number[id(right.result)]]
+        gap += noise.gauss(0, 0.15)
         choice = "tie" if abs(gap) < 0.04 else "left" if gap > 0 else "right"
         sides = (left.sketch, left.picture, right.picture, left.cell, right.cell)
         votes.append(Vote(name, *sides, choice, seconds=0.0))
@@ -534,56 +671,65 @@ everyone = merge(files)  # in a class: merge(glob.glob("votes/*.csv")), after im
 print(f"{len(everyone)} votes, the first:", everyone[0], sep="\n")
 
 # %% [markdown]
-# Votes are wins and losses, as in a league. The **Bradley–Terry** model gives each setting a *skill*, such that A with skill $a$
-# beats B with skill $b$ with probability $1 / (1 + e^{b - a})$: the average is 0, one more means winning 73 of 100 times. (A tie is half a
-# win. The intervals take each vote as a new trial. Votes of three raters on the same pair are not, so they are too narrow.) **Krippendorff's α** says how far raters
-# agree: 1 always, 0 as often as chance, below 0 less. **Predict first:** who agrees with whom?
+# Votes are wins and losses, as in a league. The **Bradley–Terry** model gives each setting a **skill**. A setting with skill $a$ beats
+# one with skill $b$ with probability $1 / (1 + e^{b - a})$. The average skill is 0, and a tie is half a win.
+#
+# **Krippendorff's α** says how far raters agree. 1 means always. 0 means as often as chance would make them.
+
+# %%
+closest = predict(
+    "Which two programs agree most?",
+    answer=...,
+    options=("Line and Word", "Line and Both", "Word and Both"),
+)
 
 # %%
 voters = {vote.rater for vote in everyone}
-shown = {name: [v for v in everyone if v.rater == name] for name in sorted(voters)}
-for name, votes in ({"everybody": everyone} | shown).items():
+by_rater = {name: [v for v in everyone if v.rater == name] for name in sorted(voters)}
+for name, votes in ({"everybody": everyone} | by_rater).items():
     print(name)
     for row in ranking(votes):
         print(
-            f"   {row.cell:14} {row.strength:+.2f} [{row.low:+.2f}, {row.high:+.2f}]  {row.wins:g} of {row.votes} won"
+            f"   {row.cell:14} {row.strength:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
+            f"  {row.wins:g} of {row.votes} won"
         )
+alphas = {}
+for pair in closest.options:
+    two = [v for v in everyone if v.rater.split()[0] in pair.split(" and ")]
+    alphas[pair] = rater_agreement(two)
+    print(f"agreement of {pair}: α = {alphas[pair]:.2f}")
 print(f"agreement of all: α = {rater_agreement(everyone):.2f}")
-for a, b in (("Line", "Word"), ("Line", "Both"), ("Word", "Both")):
-    two = [v for v in everyone if v.rater.split()[0] in (a, b)]
-    print(f"agreement of {a} and {b}: α = {rater_agreement(two):.2f}")
-first, second, *_ = [row.cell for row in ranking(everyone)]
-needed = votes_needed(everyone, first, second)
-print(f"to tell {first} from {second}:", f"about {needed} more votes" if needed else needed)
+closest.compare(max(alphas, key=alphas.get))
+one, other, *_ = [row.cell for row in ranking(everyone)]
+needed = votes_needed(everyone, one, other)
+print(f"to tell {one} from {other}:", f"about {needed} more votes" if needed else needed)
 
 # %% [markdown]
-# The pooled ranking hides a quarrel: *Line* and *Word* agree no more than chance would. The α of all only hints at it, the α of each two
-# says it. (*Both* is nearer to *Word*: prompt match varies more than F1, so it has more to say in a plain mean.) A mean over people who
-# disagree may be nobody's opinion, so report α beside every ranking, and if it is low, ask what people *meant* by better. The last line
-# tells, after a first round, whether your class is large enough, if the difference is really as large as it looks now.
+# A mean over people who disagree may be nobody's opinion. So report α beside every ranking. If it is low, ask people what they *meant* by
+# better.
 #
-# Do votes agree with the numbers? Put them side by side. (micro-KID is now against 600 real pictures of all styles, as in every report, and
-# not against the 66 of section 1: do not compare its numbers with those. Of pictures in one style it can even prefer blurred ones.)
+# Do the votes follow the numbers?
 
 # %%
-print(f"{'':14} {'edge F1':>8} {'micro-KID':>10} {'prompt match':>13}   " + "   ".join(shown))
+print(f"{'':13} {'edge F1':>8} {'prompt match':>13}   skills: " + "   ".join(by_rater))
 for strength in (0.5, 0.75, 1.0):
     its = [i for i, r in enumerate(asked) if r.settings.strength == strength]
-    line = f"strength {strength:<5} {np.mean([lines_kept[i] for i in its]):8.2f}"
-    line += f" {micro_kid([asked[i].image for i in its]):10.2f} {np.mean([match[i] for i in its]):13.2f}   "
-    for name, votes in shown.items():
+    line = f"strength {strength:<4} {np.mean([lines_kept[i] for i in its]):8.2f}"
+    line += f" {np.mean([match[i] for i in its]):13.2f}           "
+    for name, votes in by_rater.items():
         skills = {row.cell: row.strength for row in ranking(votes)}
         line += f"{skills.get(f'strength {strength:g}', float('nan')):+{len(name)}.2f}   "
     print(line)
 
 # %% [markdown]
-# *Line* follows F1, for so we made it. *Word* should follow the prompt match, and its 30 votes do not show it: look at its intervals. The column worth knowing is **yours**. Does it follow F1, or micro-KID,
-# or neither? If neither, it is the numbers that have to explain themselves, not you.
+# *Line* and *Word* follow their own number as far as 30 noisy votes let them. The column worth knowing is **yours**, named `me`. Does it
+# follow one of the numbers? If it follows none, the numbers are missing something that you see.
 #
-# ## 6. The report
+# ## 7. The report
 #
-# Everything at once: `report` takes any list of results, gathers them by the settings that vary, puts an interval on each number and
-# says what follows. 90 pictures, nine settings, ten sketches.
+# `report` takes any list of results and gathers them by the settings that vary. It puts an interval on each number and says what follows.
+# Here are nine settings of ten sketches, 90 pictures. Its micro-KID compares with 600 real pictures of all styles, so its values are not
+# those of section 3.
 
 # %%
 results = [result for grid in grids for result in grid.results]
@@ -591,26 +737,33 @@ judged = report(results)
 judged
 
 # %% [markdown]
-# Read *What to conclude* aloud, sentence by sentence, and point at the cell in the table that it comes from. Then *What not to
-# conclude*: which of these sentences did you miss in the last paper that you read? (Where two cells have
-# the same sketches the report compares them sketch by sketch, as you did.)
+# Read *What to conclude* aloud, sentence by sentence, and point at the place in the table that it comes from. Then read *What not to
+# conclude*. Which of these sentences did you miss in the last paper that you read?
 #
-# Find three things. Where does edge F1 come down to the 0.40 of another thing's picture? Which cells does micro-KID really tell apart?
-# (Look at the intervals: n is 10.) And why is there no single best cell, but a **front**, the cells
-# that no other one beats in both?
+# Find two things. Where does edge F1 come down to that of an unrelated picture? And why is there no single best cell, but a **front**: the
+# cells that no other cell beats in both numbers?
 
 # %%
 judged.save("report.html")
 print("report.html: one file, with all pictures inside; give it to somebody who was not here")
 
 # %% [markdown]
-# Now the oldest trap. Somebody tunes the settings, takes the ones with the best score, and then reports that score. **Predict first:** what
-# do the pictures look like that each score would choose?
+# ## 8. When a measure becomes a target
+#
+# Somebody tunes the settings until a score is best, and then reports that score. What do the pictures look like that each score would
+# choose?
+
+# %%
+same = predict(
+    "Do edge F1 and prompt match choose the same setting?", answer=..., options=("yes", "no")
+)
+f1_there = predict("Edge F1 of the setting that prompt match chooses, 0 to 1?", answer=...)
 
 # %%
 chosen = {}  # place of a cell → the scores that choose it
+pick_of = {}  # score → its cell
 for measure, name, more in MEASURES:
-    cell = best(list(judged.cells), measure, more)
+    cell = pick_of[measure] = best(list(judged.cells), measure, more)
     chosen.setdefault(judged.cells.index(cell), []).append(name.split(" (")[0].lower())
 strip = {"the sketch": [grid.results[0].sketch for grid in grids]}
 for at, scores in chosen.items():
@@ -623,34 +776,39 @@ sheet, _ = filmstrip(
 )
 s2i.show(
     sheet,
-    alt="Ten sketches and the pictures at the settings that the scores would choose. Edge F1 chooses pictures that are "
-    "near to the sketch, dull and soft; realism and prompt match choose clear icons in full colour, many of them of "
-    "another shape than the sketch; the cat has become a yellow blot.",
+    alt="Ten sketches and the pictures at the settings that the scores would choose: "
+    + "; ".join(f"for {' and '.join(scores)}, {judged.cells[at].name}" for at, scores in chosen.items())
+    + ".",
 )
+same.compare("yes" if pick_of["f1"] is pick_of["prompt_match"] else "no")
+f1_there.compare(pick_of["prompt_match"].f1.value, within=0.1)
+print(f"an unrelated picture has {CHANCE_F1:.2f}")
 
 # %% [markdown]
-# Realism and prompt match choose the same settings, the highest strength: clear icons, and the lines are redrawn. Their edge F1 is what
-# *another thing's* picture has. Whoever tunes on F1 gets the sketch back, tinted. **"When a measure becomes a target, it ceases to be a good measure"** (Goodhart's law, in Strathern's words). Prompt
-# match is also a relative of the accused: it comes from the small CLIP, whose text tower steers the miniature (as a CLIP's text
-# encoder steers Stable Diffusion, and CLIPScore judges it). And micro-KID's features come from the same small CLIP, so that these two choose
-# the same settings proves little. So: choose with one score, judge with another,
-# on sketches that chose nothing. And say how many settings you tried.
+# **"When a measure becomes a target, it ceases to be a good measure."** This is the best-known wording of Goodhart's law. It is usually
+# quoted from Strathern (1997).
+#
+# Prompt match is no neutral judge here. It comes from the small CLIP, whose text tower also steers the miniature. micro-KID's features come
+# from the same CLIP. So if these two agree, it proves little. CLIPScore and Stable Diffusion are related in the same way.
+#
+# **Choose with one score and judge with another, on sketches that chose nothing. And say how many settings you tried.**
 #
 # ## Think about it
 #
-# You have time for 60 pictures and four classmates with ten minutes each. You want to know whether filling the sketch's areas
-# (`prepare="filled"`) helps. What do you run, what do you measure, whom do you ask what, and what would convince you that it does *not*?
+# You have time for 60 pictures, and four classmates with ten minutes each. You want to know whether filling the sketch's areas
+# (`prepare="filled"`) helps. What do you run? What do you measure? What do you ask people? And what result would convince you that it does
+# *not* help?
 #
 # ## Sources
 #
 # - Bińkowski et al., *Demystifying MMD GANs*, 2018, arXiv 1801.01401 (KID). Gretton et al., *A Kernel Two-Sample Test*, 2012 (MMD).
 # - Wang et al., *Image Quality Assessment: From Error Visibility to Structural Similarity*, 2004 (SSIM).
-# - Heusel et al., *GANs Trained by a Two Time-Scale Update Rule*, 2017, arXiv 1706.08500 (FID). Hessel et al., *CLIPScore*, 2021, arXiv 2104.08718.
-# - Zhang et al., *The Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, 2018, arXiv 1801.03924 (LPIPS).
+# - Heusel et al., *GANs Trained by a Two Time-Scale Update Rule*, 2017, arXiv 1706.08500 (FID). Hessel et al., *CLIPScore*, 2021, arXiv
+#   2104.08718.
 # - Canny, *A Computational Approach to Edge Detection*, 1986.
 # - Efron, *Bootstrap Methods: Another Look at the Jackknife*, 1979. Hesterberg, *What Teachers Should Know About the Bootstrap*, 2015.
 # - Bradley and Terry, *Rank Analysis of Incomplete Block Designs*, 1952. Krippendorff, *Computing Krippendorff's Alpha-Reliability*, 2011.
-# - Goodhart, *Problems of Monetary Management*, 1975. Strathern, *"Improving ratings"*, 1997.
+# - Goodhart, *Problems of Monetary Management*, 1975. Strathern, *"Improving ratings": audit in the British University system*, 1997.
 # - The drawings: OpenMoji, CC BY-SA 4.0; players of Quick, Draw!, CC BY 4.0.
 #
 # **Next:** lesson 13, prompts.
@@ -658,24 +816,32 @@ s2i.show(
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 12 minutes for section 1 (let them bet on the order before each table), 10 for edge F1, 12 for the kernel distance, 6 for the
-# intervals, 6 for the votes, 4 for the report. Short of time? Leave out the tolerance table and the seeds.
+# **Pacing.** First sitting: 10 minutes for section 1, 20 for edge F1, 20 for the kernel distance, 5 for the plot. Second sitting: 20
+# minutes for section 5 with its exercise, 15 for the votes, 10 for the report, 10 for section 8. Short of time? Leave out the tolerance
+# table, mammals and clocks, and the table of votes and numbers.
 #
 # **Typical mistakes.** In `edge_f1`: precision and recall swapped, `<` for `<=`, the plain mean, nan where there is no edge. In
 # `kernel_distance`: the diagonal left in, or taken out but divided by m²; the factor 2; a root or `abs` "because a distance cannot be
-# negative"; float32.
+# negative"; float32. In `independent_differences`: every row a trial; sums; only neighbouring rows taken together; one number for all.
 #
-# **What to listen for.** "F1 of 0.45, so nearly half of it is right." Ask for the floor. "The intervals overlap, so there is no
+# **What to listen for.** "F1 of 0.45, so nearly half of it is right." Ask for the bottom. "The intervals overlap, so there is no
 # difference." Ask for the pairs. "KID below 0, so it is better than real." Ask for another draw. "α is low, so the raters were careless."
 # Ask what they were asked.
 #
-# **A class.** Everybody votes with the same `seed` and another `rater`; the files go into one folder, and `merge` takes them all. Twelve
-# votes by 25 students are 300: `votes_needed` says whether that is enough. Discuss beforehand what *better* means, with half of the class;
-# compare the α of both halves.
+# **Left out of the text.** LPIPS, a distance of network features, is closer to the eye than PSNR, but it also needs one right answer.
+# Bradley–Terry's intervals take each vote as a new trial. Votes of three raters on the same pair are not, so they are too narrow.
+# Of pictures in one style, micro-KID against the 600 of all styles can even prefer blurred ones.
+#
+# **Stable Diffusion.** With `pipe = s2i.load_pipeline("sd15")` on a GPU the same cells judge Stable Diffusion. Its pictures are larger:
+# shrink them in `made`, with `.image.resize((128, 128))`, and take another folder in `to=`.
+#
+# **A class.** Everybody votes with the same `seed` and another `rater`. The files go into one folder, and `merge` takes them all. Twelve
+# votes by 25 students are 300: `votes_needed` says whether that is enough. Discuss beforehand what *better* means, with half of the class,
+# and compare the α of both halves.
 #
 # **The made-up votes.** They are there so that the notebook runs without people. Say so aloud, and let the students find in the code what
 # each of the three programs looks at.
 #
 # **The open question.** A good answer pairs: the same sketch, seed and prompt, filled and not; 30 sketches with one seed rather than 6
-# with five; names the measure before it looks; asks people blindly, which of two keeps *my drawing*; and says which interval around 0
+# with five. It names the measure before it looks. It asks people blindly which of two keeps *my drawing*. It says which interval around 0
 # would count as "no difference that matters".

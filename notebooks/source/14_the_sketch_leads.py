@@ -10,7 +10,7 @@
 # | | |
 # |---|---|
 # | **You will** | find out why a start is forgotten; see why a weight of zero can learn; repair, build and train a control network; tell whether it reads its hint; compare it with lesson 8's method in lesson 12's figures |
-# | **Time** | about 50 minutes, four exercises; two trainings take about half a minute each |
+# | **Time** | two sittings: 70 minutes for sections 1 to 5, four exercises, two trainings; 35 minutes for sections 6 and 7 |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 # | **You need** | the U-Net of lesson 4, the step of lesson 5, SDEdit from lesson 8, the figures of lesson 12 |
@@ -23,18 +23,14 @@ import copy
 import time
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from s2i_teach.data_sources.draw import pick
-from s2i_teach.evaluate.bootstrap import difference, interval
-from s2i_teach.evaluate.faithfulness import edge_scores
-from s2i_teach.evaluate.prompt_match import prompt_matches
-from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features
-from s2i_teach.images import to_picture, to_tensor
+from s2i_teach.evaluate.bootstrap import interval
+from s2i_teach.images import to_tensor
+from s2i_teach.lessons import predict
 from s2i_teach.lessons.lesson14 import joins, probe
 from s2i_teach.lessons.shapes import overlap, shapes
 from s2i_teach.models.devices import one_thread
@@ -47,22 +43,15 @@ from s2i_teach.theory.sampler import spaced_timesteps
 from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
 from s2i_teach.theory.training import train, what_to_predict
 from s2i_teach.theory.unet import UNet
-from s2i_teach.training.pictures import load_pairs
 from s2i_teach.translation.compare import line_agreement
-from s2i_teach.widgets.figures import COLOURS, curves, filmstrip
+from s2i_teach.widgets.figures import curves, filmstrip
 
 lesson = s2i.lesson(14)
 alpha_bar = alphas_cumprod(scaled_linear_betas())  # Stable Diffusion's schedule, lesson 2
-predicted = {}  # what you expect, written down before the cell that measures it
-
-
-def beside(name, measured):
-    """A line that puts what you expected beside what was measured."""
-    said = predicted.get(name)
-    print(f"{name}: you said {'nothing' if said is None else said}, measured {measured}")
-
 
 # %% [markdown]
+# # First sitting: build and train
+#
 # ## 1. A start is soon forgotten
 #
 # Lesson 8's SDEdit noises the sketch up to a timestep and lets the network finish. *Strength* says how far up. A low strength keeps the
@@ -70,11 +59,13 @@ def beside(name, measured):
 #
 # The next cells measure the drowning once more, on four sketches. Lesson 9's measure `line_agreement` is 1 if all lines are kept, and
 # near 0 if the dark lines of the picture have nothing to do with those of the sketch.
-#
-# **Write down first:** at which of the strengths 1/8, 2/8, … 8/8 does the mean agreement fall below *half* of what it is at 1/8?
 
 # %%
-predicted["half of the lines are gone at strength"] = None  # your number
+half_gone = predict(
+    "At which strength does the mean agreement first fall below half of what it is at 1/8?",
+    answer=...,
+    options=(*(f"{step}/8" for step in range(2, 9)), "at none"),
+)
 
 # %%
 fast = s2i.load_pipeline("mini-fast", device="cpu", dtype="fp32")
@@ -96,7 +87,7 @@ with one_thread():  # the miniature is too small for two
     }
 kept = {n: [line_agreement(pages[n], to_tensor(p)) for p in runs[n].images] for n in drawings}
 mean_kept = np.mean(list(kept.values()), 0)
-half = next((s for s, a in zip(strengths, mean_kept) if a < mean_kept[0] / 2), None)
+below = [s for s, a in zip(strengths, mean_kept) if a < mean_kept[0] / 2]
 figure, alt = curves(
     strengths,
     kept | {"mean": mean_kept},
@@ -105,7 +96,7 @@ figure, alt = curves(
     title="What a start leaves of its lines",
 )
 s2i.show(figure, alt=alt)
-beside("half of the lines are gone at strength", half)
+half_gone.compare(f"{round(8 * below[0])}/8" if below else "at none")
 print(f"mean agreement: {mean_kept[0]:.2f} at 1/8, {mean_kept[-1]:.2f} at 1")
 
 # %% [markdown]
@@ -132,12 +123,11 @@ print(f"mean agreement: {mean_kept[0]:.2f} at 1/8, {mean_kept[-1]:.2f} at 1")
 #
 # Training knows the loss $L$ and its gradient at $y$. It needs two more gradients: at $w$, to change the weights, and at $x$, to pass on
 # to the layers in front.
-#
-# **Write down first**, with yes or no: is the gradient at $w$ zero when $w$ is zero? Is the gradient at $x$?
 
 # %%
-predicted["the gradient at w is zero when w is"] = None  # "yes" or "no"
-predicted["the gradient at x is zero when w is"] = None
+is_zero = predict(
+    "w is zero. Is the gradient zero as well?", answer={"at w": ..., "at x": ...}, options=("yes", "no")
+)
 
 
 # %% tags=["exercise-conv_gradients"]
@@ -156,8 +146,7 @@ w = torch.zeros(4, 4)
 y = torch.einsum("dc,bchw->bdhw", w, x)
 grad_y = 2 * (y - target) / y.numel()  # of the mean squared error
 of_w, of_x = conv_gradients(w, x, grad_y)
-beside("the gradient at w is zero when w is", "no" if of_w.any() else "yes")
-beside("the gradient at x is zero when w is", "no" if of_x.any() else "yes")
+is_zero.compare({"at w": "no" if of_w.any() else "yes", "at x": "no" if of_x.any() else "yes"})
 print(f"largest |dL/dw| {of_w.abs().max():.3f}, largest |dL/dx| {of_x.abs().max():.3f}")
 
 # %% [markdown]
@@ -169,13 +158,11 @@ print(f"largest |dL/dw| {of_w.abs().max():.3f}, largest |dL/dx| {of_x.abs().max(
 #
 # A join has to be silent at the start, and it has to learn to listen. `joins()` holds eleven candidates that people have built or
 # might build. All of them look harmless.
-#
-# **Write down first:** how many of the eleven are both silent and learning?
 
 # %%
 for name in joins():
     print(name)
-predicted["joins that are silent and learn"] = None  # your number
+both_at_once = predict("How many of the eleven are silent and learn to listen?", answer=...)
 
 # %% [markdown]
 # Write a test that decides. `one_step(layer, x, target)` gives you a copy of the layer after one step of training towards the target.
@@ -199,7 +186,7 @@ found = {name: silent_and_learning(layer, x, target) for name, layer in joins().
 for name, (silent, learning) in found.items():
     mark = "✓" if silent and learning else " "
     print(f"{mark} {name:45} silent: {'yes' if silent else 'no':4} learns: {'yes' if learning else 'no'}")
-beside("joins that are silent and learn", sum(all(pair) for pair in found.values()))
+both_at_once.compare(sum(all(pair) for pair in found.values()))
 
 # %% [markdown]
 # Look at the row *two zero convolutions in a row*. Each of them is fine alone. Together the second blocks the gradient of the first,
@@ -354,12 +341,20 @@ with torch.no_grad():
 #
 # It has zeros in two places: in the hint's last convolution, and in the zero convolutions at the end. You have just seen that two zeros
 # in a row are dead. Here the copy of the way down lies between them, and it is alive.
-#
-# **Write down first:** which of the parts `zero`, `copy` and `hint` get a gradient in the very first step? And which in the second?
 
 # %%
-predicted["parts that learn in step 1"] = None  # for instance "zero, copy"
-predicted["parts that learn in step 2"] = None
+who_learns = predict(
+    "Does this part get a gradient?",
+    answer={
+        "zero in step 1": ...,
+        "copy in step 1": ...,
+        "hint in step 1": ...,
+        "zero in step 2": ...,
+        "copy in step 2": ...,
+        "hint in step 2": ...,
+    },
+    options=("yes", "no"),
+)
 
 
 # %%
@@ -372,6 +367,7 @@ def noisy_batch(generator, n=16):
     return add_noise(x0, eps, alpha_bar, t), t, hint, what_to_predict("v_prediction", x0, eps, a)
 
 
+learns = {}
 trial, generator = copy.deepcopy(control), torch.Generator().manual_seed(0)
 optimizer = torch.optim.SGD(trial.parameters(), lr=0.1)
 for number in (1, 2, 3):
@@ -383,10 +379,9 @@ for number in (1, 2, 3):
         name: sum(p.grad.abs().sum().item() for p in part.parameters())
         for name, part in trial.named_children()
     }
-    learn = ", ".join(name for name, size in sizes.items() if size > 0)
-    print({name: f"{size:.2g}" for name, size in sizes.items()})
-    if number < 3:
-        beside(f"parts that learn in step {number}", learn)
+    learns |= {f"{name} in step {number}": "yes" if size > 0 else "no" for name, size in sizes.items()}
+    print(f"step {number}:", {name: f"{size:.2g}" for name, size in sizes.items()})
+who_learns.compare({name: learns[name] for name in who_learns.answer})
 
 # %% [markdown]
 # The gradient comes from behind. In the first step it passes the zero convolutions' *weights* and stops there, since $w = 0$ lets
@@ -411,11 +406,11 @@ print("yours and the library's differ by", gap)
 # The training is lesson 4's: noise a picture, predict, compare, change the weights. Only the weights of the control network change. The
 # same function trains a second network for comparison, whose last layers start at **random** weights instead of zero, for the first
 # hundred steps.
-#
-# **Write down first:** by how much will the first loss of the random start be larger than that of the zero start? Twice, ten times?
 
 # %%
-predicted["the first loss, random start over zero start"] = None  # your number
+first_loss = predict(
+    "The first loss of the random start: how many times that of the zero start?", answer=...
+)
 
 
 # %%
@@ -462,7 +457,7 @@ figure, alt = curves(
 )
 s2i.show(figure, alt=alt)
 ratio = losses_random[0] / losses[0]
-beside("the first loss, random start over zero start", f"{ratio:.1f}")
+first_loss.compare(ratio, within=ratio / 4)
 last = [np.mean(values[80:100]) for values in (losses, losses_random)]
 print(f"steps 81 to 100: {last[0]:.3f} from zero, {last[1]:.3f} from random, {last[1] / last[0]:.2f} times as much")
 there = next((i + 1 for i, loss in enumerate(smooth(losses_random)) if loss < np.mean(losses[:20])), None)
@@ -524,12 +519,14 @@ for name, value in places.items():
 # ### Does it read its hint?
 #
 # Pictures convince easily. A number for each picture is better. The loss of the next 64 pictures is taken four times with the same
-# noise: without the control network, with the right hint, with the *next picture's* hint, and with an empty page.
-#
-# **Write down first:** order the four losses from the lowest to the highest.
+# noise: without the control network (unled), with the right hint, with the *next picture's* hint (other), and with an empty page.
 
 # %%
-predicted["losses from the lowest"] = None  # for instance "right, empty, unled, other"
+which_loss = predict(
+    "Which of the four losses is it?",
+    answer={"the lowest": ..., "the highest": ...},
+    options=("unled", "right", "other", "empty"),
+)
 
 # %%
 pictures, right = shapes(64, torch.Generator().manual_seed(7))
@@ -554,7 +551,7 @@ each = {name: losses_of(hints) for name, hints in conditions.items()}
 for name, values in each.items():
     print(f"{name:>6}: {interval(values.tolist()).value:.4f}")
 order = sorted(each, key=lambda name: each[name].mean())
-beside("losses from the lowest", ", ".join(order))
+which_loss.compare({"the lowest": order[0], "the highest": order[-1]})
 
 # %% [markdown]
 # A lower loss with the right hint has more than one possible reason. The network may have read the hint. It may also have learned to
@@ -594,11 +591,12 @@ for name in ("right", "other", "empty"):
 # control acts: from 0 to 0.5 is the first, noisier half. diffusers calls them `controlnet_conditioning_scale`,
 # `control_guidance_start` and `control_guidance_end`.
 #
-# **Write down first:** the control acts in *half* of the steps only. In which half is it worth more, the first or the second? Lesson 5
-# said what is decided when.
+# Suppose that the control acts in *half* of the steps only. Lesson 5 said what is decided when.
 
 # %%
-predicted["the half that is worth more"] = None  # "first" or "second"
+better_half = predict(
+    "In which half of the steps is the control worth more?", answer=..., options=("first", "second")
+)
 
 # %%
 four = hints[:4]
@@ -646,9 +644,34 @@ sheet, _ = filmstrip(
 told = ", ".join(f"{name} {value:.2f}" for name, value in covers.items())
 s2i.show(sheet, alt=f"Eight outlines and their pictures at six settings of the control; overlap: {told}.")
 better = max(("first", "second"), key=lambda half: covers[f"{half} half"])
-beside("the half that is worth more", better)
+better_half.compare(better)
 best = max((n for n in covers if n.startswith("scale")), key=covers.get)
 print(f"of the four scales, {best} covers its outlines best, with {covers[best]:.2f}")
+
+# %% [markdown]
+# **A good place to stop.** You have built a control network, trained it, shown that it reads its hint, and turned its knobs.
+#
+# # Second sitting: compare
+#
+# What the first sitting gave: a **control network** reads the sketch, its **hint**, in every step. It adds residuals to the U-Net's
+# features, and a **scale** multiplies them. It starts silent, since its last layers are zero.
+#
+# If you come back later, run the set-up cell at the top, then go on here. The next cell loads everything else, and needs no training.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from s2i_teach.data_sources.draw import pick
+from s2i_teach.evaluate.bootstrap import difference, interval
+from s2i_teach.evaluate.faithfulness import CHANCE_F1, edge_scores
+from s2i_teach.evaluate.prompt_match import prompt_matches
+from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features
+from s2i_teach.gallery import embedded_pairs
+from s2i_teach.lessons import predict
+from s2i_teach.models.devices import one_thread
+from s2i_teach.widgets.figures import COLOURS, filmstrip
 
 # %% [markdown]
 # ## 6. Relatives
@@ -666,11 +689,12 @@ print(f"of the four scales, {best} covers its outlines best, with {covers[best]:
 #   features over to the decoder. These start at 0.00001, nearly zero convolutions.
 #
 # How large are they? torch can build a network on the device `meta`, where weights have shapes and no numbers. So the real sizes for
-# Stable Diffusion 1.5 can be counted here without a download. **Write down first:** how large is its ControlNet, as a share of its
-# U-Net?
+# Stable Diffusion 1.5 can be counted here without a download.
 
 # %%
-predicted["weights of ControlNet over those of the U-Net"] = None  # for instance "0.1"
+share_of_unet = predict(
+    "Weights of Stable Diffusion 1.5's ControlNet: how many times those of its U-Net?", answer=...
+)
 
 # %%
 from diffusers import ControlNetModel, T2IAdapter, UNet2DConditionModel
@@ -696,7 +720,7 @@ print(f"{'':30} {'weights, millions':>18}  evaluations per picture of {steps} st
 for name, number in count.items():
     print(f"{name:30} {number / 1e6:18.1f}  {often[name]}")
 share = count["ControlNet"] / count["U-Net"]
-beside("weights of ControlNet over those of the U-Net", f"{share:.2f}")
+share_of_unet.compare(share, within=0.1)
 
 # %% [markdown]
 # The IP-Adapter's line counts its new tokens once per picture. Its extra matrices run inside the U-Net, at every step. The paper says 22
@@ -713,7 +737,7 @@ beside("weights of ControlNet over those of the U-Net", f"{share:.2f}")
 
 # %%
 scribble = s2i.load_pipeline("mini-scribble", device="cpu", dtype="fp32")
-turtle = gallery["turtle"]
+turtle = next(sketch for sketch in s2i.sketches() if sketch.name == "turtle")
 with one_thread():
     guided = s2i.translate(turtle.path, turtle.prompt, pipe=scribble, strength=1.0, seed=0)
     row = {"sketch": [guided.sketch], "hint": [guided.hint], "guided": [guided.image]}
@@ -724,7 +748,8 @@ with one_thread():
         row[f"scale {scale}"] = [made.image]
 sheet, _ = filmstrip(row, ["turtle"], side=110)
 s2i.show(sheet, alt=f"A turtle's sketch, the hint, and pictures guided by it at four control scales: {', '.join(row)}.")
-print("weights of the miniature's control network:", weights_in(scribble.controlnet))
+weights = sum(p.numel() for p in scribble.controlnet.parameters())
+print(f"weights of the miniature's control network: {weights:,}")
 
 # %% [markdown]
 # Now the comparison that lesson 12 asked for. Twelve held-out things are drawn by lot. Both ways use the same U-Net. **Start** is
@@ -733,28 +758,20 @@ print("weights of the miniature's control network:", weights_in(scribble.control
 #
 # The three figures are lesson 12's. *Edge F1* asks whether the lines are kept, and a picture of something else has 0.4. *Prompt match*
 # asks for the words. *micro-KID* asks whether the set looks like real pictures, and less is better.
-#
-# **Write down first:** which one has the highest edge F1, and which the lowest micro-KID?
 
 # %%
-predicted["highest edge F1"] = None  # for instance "start 0.5" or "guide 1"
-predicted["lowest micro-KID"] = None
+which_way = predict(
+    "Which way has it?",
+    answer={"the highest edge F1": ..., "the lowest micro-KID": ...},
+    options=("start 0.5", "start 0.75", "start 1", "guide 0.5", "guide 1", "guide 1.5"),
+)
 
 # %%
-pairs = load_pairs("test", keep=lambda row: row["style"] in ("openmoji", "line"))
-place = {row["file_name"]: i for i, row in enumerate(pairs.rows)}
-things = {row["thing"]: row for row in pairs.rows if row["style"] == "openmoji"}
+things = {pair.thing: pair for pair in embedded_pairs("test")}
 drawn = pick(list(things), 12, seed=0, category="lesson 14")
-
-
-def picture(name):
-    return to_picture(pairs.batch([place[name]])[0])
-
-
-sketches = [picture(things[thing]["sketch"]) for thing in drawn]
-true = [picture(things[thing]["file_name"]) for thing in drawn]
-others = [picture(row["file_name"]) for thing, row in things.items() if thing not in drawn]
-prompts = [things[thing]["text"] for thing in drawn]
+sketches, true = zip(*(things[thing].open() for thing in drawn))
+others = [pair.open()[1] for thing, pair in things.items() if thing not in drawn]
+prompts = [things[thing].prompt for thing in drawn]
 
 same = dict(num_inference_steps=10, guidance_scale=4.0, quiet=True)
 ways = {}
@@ -799,8 +816,7 @@ print(f"{'':12} {'edge F1':>20} {'prompt match':>20} {'micro-KID':>22}")
 for n in ways:
     print(f"{n:12} {interval(f1[n])!s:>20} {interval(match[n])!s:>20} {kid[n]!s:>22}")
 keeps, real = max(ways, key=lambda n: np.mean(f1[n])), min(ways, key=lambda n: kid[n].value)
-beside("highest edge F1", keeps)
-beside("lowest micro-KID", real)
+which_way.compare({"the highest edge F1": keeps, "the lowest micro-KID": real})
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -809,7 +825,7 @@ for number, name in enumerate(ways):
     axes.plot([at.low, at.high], [y.value, y.value], color=colour, alpha=0.5)
     axes.plot([at.value, at.value], [y.low, y.high], color=colour, alpha=0.5)
     axes.plot(at.value, y.value, "os^Dv*"[number], color=colour, label=name, markersize=8)
-axes.axvline(0.4, color="#888888", linestyle=":", linewidth=1, label="another thing's picture")
+axes.axvline(CHANCE_F1, color="#888888", linestyle=":", linewidth=1, label="another thing's picture")
 axes.axhline(
     kid["the true picture"].value, color="#888888", linestyle="--", linewidth=1, label="true pictures"
 )
@@ -821,7 +837,7 @@ told = "; ".join(f"{n}: F1 {np.mean(f1[n]):.2f}, micro-KID {kid[n].value:.2f}" f
 s2i.show(
     figure,
     alt=f"Six ways in the plane of edge F1, to the right, and micro-KID, where up is better. {told}. A dotted line at "
-    "F1 0.40 is another thing's picture, a dashed one the micro-KID of the true pictures.",
+    f"F1 {CHANCE_F1:.2f} is another thing's picture, a dashed one the micro-KID of the true pictures.",
 )
 
 # %% [markdown]
@@ -874,8 +890,8 @@ print("no other way beats these in both edge F1 and micro-KID:", ", ".join(front
 #
 # ## Sources
 #
-# - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models*, 2023, arXiv 2302.05543: ControlNet. The authors'
-#   repository answers in its FAQ why a weight of zero learns.
+# - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models*, 2023, arXiv 2302.05543: ControlNet. The
+#   authors' repository answers in its FAQ why a weight of zero learns.
 # - Mou et al., *T2I-Adapter*, 2023, arXiv 2302.08453. Ye et al., *IP-Adapter*, 2023, arXiv 2308.06721.
 # - Parmar et al., *One-Step Image Translation with Text-to-Image Models*, 2024, arXiv 2403.12036: pix2pix-turbo, and its authors' code.
 # - Meng et al., *SDEdit*, 2021, arXiv 2108.01073.
@@ -885,21 +901,22 @@ print("no other way beats these in both edge F1 and micro-KID:", ", ".join(front
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 5 minutes for section 1, 15 for section 2 with both exercises, 10 for the control network, 10 for the training and the
-# reading of hints, 5 for the knobs, 5 for the last two sections. Short of time? Leave out the relatives.
+# **Pacing.** First sitting: 5 minutes for section 1, 20 for section 2 with both exercises, 15 for the control network, 22 for the training
+# and the reading of hints, 8 for the knobs. Second sitting: 10 minutes for the relatives, 25 for the comparison. Short of time? Leave out
+# the relatives.
 #
 # **While the U-Net trains** let somebody draw its U at the board, and cut it through the middle. The control network then goes beside
 # the left half.
 #
-# **Typical mistakes.** In `conv_gradients`: multiplying by $w$ where $x$ belongs, which is the false reason why zero "cannot learn"; a mean for
-# the sum. In `silent_and_learning`: looking at weights instead of answers; taking a bias that moves for learning; training towards
-# the answer 0, whose gradient is 0. In `add_control`: the scale on the skip itself; the middle forgotten. In `what_helped`: only the
-# comparison with the U-Net alone.
+# **Typical mistakes.** In `conv_gradients`: multiplying by $w$ where $x$ belongs, which is the false reason why zero "cannot learn"; a
+# mean for the sum. In `silent_and_learning`: looking at weights instead of answers; taking a bias that moves for learning; training
+# towards the answer 0, whose gradient is 0. In `add_control`: the scale on the skip itself; the middle forgotten. In `what_helped`: only
+# the comparison with the U-Net alone.
 #
 # **What to listen for.** "It is zero, so it is multiplied by zero for ever." Ask for dy/dw. "The picture follows the outline, so it reads
 # it." Ask what another's hint does. "The guide keeps more lines, so it is better." Ask for the other axis.
 #
-# **The questions.** In section 4 the outline decides shape and place, and the noise decides the colour, since no hint says anything of it. In
-# section 7 a fair SDEdit could get a U-Net that was trained on for as many steps with the same pairs, or the report could name the
+# **The questions.** In section 4 the outline decides shape and place, and the noise decides the colour, since no hint says anything of
+# it. In section 7 a fair SDEdit could get a U-Net that was trained on for as many steps with the same pairs, or the report could name the
 # training as a cost. The sudden following that the authors of ControlNet describe, at 3,000 to 7,000 steps with batches of 4, does not
 # show here: the task is too easy.

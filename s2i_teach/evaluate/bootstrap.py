@@ -78,6 +78,31 @@ def difference(after: Sequence[float], before: Sequence[float], groups=None, see
     return interval(np.subtract(after, before), groups, seed=seed)
 
 
+def independent_differences(after: Sequence[float], before: Sequence[float], sketches: Sequence) -> list[float]:
+    """The independent trials in scores that were paired by sketch and seed: one difference per sketch.
+
+    Seeds of one sketch share what is hard about it, so they are averaged, and a sketch with many seeds counts no more
+    than one with few. This is what :func:`interval` and :func:`sign_flip` may be given.
+
+    Args:
+        after, before: scores of two settings; place i of both has the same sketch and the same seed.
+        sketches: of each place, which sketch it was.
+
+    Returns:
+        The mean of ``after − before`` of each sketch, in the order in which the sketches first appear.
+
+    Raises:
+        InputError: numbers of places that differ, none, or a score that is not finite.
+    """
+    if not 0 < len(after) == len(before) == len(sketches):
+        sizes = f"{len(after)}, {len(before)} and {len(sketches)}"
+        raise InputError(f"{sizes} scores and sketches cannot be paired: give as many of each, and at least one.")
+    of_sketch = {}
+    for sketch, gap in zip(sketches, as_numbers(after) - as_numbers(before), strict=True):
+        of_sketch.setdefault(sketch, []).append(gap)
+    return [float(np.mean(gaps)) for gaps in of_sketch.values()]
+
+
 MOST_SIGNS = 16
 """Differences of which all signs are tried: 65,536 ways."""
 

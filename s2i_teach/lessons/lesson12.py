@@ -1,11 +1,14 @@
 """Exercises of lesson 12, judging."""
 
 import math
+from itertools import groupby
+from statistics import median
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from s2i_teach.evaluate.bootstrap import independent_differences
 from s2i_teach.evaluate.faithfulness import edge_f1
 from s2i_teach.evaluate.realism import kernel_distance, polynomial_kernel
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
@@ -57,7 +60,7 @@ def _plain_python(to_ink, to_edge, tolerance):
 
 
 def _both_together(to_ink, to_edge, tolerance):
-    """One share of all points, edges and lines in one pot."""
+    """One share of all points, edges and lines together."""
     precision, recall, _ = edge_f1(to_ink, to_edge, tolerance)
     everything = np.concatenate([to_ink, to_edge])
     return precision, recall, float((everything <= tolerance).mean())
@@ -143,6 +146,82 @@ ROUNDING = (
     "x, y = x.double(), y.double()."
 )
 
+
+def _row_cases(generator):
+    def scores(count):
+        return (torch.rand(count, generator=generator, dtype=torch.float64) * 0.5 + 0.4).tolist()
+
+    def rows(names):
+        after, before = scores(len(names)), scores(len(names))
+        before[2] = after[2] + 0.5  # one loss at least, and one gain; neither the first nor the last seed
+        before[1] = after[1] - 0.25
+        return after, before, names
+
+    yield rows(["tree", "owl", "tree", "tree", "lamp", "owl", "tree"])  # mixed, numbers of seeds that differ
+    yield rows(["owl", "owl", "cup", "cup", "cup", "cup"])  # in blocks
+    yield rows(["tree", "owl", "cup"])  # one seed
+    yield rows(["owl", "owl", "owl", "owl"])  # one sketch
+
+
+def _gathered(after, before, sketches):
+    """Sketch → its differences, in order of first appearance."""
+    found = {}
+    for a, b, sketch in zip(after, before, sketches, strict=True):
+        found.setdefault(sketch, []).append(a - b)
+    return found
+
+
+def _each(change):
+    """A variant that makes its one number per sketch by ``change``, for the mistakes."""
+    return lambda after, before, sketches: [change(gaps) for gaps in _gathered(after, before, sketches).values()]
+
+
+def _as_given(change):
+    """The right list, changed, for the mistakes."""
+    return lambda after, before, sketches: change(independent_differences(after, before, sketches))
+
+
+def _neighbours(after, before, sketches):
+    """Takes rows together only where the same sketch follows itself."""
+    gaps = [(sketch, a - b) for a, b, sketch in zip(after, before, sketches, strict=True)]
+    blocks = [[gap for _, gap in block] for _, block in groupby(gaps, key=lambda row: row[0])]
+    return [sum(block) / len(block) for block in blocks]
+
+
+def _sorted_by_name(after, before, sketches):
+    return [sum(gaps) / len(gaps) for _, gaps in sorted(_gathered(after, before, sketches).items())]
+
+
+def _equal_shares(after, before, sketches):
+    """Divides each sketch's sum by the mean number of seeds."""
+    found = _gathered(after, before, sketches)
+    return [sum(gaps) * len(found) / len(after) for gaps in found.values()]
+
+
+def _best_of_each(after, before, sketches):
+    found = {}
+    for a, b, sketch in zip(after, before, sketches, strict=True):
+        found.setdefault(sketch, []).append((a, b))
+    return [max(a for a, _ in rows) - max(b for _, b in rows) for rows in found.values()]
+
+
+def _after_alone(after, before, sketches):
+    return independent_differences(after, [0.0] * len(after), sketches)
+
+
+def _explain_rows(arguments, answer) -> str | None:
+    """What is wrong with a list that is no typical mistake: how many numbers there are."""
+    if not isinstance(answer, (list, tuple)):
+        return "return a list of numbers."
+    sketches = arguments[2]
+    if len(answer) != len(set(sketches)):
+        return (
+            f"these {len(sketches)} rows come from {len(set(sketches))} sketches, and you return {len(answer)} "
+            "numbers: what is independent of what here?"
+        )
+    return None
+
+
 LESSON = Lesson(
     12,
     "Judging",
@@ -155,8 +234,8 @@ LESSON = Lesson(
                 "to_ink <= tolerance is an array of True and False; its mean is the share of True. That is the "
                 "precision.",
                 "The recall is the same with to_edge. F1 = 2 · precision · recall / (precision + recall).",
-                "Two things divide by zero: a picture without any edge (len(to_ink) is 0: precision 0), and both "
-                "shares 0 (F1 0). Ask for each with an if.",
+                "Two cases would divide by zero. A picture without any edge has len(to_ink) == 0: its precision is 0. "
+                "If both shares are 0, F1 is 0. Use an if for each.",
             ),
             mistakes={
                 "any for empty": Mistake(
@@ -165,15 +244,15 @@ LESSON = Lesson(
                         if to_ink.any()
                         else (0.0, edge_f1(to_ink, to_edge, tolerance)[1], 0.0)
                     ),
-                    "to_ink.any() asks whether a distance is not 0, and of a perfect picture all are: whether there is an edge, "
-                    "ask len(to_ink).",
+                    "to_ink.any() asks whether some distance is not 0, and in a perfect picture all distances are 0. "
+                    "Use len(to_ink) to find out whether there is an edge.",
                 ),
                 "any for empty, all zero": Mistake(
                     lambda to_ink, to_edge, tolerance: (
                         edge_f1(to_ink, to_edge, tolerance) if to_ink.any() else (0.0, 0.0, 0.0)
                     ),
-                    "a picture whose edges all lie exactly on ink has distances of 0 and nothing else: to_ink.any() takes that "
-                    "for no edge. Ask len(to_ink).",
+                    "a picture whose edges all lie exactly on ink has distances of 0 and nothing else: to_ink.any() "
+                    "takes that for no edge. Ask len(to_ink).",
                 ),
                 "precision and recall swapped": Mistake(
                     _picked(1, 0, 2),
@@ -216,16 +295,16 @@ LESSON = Lesson(
                 ),
                 "F1 of counts": Mistake(
                     _both_together,
-                    "your F1 is the share of all points, edges and lines in one pot: then a picture with a thousand "
-                    "edges drowns a sketch of a hundred points. Take the harmonic mean of the two *shares*.",
+                    "your F1 is the share of all points, edges and lines together: then a thousand edge pixels outvote "
+                    "a hundred line points. Take the harmonic mean of the two *shares*.",
                 ),
                 "a sum": Mistake(
                     _variant(share=np.sum, mean=_harmonic),
-                    "these are counts: a share is asked, 0 to 1. Take the mean, not the sum.",
+                    "these are counts: return shares from 0 to 1. Take the mean, not the sum.",
                 ),
                 "per cent": Mistake(
                     lambda to_ink, to_edge, tolerance: tuple(100 * v for v in edge_f1(to_ink, to_edge, tolerance)),
-                    "these are per cent: shares from 0 to 1 are asked.",
+                    "these are per cent: return shares from 0 to 1.",
                 ),
                 "distances averaged": Mistake(
                     lambda to_ink, to_edge, tolerance: (
@@ -233,8 +312,7 @@ LESSON = Lesson(
                         float(to_edge.mean()),
                         _harmonic(float(to_ink.mean()) if len(to_ink) else 0.0, float(to_edge.mean())),
                     ),
-                    "these are mean distances (the chamfer distance is made so): F1 asks how many are near, d <= "
-                    "tolerance.",
+                    "these are mean distances, as in the chamfer distance: F1 asks how many are near, d <= tolerance.",
                 ),
                 "one direction, the edges": Mistake(
                     _picked(0, 0, 0),
@@ -286,7 +364,7 @@ LESSON = Lesson(
                 ),
                 "no edge is precise": Mistake(
                     _variant(empty=1.0),
-                    "a picture without edges makes no mistake, true, but it also has nothing right: the rule here is "
+                    "a picture without edges has nothing wrong, but nothing right either: the rule here is "
                     "precision 0.",
                 ),
             },
@@ -312,8 +390,8 @@ LESSON = Lesson(
                 ),
                 "absolute value": Mistake(
                     _mmd(last=abs),
-                    "a value below 0 was turned round: for sets that are alike it must fall on both sides of 0, or its "
-                    "mean is too large.",
+                    "a value below 0 was made positive: for sets that are alike it must fall on both sides of 0, or "
+                    "its mean is too large.",
                 ),
                 "brackets, one less": Mistake(
                     _mmd(within=lambda k: (k.sum() - k.trace()) / (len(k) * len(k) - 1)),
@@ -324,7 +402,7 @@ LESSON = Lesson(
                     "/ m * (m - 1) divides by m and then multiplies: brackets, / (m * (m - 1)).",
                 ),
                 "across a sum": Mistake(
-                    _mmd(across=torch.sum), "the pairs across are added up: their mean is asked, divide by m · n."
+                    _mmd(across=torch.sum), "the pairs across are added up: take their mean, divide by m · n."
                 ),
                 "half a table": Mistake(
                     _mmd(within=lambda k: torch.triu(k, 1).sum() / (len(k) * (len(k) - 1))),
@@ -358,23 +436,22 @@ LESSON = Lesson(
                 ),
                 "sign": Mistake(
                     _mmd(last=lambda v: -v),
-                    "the sign is turned round: alike within *minus* alike across, so that a larger number is further "
-                    "apart.",
+                    "the sign is the wrong way round: alike within *minus* alike across, so that a larger number is "
+                    "further apart.",
                 ),
                 "across added": Mistake(
-                    _mmd(factor=-2.0), "what is alike across is taken off: two sets that mix well are near each other."
+                    _mmd(factor=-2.0), "subtract what is alike across: two sets that mix well are near each other."
                 ),
                 "one set": Mistake(
                     lambda x, y: (
                         _mean_within(polynomial_kernel(x.double(), x.double()))
                         - polynomial_kernel(x.double(), y.double()).mean()
                     ).item(),
-                    "only one set is looked at within: how alike the other's pictures are among themselves belongs "
-                    "to it, too.",
+                    "the second set's own pairs are missing: add how alike its pictures are among themselves.",
                 ),
                 "root": Mistake(
                     _mmd(last=_mean_root),
-                    "no root: the squared discrepancy is asked. A root of a number that may lie below 0 also spoils "
+                    "no root: return the squared discrepancy. A root of a number that may lie below 0 also spoils "
                     "the mean, which should be 0 for sets that are alike.",
                 ),
                 "linear kernel": Mistake(
@@ -427,6 +504,97 @@ LESSON = Lesson(
                 "float32": Mistake(_in_float32, ROUNDING),
             },
             explain=_explain_kernel,
+            minutes=8,
+            difficulty=3,
+        ),
+        Exercise(
+            "independent_differences",
+            independent_differences,
+            _row_cases,
+            hints=(
+                "Seeds of one sketch are alike. So a sketch is one trial, however many seeds it has.",
+                "A trial is one number: of a sketch with several seeds that is the mean of its differences.",
+                "A dict from sketch to its differences keeps the order of first appearance: "
+                "found.setdefault(sketch, []).append(a - b) in a loop over zip(after, before, sketches).",
+            ),
+            mistakes={
+                "every row a trial": Mistake(
+                    lambda after, before, sketches: [a - b for a, b in zip(after, before, strict=True)],
+                    "here every row is a trial. But five seeds of one sketch share what is hard about that sketch: an "
+                    "interval of them would be too narrow.",
+                ),
+                "before minus after": Mistake(
+                    _as_given(lambda found: [-gap for gap in found]),
+                    "the sign is turned: after − before is above 0 where the change raised the score.",
+                ),
+                "one number for all": Mistake(
+                    _as_given(lambda found: sum(found) / len(found)),
+                    "this is the mean over all sketches, one number: return the list that it is the mean of.",
+                ),
+                "one number of all rows": Mistake(
+                    lambda after, before, sketches: (sum(after) - sum(before)) / len(after),
+                    "this is the mean over all rows, one number. Return a list: an interval needs to see how far the "
+                    "trials differ.",
+                ),
+                "a list of one": Mistake(
+                    lambda after, before, sketches: [(sum(after) - sum(before)) / len(after)],
+                    "this is one trial for everything: different sketches are independent of each other, so there are "
+                    "as many trials as sketches.",
+                ),
+                "sums": Mistake(
+                    _each(sum),
+                    "these are sums: a sketch with many seeds would count more than one with few. Take the mean of its "
+                    "differences.",
+                ),
+                "neighbours only": Mistake(
+                    _neighbours,
+                    "only neighbouring rows were taken together: rows of one sketch may stand anywhere in the list.",
+                ),
+                "first seed only": Mistake(
+                    _each(lambda gaps: gaps[0]),
+                    "only the first seed of each sketch is used: these are independent, but the other seeds' scores "
+                    "are thrown away. Take their mean.",
+                ),
+                "last seed only": Mistake(
+                    _each(lambda gaps: gaps[-1]),
+                    "only the last seed of each sketch is left: a later row overwrites the earlier ones. Collect them, "
+                    "then take the mean.",
+                ),
+                "best of each": Mistake(
+                    _best_of_each,
+                    "the best seed of each setting is compared with the best of the other: then the pairs do not share "
+                    "their seed, and many seeds win by luck. Take the mean of the differences.",
+                ),
+                "median": Mistake(
+                    _each(median),
+                    "this is the median of each sketch: take the mean, so that the mean of all trials is the effect.",
+                ),
+                "sorted by name": Mistake(
+                    _sorted_by_name,
+                    "the values are right, but sorted by the sketch's name: keep the order of first appearance. A dict "
+                    "keeps it, a set and sorted() do not.",
+                ),
+                "divided by the mean number": Mistake(
+                    _equal_shares,
+                    "each sum is divided by the same number: sketches may have different numbers of seeds. Divide by "
+                    "the sketch's own.",
+                ),
+                "without a sign": Mistake(
+                    _each(lambda gaps: sum(abs(gap) for gap in gaps) / len(gaps)),
+                    "the signs are gone: a loss would look like a gain, and no interval could ever hold 0.",
+                ),
+                "after alone": Mistake(
+                    _after_alone,
+                    "these are means of `after` alone: the difference to `before` is missing.",
+                ),
+                "a dict": Mistake(
+                    lambda after, before, sketches: {
+                        sketch: sum(gaps) / len(gaps) for sketch, gaps in _gathered(after, before, sketches).items()
+                    },
+                    "this is a dict from sketch to number: return its values as a list.",
+                ),
+            },
+            explain=_explain_rows,
             minutes=8,
             difficulty=3,
         ),
