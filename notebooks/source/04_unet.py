@@ -187,7 +187,7 @@ print("in and out differ by", max_difference(owl, out))
 #
 # All that is missing are blocks that can learn. Each is a **residual block**: two convolutions with a shortcut around them, so
 # that the block only has to learn what to add to its input. Between the two convolutions it gets the time. `ResBlock` of the library
-# has twenty lines and is the same computation as diffusers' `ResnetBlock2D`; read it with `ResBlock??`. You will meet these pieces of PyTorch:
+# has twenty lines and is the same computation as diffusers' `ResnetBlock2D`; read it with `ResBlock??`. It uses these pieces of PyTorch:
 #
 # - **`nn.Module`** is the class of everything that has weights. A module may hold other modules. `parameters()` finds all their weights,
 #   and calling the module runs its `forward`.
@@ -311,8 +311,8 @@ at_first.compare(losses[0], within=0.1)
 # An answer of 0 is wrong by all of the noise, and the noise has variance 1.
 #
 # Now for longer. The library's `train` runs the same loop with more care. The learning rate rises at the start and falls
-# at the end. Gradients that are too large are shortened. And beside the network it keeps an **exponential moving average** (EMA) of the weights:
-# after each optimiser step the average moves a little towards the new weights. The averaged network draws calmer pictures.
+# at the end. Gradients that are too large are shortened. And it keeps an **exponential moving average** (EMA) of the weights: after each
+# optimiser step the average moves a little towards the new weights. The network with the averaged weights draws calmer pictures.
 #
 # `train` is a *generator* in Python's sense: a loop over it gets one optimiser step at a time, and you look at what you like.
 
@@ -434,8 +434,8 @@ _ = ipywidgets.interact(look, thing=which, t=slider)
 # %% [markdown]
 # ## 6. What the loss weighs
 #
-# Drag the knob to large $t$. The guessed noise looks right, and yet the picture $\hat x_0$ is poor. How can the loss be small and the picture
-# bad?
+# Drag the knob to large $t$. The guessed noise looks right, and yet the picture $\hat x_0$ is poor. How can the loss be small and the
+# picture bad?
 #
 # The same wrong answer can be read as an error of the noise or as an error of the picture. $x_t$ is known exactly, so
 # one error follows from the other. Write
@@ -471,9 +471,9 @@ for t, loss in list(zip(times, yours))[::3]:
 # %% [markdown]
 # **Where does the loss come from?** A good model makes the training pictures probable. Their probability cannot be computed, but a
 # lower bound of it can, the **variational bound**. For each $t$ it compares two steps back: the one that knows the true picture,
-# and the one that uses the guess $\hat x_0$. Lesson 5 derives these steps. What comes out is again a squared error of the picture, with the
-# weight $\tfrac12(\mathrm{SNR}_{t-1} - \mathrm{SNR}_t)$ (Kingma et al. 2021, section 4). Ho et al. (2020, section 3.4) saw that the pictures
-# get better with another weight: they took the plain error of $\varepsilon$ for every $t$. So the loss above is a choice, not a law.
+# and the one that uses the guess $\hat x_0$. Lesson 5 derives these steps. The result is again a squared error of the picture. Its weight
+# is $\tfrac12(\mathrm{SNR}_{t-1} - \mathrm{SNR}_t)$ (Kingma et al. 2021, section 4). Ho et al. (2020, section 3.4) saw that the
+# pictures get better with another weight: they took the plain error of $\varepsilon$ for every $t$. So the loss above is a choice.
 #
 # Let us compare the four weights. Only their course over $t$ matters, since a common factor acts like another learning rate. So we divide
 # each by its own value at $t = 500$. **Predict first:** which loss cares most about $t = 10$, and which one most about $t = 900$?
@@ -602,8 +602,8 @@ sheet, alt = picture_row({key: guesses[key] for key in steps[::7]}, side=96)
 s2i.show(sheet, alt=f"The guess x̂0 for seed 0 on its way. {alt}")
 
 # %% [markdown]
-# Which of the eight pictures do you recognise? Then look for two faults. Is there a fine grain? The last sampling steps, at small $t$, should
-# remove it, and there your network finds the noise hardest (section 5). Are some pages tinted? The brightness of a page is
+# Which of the eight pictures do you recognise? Then look for two faults. Is there a fine grain? The last sampling steps, at small $t$,
+# should remove it, and there your network finds the noise hardest (section 5). Are some pages tinted? The brightness of a page is
 # decided in the first sampling steps, at large $t$, where the $\varepsilon$-loss weighs an error of the picture least (section 6). More
 # training helps against both. Section 6 of lesson 2 names a second cause of the tint.
 #

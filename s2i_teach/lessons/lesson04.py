@@ -202,8 +202,7 @@ LESSON = Lesson(
             _hourglass_cases,
             hints=(
                 "Keep what each block of `down` makes in a list, before it is halved. F.avg_pool2d(x, 2) halves.",
-                "On the way up the *last* one kept comes first: kept.pop(). F.interpolate(x, scale_factor=2.0, "
-                'mode="nearest") doubles, between two resolutions.',
+                'kept.pop() takes the *last* one kept. F.interpolate(x, scale_factor=2.0, mode="nearest") doubles the side.',
                 "Join along the channels, x first: torch.cat([x, skip], dim=1); without skips just x.",
             ),
             mistakes={
@@ -281,7 +280,10 @@ LESSON = Lesson(
                     "this is the sum of the squares: take the mean, so that the learning rate fits any size.",
                 ),
                 "absolute": Mistake(_loss(F.l1_loss), "this is the mean absolute error: take the mean squared error."),
-                "root": Mistake(_loss(lambda a, b: F.mse_loss(a, b).sqrt()), "you take the root: the loss is the mean of the squares itself."),
+                "root": Mistake(
+                    _loss(lambda a, b: F.mse_loss(a, b).sqrt()),
+                    "you take the root: the loss is the mean of the squares itself.",
+                ),
                 "time not told": Mistake(
                     _loss(time=torch.zeros_like),
                     "the model gets t = 0 for all: it must know how noisy each picture is.",
@@ -311,7 +313,7 @@ LESSON = Lesson(
             mistakes={
                 "upside down": Mistake(
                     lambda kind, a: 1 / loss_weight(kind, a),
-                    "the fractions are upside down: the loss is w times the error of the picture, not the other way round.",
+                    "a fraction is upside down: the loss is w times the error of the picture, not the other way round.",
                 ),
                 "not squared": Mistake(
                     lambda kind, a: loss_weight(kind, a) ** 0.5,
@@ -324,10 +326,6 @@ LESSON = Lesson(
                 "v by its noise": Mistake(
                     lambda kind, a: 1 / a if kind == "v_prediction" else loss_weight(kind, a),
                     "for v you took the factor with which v gives the noise: the one for the picture is √(1 − ᾱ).",
-                ),
-                "v turned": Mistake(
-                    lambda kind, a: 1 - a if kind == "v_prediction" else loss_weight(kind, a),
-                    "for v the fraction is upside down: an error of v becomes smaller in the picture, so its weight is above 1.",
                 ),
                 "noise level only": Mistake(
                     lambda kind, a: 1 / (1 - a) if kind == "epsilon" else loss_weight(kind, a),
