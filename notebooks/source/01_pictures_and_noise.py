@@ -153,7 +153,7 @@ sixty.compare(
 )
 
 # %% [markdown]
-# An error of half a grey level is invisible until it is repeated. A diffusion model takes many steps to make one picture. So an
+# An error of less than one byte value is invisible until it is repeated. A diffusion model takes many steps to make one picture. So an
 # error that always points in the same direction is the dangerous one.
 #
 # ## 3. When are two tensors equal?

@@ -380,10 +380,10 @@ hardest.compare(
 # Here is the test of section 4's claim. For any network the loss has two parts,
 #
 # $$\mathbb E\,\lVert\varepsilon-\hat\varepsilon\rVert^2 = \mathbb E\,\big\lVert\varepsilon-\mathbb E[\varepsilon \mid x_t]\big\rVert^2
-# + \mathbb E\,\big\lVert\mathbb E[\varepsilon \mid x_t]-\hat\varepsilon\rVert^2 .$$
+# + \mathbb E\,\big\lVert\mathbb E[\varepsilon \mid x_t]-\hat\varepsilon\big\rVert^2 .$$
 #
 # The first part is the loss of the perfect denoiser. No training changes it. The second part is the distance of your network from the
-# perfect denoiser, and only this part can fall. So small loss means close to the conditional mean.
+# perfect denoiser, and only this part can fall. So a small loss means that the network is close to the conditional mean.
 
 # %%
 many = data.repeat(40, 1, 1, 1)  # every picture 40 times, each with its own noise
@@ -401,7 +401,7 @@ for t in (100, 500, 900, 990):
     print(f"{t:4}  {loss:.5f}   {floor:.5f} + {distance:.5f} = {floor + distance:.5f}")
 
 # %% [markdown]
-# The two parts add up to the loss. What is left differs only because we took a limited number of noises.
+# The two parts add up to the loss. The small rest is chance: the sum is exact for the mean over all possible noises only.
 #
 # **Turn the knob:** the noisy picture, the noise that the network guesses in it, and the picture that follows.
 
@@ -513,10 +513,10 @@ cares.compare(
 )
 
 # %% [markdown]
-# The bound and the $\varepsilon$-loss put nearly all their weight on small $t$. There the picture is almost there, and the errors are
-# small: it is about the finest details. At large $t$, where shapes and colours of the whole picture are decided, an error counts little.
-# The $v$-loss has the weight $\mathrm{SNR}_t + 1$, which is never below 1. So it cares about both ends. That is why the miniature
-# predicts $v$. Its training also draws large $t$ more often than small $t$, and that is a weight too.
+# The bound and the $\varepsilon$-loss put nearly all their weight on small $t$. There almost the whole picture is visible, and
+# only the finest details are still open. At large $t$, where shapes and colours of the whole picture are decided, an error counts little.
+# The $v$-loss has the weight $1/(1-\bar\alpha_t) = \mathrm{SNR}_t + 1$, which is never below 1. So it cares about both ends. That is
+# why the miniature predicts $v$. Its training also draws large $t$ more often than small $t$, and that is a weight too.
 #
 # A weight does not change what a *perfect* network says. At each $t$ the conditional mean has the smallest squared error, whatever
 # positive number it is multiplied by. But a real network has too few weights and too little time. Then the weight decides what

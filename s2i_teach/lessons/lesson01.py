@@ -56,7 +56,8 @@ LESSON = Lesson(
             pixels_to_tensor,
             _pixel_cases,
             hints=(
-                "There are three things to do: make floats of the bytes, change the range, and change the order of the axes.",
+                "There are three things to do: make floats of the bytes, change the range, and change the order of "
+                "the axes.",
                 "0 … 255 divided by 127.5 is 0 … 2. What must you subtract to get −1 … 1?",
                 "x.permute(2, 0, 1) makes the last axis the first one.",
             ),
@@ -140,7 +141,8 @@ LESSON = Lesson(
             mistakes={
                 "signed sum": Mistake(
                     lambda a, b: abs((a - b).sum().item()),
-                    "the differences are added with their signs and cancel: by this sum a mirrored picture is equal to the picture.",
+                    "the differences are added with their signs and cancel: by this sum a mirrored picture is equal "
+                    "to the picture.",
                 ),
                 "signed maximum": Mistake(
                     lambda a, b: (a - b).max().item(),
@@ -164,7 +166,8 @@ LESSON = Lesson(
             psnr,
             _quality_cases,
             hints=(
-                "Start with the mean squared error of each picture: .flatten(1) puts the numbers of each picture in one row.",
+                "Start with the mean squared error of each picture: .flatten(1) puts the numbers of each picture in "
+                "one row.",
                 "The peak is the distance from black to white. From −1 to 1 that is 2, and its square is 4.",
                 "10 * torch.log10(4 / mse), with mse.clamp(min=1e-10), one number per picture.",
             ),

@@ -199,8 +199,10 @@ LESSON = Lesson(
             add_noise_from,
             _leap_cases,
             hints=(
-                "Write x_s and x_t as leaps from the clean picture. What turns the picture's factor in x_s into that in x_t?",
-                "ᾱ_t holds all α up to t, and ᾱ_s all up to s. Which α lie between? The noise gets the rest of the variance.",
+                "Write x_s and x_t as leaps from the clean picture. What turns the picture's factor in x_s into that "
+                "in x_t?",
+                "ᾱ_t holds all α up to t, and ᾱ_s all up to s. Which α lie between? The noise gets the rest of the "
+                "variance.",
                 "Before the first step ᾱ is 1, and this 1 is not in the list: alpha_bar[s] if s >= 0 else 1.0.",
                 "With r = ᾱ_t / ᾱ_s: √r · x_s + √(1 − r) · ε",
             ),

@@ -46,7 +46,8 @@ LESSON = Lesson(
             mistakes={
                 "all of it": Mistake(
                     lambda x_t, eps, a: x_t - eps,
-                    "the two factors are forgotten: x_t holds √(1 − ᾱ) of the noise and √ᾱ of the picture. Take the noise "
+                    "the two factors are forgotten: x_t holds √(1 − ᾱ) of the noise and √ᾱ of the picture. Take the "
+                    "noise "
                     "away with its factor, then divide.",
                 ),
                 "not scaled back": Mistake(
@@ -153,9 +154,12 @@ LESSON = Lesson(
             weights,
             _data_cases,
             hints=(
-                "If x_0 was y_i, then x_t = √ᾱ · y_i + √(1 − ᾱ) · ε. Its mean is √ᾱ · y_i. Which variance does it have?",
-                ".flatten(1) makes a row of each picture. torch.cdist(a, b) is the distance of each row of a to each of b, (B, N).",
-                "torch.softmax(s, dim=1) is exp(s), divided by its sum over the data points: s = −distance² / (2(1 − ᾱ)).",
+                "If x_0 was y_i, then x_t = √ᾱ · y_i + √(1 − ᾱ) · ε. Its mean is √ᾱ · y_i. Which variance does it "
+                "have?",
+                ".flatten(1) makes a row of each picture. torch.cdist(a, b) is the distance of each row of a to each "
+                "of b, (B, N).",
+                "torch.softmax(s, dim=1) is exp(s), divided by its sum over the data points: s = −distance² / (2(1 − "
+                "ᾱ)).",
             ),
             mistakes={
                 "data not shrunk": Mistake(
@@ -164,7 +168,8 @@ LESSON = Lesson(
                 ),
                 "not flattened": Mistake(
                     lambda x_t, data, a: torch.softmax(-(torch.cdist(x_t, a**0.5 * data) ** 2) / (2 * (1 - a)), 1),
-                    "this works for points, but not for pictures: .flatten(1) makes a row of each, then torch.cdist compares rows.",
+                    "this works for points, but not for pictures: .flatten(1) makes a row of each, then torch.cdist "
+                    "compares rows.",
                 ),
                 "not squared": Mistake(
                     lambda x_t, data, a: torch.softmax(
@@ -178,7 +183,8 @@ LESSON = Lesson(
                 ),
                 "over the batch": Mistake(
                     lambda x_t, data, a: torch.softmax(-_squared_distance(x_t, a**0.5 * data) / (2 * (1 - a)), 0),
-                    "the softmax runs over the batch: each row belongs to one x_t and must sum to 1 over the data points, dim=1.",
+                    "the softmax runs over the batch: each row belongs to one x_t and must sum to 1 over the data "
+                    "points, dim=1.",
                 ),
                 "the farthest": Mistake(
                     lambda x_t, data, a: torch.softmax(_squared_distance(x_t, a**0.5 * data) / (2 * (1 - a)), 1),

@@ -158,7 +158,8 @@ LESSON = Lesson(
             hints=(
                 "Half of the numbers are cosines, half are sines: of t times dim/2 different frequencies.",
                 "The frequencies fall evenly on a logarithmic scale: exp(−log(max_period) · i / (dim/2)), i = 0, 1, ….",
-                "angles = t[:, None].float() * frequencies is (B, dim/2); torch.cat([angles.cos(), angles.sin()], dim=1).",
+                "angles = t[:, None].float() * frequencies is (B, dim/2); torch.cat([angles.cos(), angles.sin()], "
+                "dim=1).",
             ),
             mistakes={
                 "sines first": Mistake(
@@ -176,7 +177,8 @@ LESSON = Lesson(
                 ),
                 "to the very end": Mistake(
                     _embedding(shift=1),
-                    "you divide by dim/2 − 1, so that the last frequency is exactly 1/max_period. Stable Diffusion divides "
+                    "you divide by dim/2 − 1, so that the last frequency is exactly 1/max_period. Stable Diffusion "
+                    "divides "
                     "by dim/2.",
                 ),
                 "from one": Mistake(
@@ -202,13 +204,15 @@ LESSON = Lesson(
             _hourglass_cases,
             hints=(
                 "Keep what each block of `down` makes in a list, before it is halved. F.avg_pool2d(x, 2) halves.",
-                'kept.pop() takes the *last* one kept. F.interpolate(x, scale_factor=2.0, mode="nearest") doubles the side.',
+                'kept.pop() takes the *last* one kept. F.interpolate(x, scale_factor=2.0, mode="nearest") doubles '
+                "the side.",
                 "Join along the channels, x first: torch.cat([x, skip], dim=1); without skips just x.",
             ),
             mistakes={
                 "kept too late": Mistake(
                     _hourglass(keep_late=True),
-                    "you keep the features after the halving, so what is handed over is too small. Keep them first, then halve.",
+                    "you keep the features after the halving, so what is handed over is too small. Keep them first, "
+                    "then halve.",
                 ),
                 "first in, first out": Mistake(
                     _hourglass(first_first=True),
@@ -220,12 +224,14 @@ LESSON = Lesson(
                 ),
                 "with the bug": Mistake(
                     _halved_at_every_block(bug=True),
-                    "this is the wiring with the bug: the coarsest features are joined with themselves, and nobody gets "
+                    "this is the wiring with the bug: the coarsest features are joined with themselves, and nobody "
+                    "gets "
                     "the finest. Keep before halving, double before joining.",
                 ),
                 "halved once too often": Mistake(
                     _halved_at_every_block(bug=False),
-                    "it is sound, but you halve once too often: the middle works at the coarsest resolution of `down`. Halve "
+                    "it is sound, but you halve once too often: the middle works at the coarsest resolution of "
+                    "`down`. Halve "
                     "and double only between two resolutions.",
                 ),
                 "largest of four": Mistake(
@@ -269,7 +275,8 @@ LESSON = Lesson(
                 ),
                 "compared with the picture": Mistake(
                     _loss(target="x0"),
-                    "the answer is compared with the picture: a network that predicts noise is compared with the noise.",
+                    "the answer is compared with the picture: a network that predicts noise is compared with the "
+                    "noise.",
                 ),
                 "compared with the noisy picture": Mistake(
                     _loss(target="x_t"),
