@@ -277,6 +277,35 @@ def test_hints_come_one_at_a_time_and_are_counted(capsys):
     assert s2i.lesson(2).score()["add_noise"]["hints"] == 3
 
 
+def test_a_leap_that_takes_the_root_of_a_negative_number_is_explained():
+    def last_for_clean(x_s, eps, alpha_bar, s, t):
+        share = alpha_bar[t] / alpha_bar[s]
+        return share**0.5 * x_s + (1 - share) ** 0.5 * eps
+
+    def upside_down(x_s, eps, alpha_bar, s, t):
+        share = (alpha_bar[s] if s >= 0 else 1.0) / alpha_bar[t]
+        return share**0.5 * x_s + (1 - share) ** 0.5 * eps
+
+    judge = s2i.lesson(2).add_noise_from.judge
+    assert "is the *last* element" in judge(last_for_clean).message
+    assert "of a negative number" in judge(upside_down).message
+    assert "wrong values" in judge(lambda x_s, eps, alpha_bar, s, t: 2 * x_s).message
+
+
+def test_a_leap_and_a_weight_written_another_way_pass():
+    def leap(x_s, eps, alpha_bar, s, t):
+        with_the_clean_picture = torch.cat([torch.ones(1), alpha_bar])
+        share = with_the_clean_picture[t + 1] / with_the_clean_picture[s + 1]
+        return share.sqrt() * x_s + (1 - share).sqrt() * eps
+
+    def weight(kind, a):
+        snr = a / (1 - a)
+        return {"epsilon": snr, "sample": 0 * a + 1, "v_prediction": snr + 1}[kind]
+
+    assert s2i.lesson(2).add_noise_from.judge(leap).passed
+    assert s2i.lesson(4).loss_weight.judge(weight).passed
+
+
 def test_the_solution_is_the_library_s_source(capsys):
     s2i.lesson(2).add_noise.solution()
     from s2i_teach.theory import forward

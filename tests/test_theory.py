@@ -7,7 +7,7 @@ from diffusers import DDIMScheduler, DDPMScheduler
 from s2i_teach.theory import forward, ideal, prediction, reverse, sampler, schedule
 from s2i_teach.theory.measure import colourfulness, max_difference, psnr
 from s2i_teach.theory.noise import noise_for
-from s2i_teach.theory.training import denoising_loss, loss_by_timestep, train
+from s2i_teach.theory.training import denoising_loss, loss_by_timestep, loss_weight, train, what_to_predict
 from s2i_teach.theory.unet import hourglass
 
 SCHEDULES = {
@@ -53,6 +53,44 @@ def test_signal_to_noise_ratio():
     t = torch.tensor([0, 1, 500, 999])
     ours = schedule.signal_to_noise_ratio(theirs.alphas_cumprod)[t]
     assert ((ours - compute_snr(theirs, t)) / ours).abs().max() <= 1e-5
+
+
+def test_add_noise_from_any_step():
+    """From the clean picture it is the leap, over one step the step, and two leaps have the moments of one."""
+    generator = torch.Generator().manual_seed(0)
+    betas = schedule.scaled_linear_betas(50, 0.01, 0.3)
+    alpha_bar = schedule.alphas_cumprod(betas)
+    x, eps = torch.randn(4, 3, generator=generator), torch.randn(4, 3, generator=generator)
+    for t in (0, 7, 49):
+        times = torch.full((4,), t)
+        leap = forward.add_noise(x, eps, alpha_bar, times)
+        assert worst(forward.add_noise_from(x, eps, alpha_bar, -1, t), leap) <= 1e-6
+        if t:
+            step = forward.add_noise_one_step(x, eps, betas, times)
+            assert worst(forward.add_noise_from(x, eps, alpha_bar, t - 1, t), step) <= 1e-6
+    one, zero = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    for s, t in ((0, 1), (3, 20), (20, 49)):
+        signal = forward.add_noise_from(forward.add_noise_from(one, zero, alpha_bar, -1, s), zero, alpha_bar, s, t)
+        early = forward.add_noise_from(forward.add_noise_from(zero, one, alpha_bar, -1, s), zero, alpha_bar, s, t)
+        late = forward.add_noise_from(zero, one, alpha_bar, s, t)
+        assert worst(signal, alpha_bar[t].double().sqrt()) <= 1e-6
+        assert worst(early**2 + late**2, 1 - alpha_bar[t].double()) <= 1e-6
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
+def test_loss_weight_is_what_an_error_of_x0_counts(kind):
+    """The error of the prediction that belongs to a wrong x̂_0, squared, over the error of x̂_0, squared."""
+    generator = torch.Generator().manual_seed(0)
+    alpha_bar = schedule.alphas_cumprod(schedule.scaled_linear_betas())
+    x0, eps, error = (torch.randn(1000, 6, generator=generator, dtype=torch.float64) for _ in range(3))
+    a = alpha_bar.double()[:, None]
+    x_t = a.sqrt() * x0 + (1 - a).sqrt() * eps
+    guess = x0 + error
+    wrong = what_to_predict(kind, guess, prediction.eps_from_x0(x_t, guess, a), a)
+    counted = (wrong - what_to_predict(kind, x0, eps, a)).pow(2).sum(1) / error.pow(2).sum(1)
+    assert ((loss_weight(kind, a[:, 0]) - counted) / counted).abs().max() <= 1e-9
+    with pytest.raises(ValueError, match="is not known"):
+        loss_weight("noise", a)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -3,16 +3,19 @@
 #
 # {{badge}}
 #
-# A computer does not see an owl. It sees 49,152 numbers. This lesson is about these numbers: how a picture becomes a tensor
-# and comes back without a scratch, what noise is, why a seed makes it come back, and what makes a comparison fair. It looks
-# harmless, and many bugs of later lessons start here.
+# A computer does not see an owl. It sees 49,152 numbers. This lesson is about these numbers. You turn a picture into numbers and
+# back without a loss, you measure how far two pictures are apart, and you make noise that can be made again. At the end you compare
+# two settings fairly. Many bugs of the later lessons start in these simple steps.
 #
 # | | |
 # |---|---|
-# | **You will** | turn pictures into tensors and back, write the test that every proof of this course uses, measure quality in decibels, make noise that can be had again, and compare two settings fairly |
+# | **You will** | turn pictures into tensors and back, write the test that every proof of this course uses, measure quality in decibels, make noise that can be made again, and compare two settings fairly |
 # | **Time** | about 40 minutes, five exercises |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
+#
+# **You need:** lesson 0, and Python with functions, lists and loops. It helps if you have used arrays in numpy. You need no PyTorch:
+# each of its functions is explained where you first use it.
 
 # %% tags=["setup"]
 # (made from the template in notebooks/build.py)
@@ -21,6 +24,7 @@
 import numpy as np
 import torch
 
+from s2i_teach.lessons import predict
 from s2i_teach.training.pictures import load_pairs
 from s2i_teach.widgets.figures import histogram, picture_row
 
@@ -39,24 +43,27 @@ s2i.show(sheet, alt=f"One owl in the drawing styles of the course. {alt}")
 # %% [markdown]
 # ## 1. A picture is a block of numbers
 #
-# A picture file holds, for every pixel, three **bytes**, whole numbers from 0 to 255: how much red, green and blue. numpy,
-# Pillow and every camera order them as (height, width, colour), short $(H, W, C)$. Here are a few pixels at the edge of
-# the owl, how red each is:
+# A **pixel** is one dot of a picture. A picture file holds three bytes per pixel: how much red, how much green and how much blue.
+# A **byte** is a whole number from 0 to 255. numpy, Pillow and cameras order these numbers as (height, width, colour). We write
+# this order as $(H, W, C)$. Here are a few pixels at the edge of the owl. Each number says how red one pixel is.
 
 # %%
 owl[60:68, 26:34, 0]
 
 # %% [markdown]
-# A network wants something else:
+# PyTorch calls such a block of numbers a **tensor**. It is like an array in numpy, and it can also be used on a GPU and in training.
+# The list of its lengths is its *shape*, and the type of its numbers is its *dtype*.
 #
-# - **floats**, since it will add and multiply fractions;
-# - from **−1 to 1**: middle grey is then 0, and the noise that we shall add, whose mean is 0 too, makes a picture neither
-#   darker nor brighter;
-# - the colours **first**, $(C, H, W)$: to a network, red, green and blue are three *channels*, and lesson 4 makes up to 96 of them.
+# A network wants another tensor than a picture file holds:
+#
+# - **Floats**, which are numbers with a fraction. The network adds and multiplies fractions.
+# - Values **from −1 to 1**. Middle grey is then 0. The noise that we shall add has the mean 0 too, so it makes a picture neither
+#   darker nor brighter.
+# - The colours **first**, $(C, H, W)$. A network calls red, green and blue three **channels**. Lesson 4 makes up to 96 of them.
 #
 # Each exercise is a function to write. Its check tells you whether it is right, and if not, what is wrong.
-# `lesson.pixels_to_tensor.hint()` gives a hint; call it again for a plainer one; `.solution()` shows the answer, which is the
-# library's own code.
+# `lesson.pixels_to_tensor.hint()` gives a hint, and each further call gives a plainer one. `lesson.pixels_to_tensor.solution()` shows
+# the answer, which is the library's own code. The order of the axes of a tensor is changed by `x.permute(...)`.
 
 
 # %% tags=["exercise-pixels_to_tensor"]
@@ -70,7 +77,7 @@ lesson.pixels_to_tensor.check(pixels_to_tensor)
 pixels_to_tensor = lesson.pixels_to_tensor.use(pixels_to_tensor)
 
 # %% [markdown]
-# `lesson.….use(…)` keeps your function if it is right and takes the library's otherwise, so that you can always go on.
+# `lesson.pixels_to_tensor.use(…)` keeps your function if it is right and takes the library's otherwise. So you can always go on.
 
 # %%
 x = pixels_to_tensor(owl)
@@ -81,12 +88,13 @@ sheet, alt = picture_row(
 s2i.show(sheet, alt=f"The owl and its three channels as grey pictures. {alt}")
 
 # %% [markdown]
-# White paper is white in all three channels, the pupils are dark in all three. The face is orange: in which channel
-# is it bright, and in which one dark?
+# White paper is bright in all three channels. The pupils are dark in all three. The face is orange. In which channel
+# is it bright, and in which one is it dark?
 #
 # ## 2. And back again
 #
-# What a model makes must become bytes again, and a model is not careful: its values may reach 1.02, where bytes end at 255.
+# What a model makes must become bytes again. Two things stand in the way. A model may answer 1.02, but no byte is larger than 255.
+# And a byte is a whole number, but 127.6 is not.
 
 
 # %% tags=["exercise-tensor_to_pixels"]
@@ -100,9 +108,18 @@ lesson.tensor_to_pixels.check(tensor_to_pixels)
 tensor_to_pixels = lesson.tensor_to_pixels.use(tensor_to_pixels)
 
 # %% [markdown]
-# **Predict first.** Suppose someone cuts the fraction off (`(…).to(torch.uint8)`) instead of rounding. One round trip changes
-# a pixel by at most 1 of 255. Now somebody opens the picture, lowers its contrast by a thousandth, saves it, raises it by a thousandth and saves again;
-# sixty times. What will be seen?
+# Suppose someone cuts the fraction off with `(…).to(torch.uint8)` and does not round. One round trip then changes a pixel by at
+# most 1 of 255. Now somebody opens the picture, lowers its contrast by a thousandth and saves it. Then she raises the contrast by a
+# thousandth and saves it again. She does this sixty times.
+#
+# **Predict first.** Write your answer in the place of `...` and run the cell. You will see the measured answer beside it.
+
+# %%
+sixty = predict(
+    "With the fraction cut off, the owl after sixty times is:",
+    answer=...,
+    options=("about as before", "darker", "brighter"),
+)
 
 
 # %%
@@ -120,24 +137,29 @@ def round_trips(back, times, factor=0.999):
     return p
 
 
-row = {}
+row, shift = {}, {}
 for times in [1, 20, 60]:
-    row[f"rounded, {times}×"] = pixels_to_tensor(round_trips(tensor_to_pixels, times))
-    row[f"cut off, {times}×"] = pixels_to_tensor(round_trips(careless, times))
+    for name, back in {"rounded": tensor_to_pixels, "cut off": careless}.items():
+        after = round_trips(back, times)
+        row[f"{name}, {times}×"] = pixels_to_tensor(after)
+        shift[name] = (after.float() - owl.float()).mean().item()
 sheet, alt = picture_row(row, columns=2)
-s2i.show(
-    sheet,
-    alt=f"Left: rounding. Right: cutting off; the picture gets darker and darker. {alt}",
+s2i.show(sheet, alt=f"Left: rounding. Right: cutting off, 1, 20 and 60 times. {alt}")
+for name, change in shift.items():
+    print(f"{name}, after 60 times: the mean byte has changed by {change:+.1f}")
+change = shift["cut off"]
+sixty.compare(
+    "about as before" if abs(change) < 2 else "darker" if change < 0 else "brighter"
 )
 
 # %% [markdown]
-# A bug of half a grey level is invisible, until it is repeated. A diffusion model takes fifty steps to make a picture: small
-# one-sided errors are the ones to fear.
+# An error of less than one byte value is invisible until it is repeated. A diffusion model takes many steps to make one picture. So an
+# error that always points in the same direction is the dangerous one.
 #
 # ## 3. When are two tensors equal?
 #
-# **Spot the bug.** You will often have to show that your code and somebody else's agree. Here is a test for that; one much
-# like it guards a published diffusion library. It is wrong.
+# **Spot the bug.** You will often have to show that your code and somebody else's agree. Here is a test for that. It looks sensible,
+# and it is wrong.
 
 
 # %%
@@ -145,20 +167,21 @@ def looks_equal(a, b):
     return abs((a - b).sum().item()) < 0.01
 
 
-betas = torch.linspace(1e-4, 0.02, 1000)  # a noise schedule: lesson 2
+ramp = torch.linspace(0, 1, 1000)  # a thousand numbers that rise in equal steps
 print("a picture and itself:            ", looks_equal(x, x))
 print("a picture and a brighter one:    ", looks_equal(x, x + 0.1))
 print("a picture and its mirror image:  ", looks_equal(x, x.flip(2)))
-print("a schedule and its reverse:      ", looks_equal(betas, betas.flip(0)))
+print("a ramp and its reverse:          ", looks_equal(ramp, ramp.flip(0)))
 
 # %% [markdown]
-# Why does it call the mirror image equal? Which other pictures would it confuse? (All that have the same numbers in other
-# places: what is too large here makes up for what is too small there.) Write a test that cannot be fooled.
+# Why does it call the mirror image equal? Which other pairs of pictures would it confuse? Find the reason. Then write a measure that
+# cannot be fooled in this way. It is 0 if the two tensors are equal, and only then. One wrong pixel among a million must show as
+# clearly as a million of them.
 
 
 # %% tags=["exercise-max_difference"]
 def max_difference(a, b):
-    """How far apart two tensors of one shape are at most: a plain number, 0 only if they are equal."""
+    """How far apart two tensors of one shape are: a plain number, 0 only if they are equal."""
     ...
 
 
@@ -169,29 +192,33 @@ max_difference = lesson.max_difference.use(max_difference)
 # %%
 print(f"a picture and itself:            {max_difference(x, x):g}")
 print(f"a picture and its mirror image:  {max_difference(x, x.flip(2)):g}")
-print(f"a schedule and its reverse:      {max_difference(betas, betas.flip(0)):g}")
+print(f"a ramp and its reverse:          {max_difference(ramp, ramp.flip(0)):g}")
 print(
     f"there and back:                  {max_difference(pixels_to_tensor(tensor_to_pixels(x)), x):g}"
 )
 
 # %% [markdown]
-# Wherever this course says that two things are equal, it has taken this maximum.
+# The mirror image has the same numbers in other places. In one place it is larger, in another place it is smaller, and in a sum with
+# signs these differences cancel. Every picture with the same mean brightness is "equal" under that test.
+#
+# Wherever this course says that two things are equal, it has taken your maximum.
 #
 # ## 4. How good is a picture?
 #
-# Equal or not is too strict for a picture that went through a model. The oldest measure is the **peak signal-to-noise
-# ratio**, PSNR, in decibels: from the mean squared error between picture $a$ and picture $b$, over all $N$ numbers,
+# "Equal" is too strict for a picture that went through a model. The oldest measure of quality is the **peak signal-to-noise
+# ratio**, PSNR, in decibels (dB). It starts from the **mean squared error**, MSE, between picture $a$ and picture $b$ over all
+# $N$ numbers:
 #
-# $$\mathrm{MSE} = \frac1N \sum_i (a_i - b_i)^2, \qquad \mathrm{PSNR} = 10 \log_{10} \frac{\text{peak}^2}{\mathrm{MSE}},$$
+# $$\mathrm{MSE} = \frac1N \sum_i (a_i - b_i)^2, \qquad \mathrm{PSNR} = 10 \log_{10} \frac{\text{peak}^2}{\mathrm{MSE}}.$$
 #
-# where *peak* is the distance from black to white. 40 dB cannot be told from the original, 20 dB is visibly worse.
-# What is the peak here? (A trap: most of the web has pictures from 0 to 1.)
-# Two equal pictures would have infinitely many dB; keep the MSE above $10^{-10}$, which ends the scale at 106 dB.
+# The *peak* is the distance from black to white. At 40 dB most people see no difference. At 20 dB the damage is visible.
+# What is the peak here? Be careful: most code on the web has pictures from 0 to 1.
+# Two equal pictures would have infinitely many dB. Keep the MSE above $10^{-10}$, then the scale ends at 106 dB.
 
 
 # %% tags=["exercise-psnr"]
 def psnr(a, b):
-    """PSNR in dB of pictures (B, C, H, W) in [-1, 1], one number a picture: (B,). Clip both to [-1, 1] first."""
+    """PSNR in dB of pictures (B, C, H, W) in [-1, 1], one number per picture: (B,). Clip both to [-1, 1] first."""
     ...
 
 
@@ -200,37 +227,42 @@ lesson.psnr.check(psnr)
 psnr = lesson.psnr.use(psnr)
 
 # %% [markdown]
-# **Predict first:** which of these four damages has the lowest PSNR? Which one would *you* call the worst?
+# Four kinds of damage: a little noise, a brighter picture, a picture moved to the right by three pixels, and a blur.
+# **Predict first:** which one gets the lowest PSNR? And which one would *you* call the worst?
 
 # %%
-damaged = {
-    "original": x,
-    "a little noise": x
-    + 0.15 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0)),
-    "brighter": x + 0.25,
-    "moved by 3 pixels": x.roll(3, dims=2),
-    "blurred": torch.nn.functional.avg_pool2d(
-        x[None], 5, stride=1, padding=2, count_include_pad=False
-    )[0],
-}
+damages = ("a little noise", "more brightness", "a move by 3 pixels", "a blur")
+lowest = predict("The lowest PSNR comes from:", answer=..., options=damages)
+
+# %%
+noisy = x + 0.15 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+blurred = torch.nn.functional.avg_pool2d(  # the mean of 5 × 5 pixels
+    x[None], 5, stride=1, padding=2, count_include_pad=False
+)[0]
+damaged = dict(zip(damages, [noisy, x + 0.25, x.roll(3, dims=2), blurred]))
+quality = {name: psnr(x[None], y[None]).item() for name, y in damaged.items()}
 sheet, alt = picture_row(
-    {f"{name}: {psnr(x[None], y[None]).item():.1f} dB": y for name, y in damaged.items()}
+    {"original": x} | {f"{name}: {quality[name]:.1f} dB": y for name, y in damaged.items()}
 )
 s2i.show(sheet, alt=f"An owl, damaged in four ways, with the PSNR of each. {alt}")
+lowest.compare(min(quality, key=quality.get))
 
 # %% [markdown]
-# Moving the owl by three pixels is the "worst", although nothing at all is wrong with it. PSNR compares pixel by pixel and
-# knows no owls. It is the right tool for a round trip or a codec, and the wrong one for "is this a good picture of an owl?";
-# a later lesson is about that question.
+# An owl that has moved is still a perfect owl. But PSNR compares pixel by pixel, and at every edge it finds a large error.
+# PSNR is the right measure for a round trip or for a compressed file. It is the wrong measure for "is this a good picture of an
+# owl?". Lesson 12 is about that question.
 #
 # ## 5. Noise, and where it comes from
 #
-# Noise, in this course, is a number for every pixel and channel, drawn from the bell curve with mean 0 and variance 1,
-# written $\varepsilon \sim \mathcal N(0, I)$. A computer cannot throw dice: it computes the next number from the last, so the
-# whole sequence follows from where it started, the **seed**.
+# In this course **noise** is one random number per pixel and channel. Each number is drawn from the bell curve with mean 0 and
+# variance 1, the **standard normal distribution**. We write $\varepsilon \sim \mathcal N(0, I)$: $\varepsilon$ ("epsilon") is the noise,
+# and $I$ says that all numbers are independent and have variance 1. `torch.randn` draws such numbers.
 #
-# PyTorch has one global generator; everything that draws from it moves it on. Run a cell twice and the noise is another
-# one. So every picture gets a generator of its own.
+# A computer cannot throw dice. It calculates each "random" number from the one before. So the whole sequence follows from where
+# it started, and this start is the **seed**. An object that calculates such a sequence is a **generator**.
+#
+# PyTorch has one global generator, and everything that draws from it moves it on. If you run a cell twice, you get other noise. So
+# in this course every picture gets a generator of its own.
 
 
 # %% tags=["exercise-noise_for"]
@@ -254,8 +286,28 @@ figure, alt = histogram({"noise": noise, "owl": x}, x_label="value of a pixel")
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
-# **Turn the knobs.** How much noise can you add before you no longer see the owl? And what does PSNR say there?
-# **Predict first:** does the answer depend on the seed?
+# We add this noise to the owl. **Predict first:** does the PSNR of the noisy owl depend on the seed?
+
+# %%
+seed_matters = predict(
+    "The PSNR of the noisy owl differs between ten seeds by:",
+    answer=...,
+    options=("less than 0.5 dB", "0.5 to 3 dB", "more than 3 dB"),
+)
+
+# %%
+ten = x + 0.5 * noise_for(range(10), x.shape)
+decibels = psnr(x.expand(10, -1, -1, -1), ten)
+gap = (decibels.max() - decibels.min()).item()
+print(f"ten seeds: {decibels.min():.2f} to {decibels.max():.2f} dB")
+seed_matters.compare(
+    "less than 0.5 dB" if gap < 0.5 else "0.5 to 3 dB" if gap <= 3 else "more than 3 dB"
+)
+
+# %% [markdown]
+# Each seed gives other numbers, but 49,152 of them have nearly the same mean square. So the *amount* of noise decides the PSNR.
+#
+# **Turn the knobs.** How much noise can you add before you no longer see the owl? What does PSNR say there?
 
 # %%
 import ipywidgets
@@ -277,10 +329,17 @@ _ = ipywidgets.interact(look, amount=amount, seed=seed)
 # %% [markdown]
 # ## 6. A fair comparison
 #
-# Now the point of it all. *Guidance* says how strongly the words steer (lesson 6). Does more of it change the picture? Two
-# people try 3 against 5. The first takes noise as it comes; the second gives both the same seed.
+# **Guidance** says how strongly the words steer the picture; lesson 6 builds it. Does more guidance change the picture? Two
+# people try guidance 3 against guidance 5. The first one takes another seed for each picture. The second one keeps the seed.
 #
-# **Predict first:** in which row do the two pictures differ more, and how much of that is the guidance's doing?
+# **Predict first:** who gets the two pictures that differ more?
+
+# %%
+further = predict(
+    "The two pictures differ more:",
+    answer=...,
+    options=("with another seed for each", "with the same seed"),
+)
 
 # %%
 pipe = s2i.load_pipeline("mini")
@@ -300,13 +359,9 @@ def make(guidance, seed):
     return result.image
 
 
-pictures = [make(3, 11), make(5, 12), make(3, 11), make(5, 11)]
-labels = [
-    "guidance 3, seed 11",
-    "guidance 5, seed 12",
-    "guidance 3, seed 11",
-    "guidance 5, seed 11",
-]
+settings = [(3, 11), (5, 12), (3, 11), (5, 11)]
+pictures = [make(guidance, seed) for guidance, seed in settings]
+labels = [f"guidance {guidance}, seed {seed}" for guidance, seed in settings]
 sheet = s2i.contact_sheet(
     [([p], label) for p, label in zip(pictures, labels)], columns=2, side=160
 )
@@ -314,21 +369,25 @@ s2i.show(
     sheet,
     alt="Above: two guidances, each with a noise of its own. Below: the same two with the same noise.",
 )
-a, b, c, d = (pixels_to_tensor(torch.from_numpy(np.array(p)))[None] for p in pictures)
-print(
-    f"above, other noise: {psnr(a, b).item():.1f} dB    below, same noise: {psnr(c, d).item():.1f} dB"
+a, b, c, d = (pixels_to_tensor(torch.from_numpy(np.array(p))) for p in pictures)
+other_seed, same_seed = (a - b).pow(2).mean().item(), (c - d).pow(2).mean().item()
+print(f"mean squared difference, another seed for each: {other_seed:.3f}")
+print(f"mean squared difference, the same seed:         {same_seed:.3f}")
+print(f"the second is {same_seed / other_seed:.0%} of the first")
+further.compare(
+    "with another seed for each" if other_seed > same_seed else "with the same seed"
 )
 
 # %% [markdown]
-# The lower the PSNR, the further apart. In this pair most of what the first person sees, and will explain by guidance, is the
-# seed. With
-# one pair of pictures it cannot be told apart at all; with the same seed for both it can. The rule, from here to the end of
-# the course: **change one thing, keep the seed; and look at more than one seed before you believe it.**
+# In the lower row only the guidance changed, so the whole difference comes from guidance. In the upper row two things changed. The
+# first person cannot say how much of the difference comes from guidance and how much from the seed. She will easily
+# explain all of it by guidance. The rule, from here to the end of the course: **change one thing and keep the seed. And look
+# at more than one seed before you believe the result.**
 #
 # ## 7. Think about it
 #
-# A friend says: "seed 12 makes better owls than seed 11." What would you have to show to convince you? What if she tried two
-# hundred seeds and shows you the best?
+# A friend says: "Seed 12 makes better owls than seed 11." What must she show to convince you? What if she tried two
+# hundred seeds and shows you the best one?
 #
 # ## Sources
 #
@@ -343,15 +402,15 @@ print(
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 8 minutes for section 1 (let somebody draw $(H, W, C)$ and $(C, H, W)$ on the board as boxes), 7 for section 2, 8
-# for section 3, 7 for PSNR, 10 for seeds and the fair comparison.
+# **Pacing.** 8 minutes for section 1, 7 for section 2, 8 for section 3, 7 for section 4, 10 for sections 5 and 6. In section 1 let
+# somebody draw $(H, W, C)$ and $(C, H, W)$ on the board as boxes.
 #
-# **Typical mistakes.** `reshape` in place of `permute`: the shape is right, the picture is confetti; let them look at it.
-# Dividing by 128. Forgetting to clip, which wraps white into black spots. In PSNR the peak of 1, copied from the web: everything
-# is 6 dB too low, and nobody notices, since all methods suffer alike. One generator for the whole batch: every picture then
-# depends on its place.
+# **Typical mistakes.** `reshape` in place of `permute`: the shape is right, and the picture is a mess; let them look at it.
+# Dividing by 128. Forgetting to clip, which wraps white into black spots. In PSNR the peak of 1, copied from the web: every number
+# is 6 dB too low, and nobody notices, since all methods are too low by the same amount. One generator for the whole batch: the noise of
+# a picture then depends on its place.
 #
 # **What to listen for.** "The mean difference is nearly zero, so they are equal." That sentence is the bug of section 3.
 #
-# **The open question.** Picking the best of two hundred seeds is a search, and with it anything can be shown. Fair: fix the
-# seeds beforehand, show all of them, or say how the one was chosen.
+# **The open question.** Picking the best of two hundred seeds is a search, and a search finds support for any claim. Fair ways:
+# choose the seeds beforehand, show all of them, or say how the one was chosen.

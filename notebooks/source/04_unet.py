@@ -3,16 +3,19 @@
 #
 # {{badge}}
 #
-# Lesson 3 asked a network for the noise in a picture. Now you build one: a U-Net, small enough to read in one sitting
+# Lesson 3 asked a network for the noise in a picture. Now you build one: a U-Net that is small enough to read in one sitting
 # and to train while you read on. At the end it makes pictures from nothing but noise. They are tiny, 24 × 24 pixels, and they
 # are yours.
 #
 # | | |
 # |---|---|
-# | **You will** | tell a network the time, wire a U-Net with skip connections, write its loss, train it, and find out what it can and cannot do |
-# | **Time** | about 50 minutes, three exercises; the training takes about a minute |
+# | **You will** | tell a network the time, wire a U-Net with skip connections, write its loss, train it, derive what its loss weighs, and find out what it can and cannot do |
+# | **Time** | about 60 minutes, four exercises; the training takes about a minute |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
+#
+# **You need:** lesson 2 (the leap to $x_t$, the SNR) and lesson 3 ($\hat x_0$ from $\hat\varepsilon$, the conditional mean, the perfect
+# denoiser). You should know what a convolution and a gradient are. The pieces of PyTorch are explained where they first stand.
 
 # %% tags=["setup"]
 # (made from the template in notebooks/build.py)
@@ -25,11 +28,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from s2i_teach.lessons import predict
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.ideal import ideal_eps
 from s2i_teach.theory.measure import max_difference
 from s2i_teach.theory.prediction import x0_from_eps
-from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
+from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas, signal_to_noise_ratio
 from s2i_teach.theory.training import loss_by_timestep, train
 from s2i_teach.theory.unet import ResBlock, UNet
 from s2i_teach.training.pictures import load_pairs
@@ -48,15 +52,15 @@ sheet, alt = picture_row(dict(zip(names, data)), side=96)
 s2i.show(sheet, alt=f"The eight pictures that the network will learn. {alt}")
 
 # %% [markdown]
-# Eight pictures are few. With so few a network learns them by heart, and a minute is enough; the miniature of this course saw
-# 1,710, in ever new poses, for hours. The principle is the same.
+# Eight pictures are few. A network learns so few by heart, and a minute is enough for it. The miniature of this course learned from
+# 1,710 pictures in ever new poses, for hours. The principle is the same.
 #
 # ## 1. Telling the time
 #
-# The network gets $x_t$ and has to know how noisy it is. It could be told the number $t$; but to a network 500 and 501 are
-# almost equal while 0 and 999 are worlds apart, and one number is easily lost among thousands. So $t$ is written as a vector
-# of waves, fast ones that tell neighbours apart and slow ones that tell early from late (Vaswani et al. 2017): with
-# $d$ = `dim`, $P$ = `max_period` and $f_i = P^{-i/(d/2)}$, $i = 0 … d/2-1$,
+# The network gets $x_t$ and has to know how noisy it is. We could hand it the number $t$. But one number is easily lost among
+# thousands, and a network should treat 500 and 501 almost alike and 0 and 999 very differently. So $t$ is written as a vector of waves,
+# the **timestep embedding**. Fast waves tell neighbours apart, and slow waves tell early from late (Vaswani et al. 2017). With
+# $d$ = `dim`, $P$ = `max_period` and the frequencies $f_i = P^{-i/(d/2)}$ for $i = 0 … d/2-1$ it is
 #
 # $$\big(\cos(f_0 t), \cos(f_1 t), \dots, \sin(f_0 t), \sin(f_1 t), \dots\big).$$
 
@@ -72,55 +76,74 @@ lesson.timestep_embedding.check(timestep_embedding)
 timestep_embedding = lesson.timestep_embedding.use(timestep_embedding)
 
 # %% [markdown]
-# **Predict first:** how similar is the vector of $t = 500$ to those of the other timesteps? Where is it most alike, and does it
-# fall off evenly?
+# How similar is the vector of $t = 500$ to those of the other timesteps? The cosine similarity is 1 for equal directions and 0 for
+# directions that have nothing in common. **Predict first:** what happens to it on the way from $t = 500$ to $t = 999$?
+
+# %%
+way = predict(
+    "From t = 500 to 999 the similarity:",
+    answer=...,
+    options=("falls all the way", "falls and rises in turns", "stays as it is"),
+)
 
 # %%
 all_times = timestep_embedding(torch.arange(1000), 64)
 likeness = F.cosine_similarity(all_times, all_times[500:501])
 figure, alt = curves(
     range(1000),
-    {"likeness": likeness},
+    {"similarity": likeness},
     x_label="timestep t",
     y_label="cosine similarity",
-    title="How alike t and 500 are",
+    title="How similar t and 500 are",
 )
 s2i.show(figure, alt=alt)
+change = likeness[500:].diff()
+way.compare(
+    "stays as it is"
+    if change.abs().max() < 1e-3
+    else "falls and rises in turns"
+    if (change > 1e-3).any()
+    else "falls all the way"
+)
 
 # %% [markdown]
-# Most alike are its neighbours; the likeness falls steeply, then in ripples, wherever the fast waves come round again.
+# The neighbours of 500 are most similar to it. Further away there are ripples: there the fast waves have made some full turns
+# and agree again.
 #
 # ## 2. Down, and up again
 #
-# To find the noise a network must look twice: closely, since noise is a matter of single pixels, and from far away, since
-# whether a dark pixel is noise or an owl's eye depends on the owl. A **U-Net** does both. On the way down it halves the picture
-# again and again, so that each number stands for a larger region; on the way up it doubles again. But what was halved has lost
-# its details. Therefore each level on the way up is handed what the same level saw on the way down: the **skip connections**.
+# To find the noise, a network must look in two ways. It must look closely, since noise is a matter of single pixels. And it must look
+# from far away: whether a dark pixel is noise or an owl's eye depends on the owl. A **U-Net** does both. On the way down it halves
+# the side of the picture again and again. So it works at several **resolutions**, and at a coarse one each number stands for a large
+# region. On the way up it doubles the side again. But the halving has lost the details. Therefore each block on the way up also gets
+# what the network had at the same resolution on the way down. This is a **skip connection**.
 #
-# **Spot the bug.** The wiring below is that of a U-Net notebook which has been copied many times. Read it, and find out
-# what is handed to whom. To see it, the levels here are the simplest that there are: on the way down they do nothing, on the
-# way up they keep only what the skip connection brought them.
+# The numbers that a network calculates on its way are called **features**.
+#
+# **Spot the bug.** The wiring below looks right at first reading. Read it, and find out
+# who gets what from whom. To make it visible, the blocks here are the simplest that there are: on the way down they do nothing, and on
+# the way up they keep only what the skip connection brought them.
 
 
 # %%
 def with_a_bug(x, down, up):
-    seen = []
+    kept = []
     for block in down:
         x = F.avg_pool2d(block(x), 2)
-        seen.append(x)
+        kept.append(x)
     for block in up:
-        x = torch.cat([x, seen.pop()], dim=1)
+        x = torch.cat([x, kept.pop()], dim=1)
         x = F.interpolate(block(x), scale_factor=2.0, mode="nearest")
     return x
 
 
 def nothing(h):
-    """A level on the way down: hands on what it gets."""
+    """A block on the way down: hands on what it gets."""
     return h
 
 
 def only_the_skip(h):
-    """A level on the way up: drops what came from below, keeps what was handed over."""
+    """A block on the way up: drops what came from below, keeps what the skip connection brought."""
     return h[:, h.shape[1] // 2 :]
 
 
@@ -131,11 +154,10 @@ sheet, alt = picture_row(
 s2i.show(sheet, alt=f"The owl comes out with half of its resolution. {alt}")
 
 # %% [markdown]
-# Two things are wrong. The first level on the way up is joined with *itself*: the last tensor kept is the one it already has.
-# And the finest level is handed to nobody: everything that is kept was halved first. Such a network still trains,
-# and nothing warns you.
+# The owl has lost half of its resolution, although the skip connections should have brought it unharmed. Such a network still trains,
+# and nothing warns you. Two things are wrong in the wiring. Find both.
 #
-# Write it so that the owl comes through unharmed. Halve and double only *between* two levels; `middle` is one more function at
+# Then write it so that the owl comes through unharmed. Halve and double only *between* two resolutions. `middle` is one more function, at
 # the bottom of the U.
 
 
@@ -143,8 +165,8 @@ s2i.show(sheet, alt=f"The owl comes out with half of its resolution. {alt}")
 def hourglass(x, down, middle, up, skips=True):
     """x is (B, C, H, W). down (finest first) and up (coarsest first) are equally many functions.
 
-    Halve with F.avg_pool2d, double with F.interpolate(..., mode="nearest"), join [x, skip] along the
-    channels, torch.cat; with skips=False join nothing.
+    Halve with F.avg_pool2d, double with F.interpolate(..., mode="nearest"). Join [x, skip] along the
+    channels with torch.cat; with skips=False join nothing.
     """
     ...
 
@@ -158,11 +180,35 @@ out = hourglass(owl, [nothing] * 3, nothing, [only_the_skip] * 3)
 print("in and out differ by", max_difference(owl, out))
 
 # %% [markdown]
+# In the wiring with the bug the first block on the way up was joined with *itself*: the last tensor kept is the one that it already
+# has. And nobody got the finest features: everything was halved before it was kept.
+#
 # ## 3. The network
 #
-# All that is missing are levels that can learn. Each is a **residual block**: two convolutions, told the time in between, with
-# a shortcut around them. `ResBlock` of the library is twenty lines, the same computation as diffusers' `ResnetBlock2D`; read it
-# with `ResBlock??`. Here is the whole U-Net, with your two functions in it.
+# All that is missing are blocks that can learn. Each is a **residual block**: two convolutions with a shortcut around them, so
+# that the block only has to learn what to add to its input. Between the two convolutions it gets the time. `ResBlock` of the library
+# has twenty lines and is the same computation as diffusers' `ResnetBlock2D`; read it with `ResBlock??`. It uses these pieces of PyTorch:
+#
+# - **`nn.Module`** is the class of everything that has weights. A module may hold other modules. `parameters()` finds all their weights,
+#   and calling the module runs its `forward`.
+# - **`nn.Linear`** multiplies a vector by a matrix of weights. **`nn.Conv2d`** is a convolution. **`nn.SiLU`** is the curve
+#   $x / (1 + e^{-x})$; without a curve in between, two layers would be no more than one.
+# - **`nn.GroupNorm(8, channels)`** puts the channels into 8 groups. In each picture it shifts and scales each group to mean 0 and variance
+#   1, and then each channel gets a learned factor and offset. So features keep their size through many layers.
+#
+# `hourglass` calls its functions with the features alone. So each block must be wrapped in a function that already knows the time. In
+# Python this has a trap:
+
+# %%
+wrong = [lambda h: name + h for name in ("a", "b", "c")]
+right = [lambda h, name=name: name + h for name in ("a", "b", "c")]
+print("without the default:", [function("1") for function in wrong])
+print("with the default:   ", [function("1") for function in right])
+
+# %% [markdown]
+# A `lambda` looks a name up when it is *called*. By then the loop is over, and all three find its last value. The **default argument**
+# `name=name` is read when the function is *made*, so each function keeps its own. Here is the whole U-Net, with your two
+# functions in it.
 
 
 # %%
@@ -174,7 +220,7 @@ class MyUNet(nn.Module):
             nn.Linear(widths[0], time_dim), nn.SiLU(), nn.Linear(time_dim, time_dim)
         )
         self.conv_in = nn.Conv2d(channels, widths[0], 3, padding=1)
-        before = (widths[0], *widths[:-1])  # what arrives at each level
+        before = (widths[0], *widths[:-1])  # channels that arrive at each resolution
         join = 2 if skips else 1
         self.down = nn.ModuleList(ResBlock(b, w, time_dim) for b, w in zip(before, widths))
         self.middle = ResBlock(widths[-1], widths[-1], time_dim)
@@ -187,18 +233,16 @@ class MyUNet(nn.Module):
         nn.init.zeros_(self.conv_out.bias)
 
     def forward(self, x, t):
-        told = self.time(timestep_embedding(t, self.first))
-        down = [lambda h, block=block: block(h, told) for block in self.down]
-        up = [lambda h, block=block: block(h, told) for block in self.up]
-        h = hourglass(self.conv_in(x), down, lambda h: self.middle(h, told), up, self.skips)
+        time = self.time(timestep_embedding(t, self.first))
+        down = [lambda h, block=block: block(h, time) for block in self.down]
+        up = [lambda h, block=block: block(h, time) for block in self.up]
+        h = hourglass(self.conv_in(x), down, lambda h: self.middle(h, time), up, self.skips)
         return self.conv_out(F.silu(self.norm_out(h)))
 
 
 torch.manual_seed(0)
 mine = MyUNet()
-print(
-    f"{sum(p.numel() for p in mine.parameters()):,} parameters, of which each level on the way down has"
-)
+print(f"{sum(p.numel() for p in mine.parameters()):,} parameters; in the blocks on the way down:")
 print([f"{sum(p.numel() for p in block.parameters()):,}" for block in mine.down])
 
 # %% [markdown]
@@ -214,7 +258,13 @@ print("the two differ by", max_difference(mine(x, t), theirs(x, t)))
 # %% [markdown]
 # ## 4. What it learns from
 #
-# Take a picture, a random $t$, fresh noise; make $x_t$; ask for the noise; square the difference (Ho et al. 2020, equation 14).
+# Take a picture, a random $t$ and fresh noise. Make $x_t$, ask the network for the noise, and square the difference (Ho et al. 2020,
+# equation 14). This number is the **loss**: training makes it smaller.
+#
+# Why does this teach the network to denoise? In training the network never meets the perfect denoiser. It meets only single cases,
+# one noise at a time, and it cannot know which. But you know from lesson 3 what to answer in such a case: **the smallest
+# squared error is that of the conditional mean.** So the loss pulls the network towards $\mathbb E[\varepsilon \mid x_t]$, at each $t$ and
+# each $x_t$. Section 5 tests this.
 
 
 # %% tags=["exercise-denoising_loss"]
@@ -228,8 +278,15 @@ lesson.denoising_loss.check(denoising_loss)
 denoising_loss = lesson.denoising_loss.use(denoising_loss)
 
 # %% [markdown]
-# The whole of training, in seven lines. **Predict first:** what is the loss before the first step, when the network says "no
-# noise"? (The noise has variance 1.)
+# Here is the whole training loop. **AdamW** is the optimiser: it changes all weights a little against their gradient. For each
+# weight it keeps a running mean of the gradient and of its square, and from them it takes a step of the right size for this weight. One
+# such change is an **optimiser step**. `zero_grad` forgets the last gradients, and `backward` calculates the new ones.
+#
+# **Predict first:** what is the loss before the first optimiser step, when the network still says "no noise"? Within 0.1 counts as
+# right.
+
+# %%
+at_first = predict("The first loss", answer=...)
 
 # %%
 torch.manual_seed(0)
@@ -248,12 +305,16 @@ for step in range(40):
 print(
     f"the first losses: {[round(x, 3) for x in losses[:3]]}, the last: {[round(x, 3) for x in losses[-3:]]}"
 )
+at_first.compare(losses[0], within=0.1)
 
 # %% [markdown]
-# Now for longer. `train` of the library runs these seven lines with some care: the learning rate rises at the start and falls
-# at the end, gradients that are too large are cut, and beside the network a running average of its weights is kept, which draws
-# calmer pictures. It is a
-# generator: it hands you every step, and you look at what you like.
+# An answer of 0 is wrong by all of the noise, and the noise has variance 1.
+#
+# Now for longer. The library's `train` runs the same loop with more care. The learning rate rises at the start and falls
+# at the end. Gradients that are too large are shortened. And it keeps an **exponential moving average** (EMA) of the weights: after each
+# optimiser step the average moves a little towards the new weights. The network with the averaged weights draws calmer pictures.
+#
+# `train` is a *generator* in Python's sense: a loop over it gets one optimiser step at a time, and you look at what you like.
 
 # %%
 torch.manual_seed(0)
@@ -271,9 +332,9 @@ smooth = [
 figure, alt = curves(
     range(800),
     {"loss": smooth},
-    x_label="step",
+    x_label="optimiser step",
     y_label="loss",
-    title="Training, mean of 25 steps",
+    title="Training, mean of 25 optimiser steps",
     log=True,
 )
 s2i.show(figure, alt=alt)
@@ -281,33 +342,68 @@ s2i.show(figure, alt=alt)
 # %% [markdown]
 # ## 5. What it knows, and where
 #
-# The loss is a mean over all $t$, and hides what happens at each. **Predict first:** at which $t$ is it hardest to tell the
-# noise? Beside the network stands the perfect denoiser of lesson 3.
+# The loss is a mean over all $t$. It does not show what happens at each of them. **Predict first:** where is it hardest to tell the
+# noise?
+
+# %%
+hardest = predict(
+    "Your network's loss is largest at:",
+    answer=...,
+    options=("small t", "the middle", "large t"),
+)
 
 # %%
 times = list(range(20, 1000, 70))
+yours = loss_by_timestep(trained, data, alpha_bar, times)
 perfect = loss_by_timestep(
     lambda x, t: ideal_eps(x, data, alpha_bar[t[0]].item()), data, alpha_bar, times
 )
 figure, alt = curves(
     times,
-    {
-        "your network": loss_by_timestep(trained, data, alpha_bar, times),
-        "perfect": [max(p, 1e-6) for p in perfect],
-    },
+    {"your network": yours, "perfect denoiser": [max(p, 1e-6) for p in perfect]},
     x_label="timestep t",
     y_label="loss",
-    title="Who finds the noise, and where (perfect: not below 0.000001)",
+    title="The error of the guessed noise (perfect: not below 0.000001)",
     log=True,
 )
 s2i.show(figure, alt=alt)
+place = times[yours.index(max(yours))]
+hardest.compare(
+    "small t" if place < 333 else "the middle" if place < 667 else "large t"
+)
 
 # %% [markdown]
-# At small $t$ there is hardly any noise to be seen, and the network finds it hardest; at large $t$ nearly everything is
-# noise, and saying "all of it" is almost right. That is why a small loss there means little: lesson 3 showed what it does to
-# the picture. The perfect denoiser knows the eight pictures by heart: until well beyond the middle it is sure which one it was.
+# At small $t$ there is hardly any noise, and it is hard to see exactly. At large $t$ nearly everything is noise, and the answer "all of
+# it" is almost right. The perfect denoiser knows the eight pictures by heart. Until well beyond the middle it is sure which one it
+# was, and then it knows the noise too. Only at large $t$ has it a loss worth mentioning: there several pictures are possible.
 #
-# **Turn the knob:** the noisy picture, the noise that the network sees in it, and the picture that follows.
+# Here is the test of section 4's claim. For any network the loss has two parts,
+#
+# $$\mathbb E\,\lVert\varepsilon-\hat\varepsilon\rVert^2 = \mathbb E\,\big\lVert\varepsilon-\mathbb E[\varepsilon \mid x_t]\big\rVert^2
+# + \mathbb E\,\big\lVert\mathbb E[\varepsilon \mid x_t]-\hat\varepsilon\big\rVert^2 .$$
+#
+# The first part is the loss of the perfect denoiser. No training changes it. The second part is the distance of your network from the
+# perfect denoiser, and only this part can fall. So a small loss means that the network is close to the conditional mean.
+
+# %%
+many = data.repeat(40, 1, 1, 1)  # every picture 40 times, each with its own noise
+many_eps = torch.randn(many.shape, generator=torch.Generator().manual_seed(2))
+print("   t    loss   = perfect + distance")
+for t in (100, 500, 900, 990):
+    x_t = add_noise(many, many_eps, alpha_bar, torch.full((len(many),), t))
+    best = ideal_eps(x_t, data, alpha_bar[t].item())
+    with torch.no_grad():
+        answer = trained(x_t, torch.full((len(many),), t))
+    loss, floor, distance = (
+        F.mse_loss(a, b).item()
+        for a, b in ((answer, many_eps), (best, many_eps), (answer, best))
+    )
+    print(f"{t:4}  {loss:.5f}   {floor:.5f} + {distance:.5f} = {floor + distance:.5f}")
+
+# %% [markdown]
+# The two parts add up to the loss. The small rest is chance: the sum is exact for the mean over all possible noises only.
+#
+# **Turn the knob:** the noisy picture, the noise that the network guesses in it, and the picture that follows.
 
 # %%
 import ipywidgets
@@ -319,11 +415,11 @@ eps = torch.randn(data.shape, generator=torch.Generator().manual_seed(1))
 def look(thing, t):
     i = names.index(thing)
     x_t = add_noise(data[i : i + 1], eps[i : i + 1], alpha_bar, torch.tensor([t]))
-    found = trained(x_t, torch.tensor([t]))
-    x0 = x0_from_eps(x_t, found, alpha_bar[t])
+    guess = trained(x_t, torch.tensor([t]))
+    x0 = x0_from_eps(x_t, guess, alpha_bar[t])
     row = {
         f"x at t = {t}": x_t[0],
-        "the noise it finds": found[0] / 3,
+        "the noise it guesses": guess[0] / 3,
         "the noise that is there": eps[i] / 3,
         "x̂0": x0[0],
     }
@@ -336,9 +432,106 @@ slider = ipywidgets.IntSlider(400, min=0, max=999, description="t", continuous_u
 _ = ipywidgets.interact(look, thing=which, t=slider)
 
 # %% [markdown]
-# ## 6. Without the skip connections
+# ## 6. What the loss weighs
 #
-# **Predict first:** the same network, nothing handed over. Where does it lose more, at small $t$ or at large?
+# Drag the knob to large $t$. The guessed noise looks right, and yet the picture $\hat x_0$ is poor. How can the loss be small and the
+# picture bad?
+#
+# The same wrong answer can be read as an error of the noise or as an error of the picture. $x_t$ is known exactly, so
+# one error follows from the other. Write
+#
+# $$\lVert\varepsilon-\hat\varepsilon\rVert^2 = w_t\,\lVert x_0-\hat x_0\rVert^2 .$$
+#
+# $w_t$ is the **weight** that the $\varepsilon$-loss gives to an error of the picture at $t$. The loss of a network that predicts $x_0$
+# has such a weight too, and so has the loss of a network that predicts $v$. Derive all three from the formulas of lesson 3.
+
+
+# %% tags=["exercise-loss_weight"]
+def loss_weight(kind, a):
+    """The weight of |x0 - guessed x0|² in the loss: kind is "epsilon", "sample" or "v_prediction".
+
+    a is alpha_bar at t, a tensor of any shape; the weight has the same shape.
+    """
+    ...
+
+
+# %%
+lesson.loss_weight.check(loss_weight)
+loss_weight = lesson.loss_weight.use(loss_weight)
+
+# %% [markdown]
+# So divide the loss by the weight, and you have the error of the guessed picture.
+
+# %%
+print("   t   loss of ε   weight   squared error of x̂0")
+for t, loss in list(zip(times, yours))[::3]:
+    weight = loss_weight("epsilon", alpha_bar[t]).item()
+    print(f"{t:4}   {loss:9.4f}  {weight:7.3f}   {loss / weight:.4f}")
+
+# %% [markdown]
+# **Where does the loss come from?** A good model makes the training pictures probable. Their probability cannot be computed, but a
+# lower bound of it can, the **variational bound**. For each $t$ it compares two steps back: the one that knows the true picture,
+# and the one that uses the guess $\hat x_0$. Lesson 5 derives these steps. The result is again a squared error of the picture. Its weight
+# is $\tfrac12(\mathrm{SNR}_{t-1} - \mathrm{SNR}_t)$ (Kingma et al. 2021, section 4). Ho et al. (2020, section 3.4) saw that the
+# pictures get better with another weight: they took the plain error of $\varepsilon$ for every $t$. So the loss above is a choice.
+#
+# Let us compare the four weights. Only their course over $t$ matters, since a common factor acts like another learning rate. So we divide
+# each by its own value at $t = 500$. **Predict first:** which loss cares most about $t = 10$, and which one most about $t = 900$?
+
+# %%
+kinds = ("bound", "ε-loss", "x0-loss", "v-loss")
+cares = predict("Which loss?", answer={"t = 10": ..., "t = 900": ...}, options=kinds)
+
+# %%
+snr = signal_to_noise_ratio(alpha_bar)
+weights = dict(
+    zip(
+        kinds,
+        [
+            (snr[:-1] - snr[1:]) / 2,
+            *(loss_weight(kind, alpha_bar)[1:] for kind in ("epsilon", "sample", "v_prediction")),
+        ],
+    )
+)
+relative = {name: weight / weight[499] for name, weight in weights.items()}  # [499] is t = 500
+figure, alt = curves(
+    range(1, 1000),
+    relative,
+    x_label="timestep t",
+    y_label="weight, 1 at t = 500",
+    title="What an error of the guessed picture counts",
+    log=True,
+)
+s2i.show(figure, alt=alt)
+for name, weight in weights.items():
+    print(f"{name}: {weight[499:].sum() / weight.sum():.2%} of all its weight lies at t ≥ 500")
+cares.compare(
+    {
+        f"t = {t}": max(relative, key=lambda name, t=t: relative[name][t - 1])
+        for t in (10, 900)
+    }
+)
+
+# %% [markdown]
+# The bound and the $\varepsilon$-loss put nearly all their weight on small $t$. There almost the whole picture is visible, and
+# only the finest details are still open. At large $t$, where shapes and colours of the whole picture are decided, an error counts little.
+# The $v$-loss has the weight $1/(1-\bar\alpha_t) = \mathrm{SNR}_t + 1$, which is never below 1. So it cares about both ends. That is
+# why the miniature predicts $v$. Its training also draws large $t$ more often than small $t$, and that is a weight too.
+#
+# A weight does not change what a *perfect* network says. At each $t$ the conditional mean has the smallest squared error, whatever
+# positive number it is multiplied by. But a real network has too few weights and too little time. Then the weight decides what
+# it gets right first.
+#
+# ## 7. Without the skip connections
+#
+# The same network, but with nothing handed over. **Predict first:** where does it lose more, at small $t$ or at large $t$?
+
+# %%
+loses = predict(
+    "Without skip connections the loss grows most at:",
+    answer=...,
+    options=("small t", "the middle", "large t"),
+)
 
 # %%
 torch.manual_seed(0)
@@ -353,28 +546,31 @@ for with_step in train(
     with_skips, data, alpha_bar, steps=200, batch_size=16, lr=2e-3, average=0.99
 ):
     losses_with.append(with_step.loss)
+with_them = loss_by_timestep(with_step.averaged, data, alpha_bar, times)
+without_them = loss_by_timestep(step.averaged, data, alpha_bar, times)
 figure, alt = curves(
     times,
-    {
-        "with skips": loss_by_timestep(with_step.averaged, data, alpha_bar, times),
-        "without": loss_by_timestep(step.averaged, data, alpha_bar, times),
-    },
+    {"with skip connections": with_them, "without": without_them},
     x_label="timestep t",
     y_label="loss",
-    title="After 200 steps each",
+    title="After 200 optimiser steps each",
     log=True,
 )
 s2i.show(figure, alt=alt)
+more = [b - a for a, b in zip(with_them, without_them)]
+place = times[more.index(max(more))]
+loses.compare("small t" if place < 333 else "the middle" if place < 667 else "large t")
 
 # %% [markdown]
 # The noise is a matter of single pixels. Without skip connections every pixel has to pass through the bottom of the U, where the
-# picture is 6 × 6. Its 96 channels would have room, but the network would first have to learn to pack all pixels into them and to
-# unpack them again; in 200 steps it does not. (It is a little smaller, too: the way up has nothing to join.)
+# picture is 6 × 6. The 96 channels there have room for all pixels. But the network would first have to learn to pack them in and to
+# unpack them again, and 200 optimiser steps are too few for that. The comparison is not quite fair: without
+# skip connections there is nothing to join, so the network has fewer weights.
 #
-# ## 7. A picture from pure noise
+# ## 8. A picture from pure noise
 #
-# The step that you took on trust in lesson 3, and take on trust once more until lesson 5: guess the picture, and put the
-# guessed noise back on it, a little less of it each time.
+# Here is once more the step of lesson 3, which lesson 5 will explain. Guess the picture, and put the guessed noise back on it, a
+# little less of it each time.
 
 
 # %%
@@ -386,14 +582,13 @@ def from_noise(model, seeds, steps=50):
     )
     times, guesses = torch.linspace(999, 0, steps + 1)[:-1].round().long().tolist(), {}
     for now, then in zip(times, [*times[1:], None]):
-        found = model(x, torch.full((len(x),), now))
-        x0 = x0_from_eps(x, found, alpha_bar[now]).clamp(
-            -1, 1
-        )  # no picture is brighter than white
+        guess = model(x, torch.full((len(x),), now))
+        # no picture is brighter than white
+        x0 = x0_from_eps(x, guess, alpha_bar[now]).clamp(-1, 1)
         guesses[f"t = {now}"] = x0[0]
-        found = (x - alpha_bar[now].sqrt() * x0) / (1 - alpha_bar[now]).sqrt()
-        a = alpha_bar[then] if then is not None else torch.tensor(1.0)
-        x = a.sqrt() * x0 + (1 - a).sqrt() * found
+        guess = (x - alpha_bar[now].sqrt() * x0) / (1 - alpha_bar[now]).sqrt()
+        a = alpha_bar[then] if then is not None else torch.tensor(1.0)  # 1: clean
+        x = a.sqrt() * x0 + (1 - a).sqrt() * guess
     return x, guesses
 
 
@@ -407,40 +602,45 @@ sheet, alt = picture_row({key: guesses[key] for key in steps[::7]}, side=96)
 s2i.show(sheet, alt=f"The guess x̂0 for seed 0 on its way. {alt}")
 
 # %% [markdown]
-# You see things that you know. Look closer, and you see what is missing: a fine grain is left, since at the last steps, where
-# little noise is, the network finds it hardest (section 5); and some pages are tinted, since their brightness is decided at the
-# first steps, where a network that predicts noise knows least about the picture (lesson 3). More training helps against both;
-# for the tint, lesson 2, section 6, names a second cause.
+# Which of the eight pictures do you recognise? Then look for two faults. Is there a fine grain? The last sampling steps, at small $t$,
+# should remove it, and there your network finds the noise hardest (section 5). Are some pages tinted? The brightness of a page is
+# decided in the first sampling steps, at large $t$, where the $\varepsilon$-loss weighs an error of the picture least (section 6). More
+# training helps against both. Section 6 of lesson 2 names a second cause of the tint.
 #
-# ## 8. Think about it
+# ## 9. Think about it
 #
-# Each picture here is one of the eight, learned by heart. The miniature learned 1,710, Stable Diffusion some two billion with
-# not nearly enough room to keep them. Can *it* have learned pictures by heart? How would you find out? (Carlini et al. 2023
-# did.)
+# Each picture here is one of the eight, learned by heart. The miniature learned from 1,710 pictures. Stable Diffusion learned from some
+# two billion, and it has not nearly enough room to keep them. Can *it* have learned pictures by heart? How would you find out? Carlini et
+# al. (2023) did.
 #
 # ## Sources
 #
 # - Ronneberger, Fischer and Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, 2015, arXiv 1505.04597.
-# - Ho, Jain and Abbeel, *Denoising Diffusion Probabilistic Models*, 2020, arXiv 2006.11239: the loss, and a U-Net told the
+# - Ho, Jain and Abbeel, *Denoising Diffusion Probabilistic Models*, 2020, arXiv 2006.11239: the loss, and a U-Net that gets the
 #   time.
+# - Kingma, Salimans, Poole and Ho, *Variational Diffusion Models*, 2021, arXiv 2107.00630: the bound, written with the SNR.
+# - Salimans and Ho, *Progressive Distillation for Fast Sampling of Diffusion Models*, 2022, arXiv 2202.00512, section 4: the weights
+#   of the three losses.
 # - Vaswani et al., *Attention Is All You Need*, 2017, arXiv 1706.03762, section 3.5: waves for positions.
 # - Carlini et al., *Extracting Training Data from Diffusion Models*, 2023, arXiv 2301.13188.
 #
-# **Next:** lesson 5, *Backwards, step by step*: the step that you have twice taken on trust.
+# **Next:** lesson 5, *Backwards, step by step*: the step that you have used twice without a proof.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 10 minutes for the time, 15 for the hourglass (the bug is worth a discussion at the board: draw the U, let
-# somebody draw the arrows), 10 for the network and the loss, 10 while it trains and after.
+# **Pacing.** 10 minutes for the time, 15 for the hourglass, 10 for the network and the loss, 10 while it trains and for section 5, 15 for
+# section 6 and the rest. The bug of section 2 is worth a discussion at the board: draw the U, and let somebody draw the arrows.
 #
-# **Typical mistakes.** Keeping a level's features after the halving; taking the first kept instead of the last; adding instead
-# of joining. In the loss: comparing with the picture, or telling the network $t = 0$; it trains all the same, which is why a
+# **Typical mistakes.** Keeping the features after the halving; taking the first kept instead of the last; adding instead
+# of joining. In the loss: comparing with the picture, or handing the network $t = 0$. It trains all the same, which is why a
 # falling loss proves little.
 #
-# **While it trains** (about a minute) ask for the loss before the first step: 1, the variance of the noise, since the last
-# convolution starts at zero.
+# **While it trains**, about a minute, ask why the loss began at 1: the last convolution starts at zero, so the error is the noise itself.
+#
+# **Section 6.** Those who are stuck should write $x_0 - \hat x_0$ with the formula for $\hat x_0$ of lesson 3: $x_t$ cancels, and one
+# factor is left. Square it. "The weight at small t is huge, so the loss is huge there": no, the weight meets an error that is tiny.
 #
 # **The open question.** Carlini et al. generated many pictures for captions that occur often and looked for near copies among
-# the training pictures; they found about a hundred in Stable Diffusion, most of which occur many times in its data. To find
-# out, one needs the data: a reason to ask for open ones.
+# the training pictures. They found about a hundred in Stable Diffusion, and most of these occur many times in its data. To find
+# out, one needs the data: a reason to ask for open data.

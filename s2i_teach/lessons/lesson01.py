@@ -56,9 +56,10 @@ LESSON = Lesson(
             pixels_to_tensor,
             _pixel_cases,
             hints=(
-                "Three things to do: whole numbers to floats, the range, the order of the axes.",
-                "0 … 255 divided by 127.5 is 0 … 2; what is left to subtract?",
-                "x.permute(2, 0, 1) puts the last axis first.",
+                "There are three things to do: make floats of the bytes, change the range, and change the order of "
+                "the axes.",
+                "0 … 255 divided by 127.5 is 0 … 2. What must you subtract to get −1 … 1?",
+                "x.permute(2, 0, 1) makes the last axis the first one.",
             ),
             mistakes={
                 "bytes": Mistake(
@@ -75,7 +76,7 @@ LESSON = Lesson(
                 ),
                 "overflow": Mistake(
                     lambda p: (p * 2 / 255 - 1).permute(2, 0, 1),
-                    "bytes overflow: 2 · 200 is 144 for them. Make floats first, .float(), and calculate then.",
+                    "bytes overflow: for them 2 · 200 is 144. Make floats first with .float(), then calculate.",
                 ),
                 "axes not moved": Mistake(
                     lambda p: p.float() / 127.5 - 1,
@@ -99,7 +100,7 @@ LESSON = Lesson(
             tensor_to_pixels,
             _tensor_cases,
             hints=(
-                "The way back, in the opposite order: the range, then whole numbers, then the axes.",
+                "Go back in the opposite order: first the range, then whole numbers, then the axes.",
                 "A model's picture may reach 1.02: x.clamp(-1, 1) first. .round() goes to the nearest whole number.",
                 "((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8), and the channels last.",
             ),
@@ -135,17 +136,17 @@ LESSON = Lesson(
             _pair_cases,
             hints=(
                 "Differences must not cancel: take |a − b| before anything is put together.",
-                "(a - b).abs() has as many numbers as a; the largest of them is wanted, as a plain number: .item().",
+                "(a - b).abs() has as many numbers as a. Take the largest of them; .item() makes a plain number of it.",
             ),
             mistakes={
-                # A reviewed library compares its schedules with diffusers' by such a sum.
                 "signed sum": Mistake(
                     lambda a, b: abs((a - b).sum().item()),
-                    "the differences are added with their signs and cancel: this calls a mirrored picture equal.",
+                    "the differences are added with their signs and cancel: by this sum a mirrored picture is equal "
+                    "to the picture.",
                 ),
                 "signed maximum": Mistake(
                     lambda a, b: (a - b).max().item(),
-                    "only where a is larger is seen: where b is larger, a − b is negative. Take .abs() first.",
+                    "this sees only where a is larger: where b is larger, a − b is negative. Take .abs() first.",
                 ),
                 "mean": Mistake(
                     lambda a, b: (a - b).abs().mean().item(),
@@ -165,9 +166,10 @@ LESSON = Lesson(
             psnr,
             _quality_cases,
             hints=(
-                "First the mean squared error of each picture: .flatten(1) puts a picture's numbers in one row.",
+                "Start with the mean squared error of each picture: .flatten(1) puts the numbers of each picture in "
+                "one row.",
                 "The peak is the distance from black to white. From −1 to 1 that is 2, and its square is 4.",
-                "10 * torch.log10(4 / mse), with mse.clamp(min=1e-10), one number a picture.",
+                "10 * torch.log10(4 / mse), with mse.clamp(min=1e-10), one number per picture.",
             ),
             mistakes={
                 "peak of 1": Mistake(
@@ -180,7 +182,7 @@ LESSON = Lesson(
                 ),
                 "over the batch": Mistake(
                     lambda a, b: (10 * torch.log10(4 / _mse(a, b).mean())).expand(len(a)),
-                    "all pictures get the batch's number: one number for each picture is wanted.",
+                    "all pictures get the batch's number: the exercise asks for one number per picture.",
                 ),
                 "one number": Mistake(
                     lambda a, b: 10 * torch.log10(4 / _mse(a, b).mean()),
@@ -192,7 +194,7 @@ LESSON = Lesson(
                 ),
                 "twenty": Mistake(
                     lambda a, b: 20 * torch.log10(4 / _mse(a, b)),
-                    "20 belongs to ratios of amplitudes: the MSE is already a square, so 10.",
+                    "the factor 20 belongs to ratios of amplitudes: the MSE is already a square, so the factor is 10.",
                 ),
                 "upside down": Mistake(
                     lambda a, b: 10 * torch.log10(_mse(a, b) / 4),
@@ -200,7 +202,7 @@ LESSON = Lesson(
                 ),
                 "not clipped": Mistake(
                     lambda a, b: 10 * torch.log10(4 / ((a - b) ** 2).flatten(1).mean(1).clamp(min=1e-10)),
-                    "what no screen can show counts as an error: clip both to [−1, 1] first.",
+                    "values that no screen can show are counted as errors: clip both pictures to [−1, 1] first.",
                 ),
             },
             minutes=8,
@@ -213,8 +215,8 @@ LESSON = Lesson(
             _seed_cases,
             hints=(
                 "torch.Generator().manual_seed(7) is a source of random numbers of its own.",
-                "torch.randn(shape, generator=…) draws from it. One generator for each seed, not one for all.",
-                "torch.stack([... for seed in seeds]) puts the pictures' noises on top of each other.",
+                "torch.randn(shape, generator=…) draws from it. Make one generator per seed.",
+                "torch.stack([... for seed in seeds]) makes one tensor of them, with a new first axis.",
             ),
             mistakes={
                 "one generator": Mistake(
@@ -224,13 +226,13 @@ LESSON = Lesson(
                 ),
                 "same for all": Mistake(
                     lambda seeds, shape: noise_for(seeds[:1] * len(seeds), shape),
-                    "every picture has the first one's noise: each has a seed of its own.",
+                    "every picture has the noise of the first seed: each picture has a seed of its own.",
                 ),
                 "uniform": Mistake(
                     lambda seeds, shape: torch.stack(
                         [torch.rand(tuple(shape), generator=torch.Generator().manual_seed(seed)) for seed in seeds]
                     ),
-                    "torch.rand is evenly spread over 0 … 1: the noise of diffusion is the bell curve's, torch.randn.",
+                    "torch.rand spreads evenly over 0 … 1: the noise of diffusion follows the bell curve, torch.randn.",
                 ),
                 "no seed": Mistake(
                     lambda seeds, shape: torch.randn(len(seeds), *shape),
@@ -238,7 +240,7 @@ LESSON = Lesson(
                 ),
                 "added": Mistake(
                     lambda seeds, shape: noise_for(seeds, shape).sum(0),
-                    "the noises are added up into one: they belong on top of each other, torch.stack.",
+                    "the noises are added up to one: keep them apart, one per seed, with torch.stack.",
                 ),
             },
             minutes=8,

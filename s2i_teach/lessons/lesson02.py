@@ -3,8 +3,8 @@
 import torch
 
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
-from s2i_teach.theory.forward import add_noise, add_noise_one_step, per_picture
-from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas, signal_to_noise_ratio
+from s2i_teach.theory.forward import add_noise, add_noise_from, add_noise_one_step, per_picture
+from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
 
 
 def _betas_cases(generator):
@@ -32,6 +32,33 @@ def _picture_cases(values):
     return cases
 
 
+def _leap_cases(generator):
+    """Leaps between two timesteps, over one step, from the clean picture to the first and to a later timestep."""
+    late = torch.randint(30, len(ALPHA_BAR) - 1, (2,), generator=generator).tolist()
+    early = torch.randint(1, 29, (2,), generator=generator).tolist()
+    for s, t in ((early[0], late[0]), (-1, late[1]), (early[1], early[1] + 1), (-1, 0), (0, late[0])):
+        shape = (2, 3, 4, 4) if t % 2 else (5, 2)
+        yield torch.randn(shape, generator=generator), torch.randn(shape, generator=generator), ALPHA_BAR, s, t
+
+
+def _before(alpha_bar, s):
+    return alpha_bar[s] if s >= 0 else 1.0
+
+
+def _leap_over(share, x, eps):
+    """The leap that leaves this share of the variance of x, for the mistakes."""
+    return share**0.5 * x + (1 - share) ** 0.5 * eps
+
+
+def _root_of_a_negative(arguments, answer) -> str | None:
+    """Where values are not finite, a share of the variance is above 1: which one, in words."""
+    if not isinstance(answer, torch.Tensor) or torch.isfinite(answer).all():
+        return None
+    if arguments[3] == -1:
+        return "for s = −1 alpha_bar[s] is the *last* element in Python: before the first step ᾱ is 1."
+    return "√ of a negative number: ᾱ falls from step to step, so ᾱ_t / ᾱ_s is below 1, and ᾱ_s / ᾱ_t is above it."
+
+
 def _all_times_equal(function):
     """A mistake's shape: every picture gets the first one's timestep."""
 
@@ -54,7 +81,7 @@ LESSON = Lesson(
             _betas_cases,
             hints=(
                 "torch.linspace(a, b, n) gives n numbers from a to b in equal steps.",
-                "Not β but √β rises in equal steps: start at √beta_start, end at √beta_end, and square at the end.",
+                "√β rises in equal steps, from √beta_start to √beta_end. Square these numbers at the end.",
             ),
             mistakes={
                 "linear": Mistake(
@@ -90,33 +117,12 @@ LESSON = Lesson(
                 ),
                 "total product": Mistake(
                     lambda betas: (1 - betas).prod(),
-                    "this is one number, ᾱ of the last step: ᾱ is wanted at every step.",
+                    "this is one number, ᾱ of the last step: the exercise asks for ᾱ at every step.",
                 ),
             },
             minutes=5,
             difficulty=1,
             tolerance=1e-6,
-        ),
-        Exercise(
-            "signal_to_noise_ratio",
-            signal_to_noise_ratio,
-            lambda generator: iter([(ALPHA_BAR,), (torch.rand(3, 4, generator=generator) * 0.9 + 0.05,)]),
-            hints=(
-                "In x_t the picture has the variance ᾱ and the noise the variance 1 − ᾱ.",
-                "A ratio of variances: one divided by the other, nothing squared and no root.",
-            ),
-            mistakes={
-                "upside down": Mistake(lambda a: (1 - a) / a, "this is noise over signal: turn the fraction around."),
-                "of amplitudes": Mistake(
-                    lambda a: (a / (1 - a)) ** 0.5,
-                    "this is the ratio of the amplitudes: the SNR is that of the variances.",
-                ),
-                "in decibels": Mistake(
-                    lambda a: 10 * torch.log10(a / (1 - a)), "this is the SNR in decibels: leave the logarithm out."
-                ),
-            },
-            minutes=3,
-            difficulty=1,
         ),
         Exercise(
             "add_noise_one_step",
@@ -128,11 +134,9 @@ LESSON = Lesson(
                 "√(1 − β) · x_prev + √β · ε",
             ),
             mistakes={
-                # A reviewed practical multiplies the noise by (1 − α) where its own text says variance (1 − α).
                 "noise by its variance": Mistake(
                     lambda x, eps, betas, t: (1 - per_picture(betas, t, x)).sqrt() * x + per_picture(betas, t, x) * eps,
-                    "the noise is multiplied by β: β is its variance, so multiply by √β. (This very slip stands in a "
-                    "published course: 200 such steps end with a variance of 0.01 instead of 0.87.)",
+                    "the noise is multiplied by β: β is the variance that it should have, so multiply by √β.",
                 ),
                 "picture by its variance": Mistake(
                     lambda x, eps, betas, t: (1 - per_picture(betas, t, x)) * x + per_picture(betas, t, x).sqrt() * eps,
@@ -150,7 +154,7 @@ LESSON = Lesson(
                 ),
                 "one time for all": Mistake(
                     _all_times_equal(add_noise_one_step),
-                    "every picture gets the first one's step: use the whole of t, one step a picture.",
+                    "every picture gets the step of the first picture: use the whole of t, one step per picture.",
                 ),
             },
             minutes=8,
@@ -161,7 +165,7 @@ LESSON = Lesson(
             add_noise,
             _picture_cases(ALPHA_BAR),
             hints=(
-                "It looks like one step, with ᾱ_t in the place of 1 − β.",
+                "It looks like one step, with ᾱ_t in the place of 1 − β_t.",
                 "per_picture(alpha_bar, t, x0) is ᾱ of each picture's own t, shaped to be multiplied with pictures.",
                 "√ᾱ · x0 + √(1 − ᾱ) · ε",
             ),
@@ -180,15 +184,61 @@ LESSON = Lesson(
                 ),
                 "off by one": Mistake(
                     lambda x, eps, a, t: add_noise(x, eps, a, (t - 1).clamp(min=0)),
-                    "you take ᾱ one step too early: index 0 of alpha_bar is already the first step.",
+                    "you take ᾱ one step too early: index 0 of alpha_bar is ᾱ after the first step.",
                 ),
                 "one time for all": Mistake(
                     _all_times_equal(add_noise),
-                    "every picture gets the first one's t: use the whole of t, one a picture.",
+                    "every picture gets the t of the first picture: use the whole of t, one per picture.",
                 ),
             },
             minutes=8,
             difficulty=2,
+        ),
+        Exercise(
+            "add_noise_from",
+            add_noise_from,
+            _leap_cases,
+            hints=(
+                "Write x_s and x_t as leaps from the clean picture. What turns the picture's factor in x_s into that "
+                "in x_t?",
+                "ᾱ_t holds all α up to t, and ᾱ_s all up to s. Which α lie between? The noise gets the rest of the "
+                "variance.",
+                "Before the first step ᾱ is 1, and this 1 is not in the list: alpha_bar[s] if s >= 0 else 1.0.",
+                "With r = ᾱ_t / ᾱ_s: √r · x_s + √(1 − r) · ε",
+            ),
+            mistakes={
+                "from the clean picture": Mistake(
+                    lambda x, eps, a, s, t: a[t] ** 0.5 * x + (1 - a[t]) ** 0.5 * eps,
+                    "this is the leap from the clean picture: x_s has lost a part already, and holds noise already.",
+                ),
+                "only the last step": Mistake(
+                    lambda x, eps, a, s, t: _leap_over(a[t] / (a[t - 1] if t > 0 else 1.0), x, eps),
+                    "this is the last step alone: all the steps after s up to t belong to it.",
+                ),
+                "difference": Mistake(
+                    lambda x, eps, a, s, t: _leap_over(1 - (_before(a, s) - a[t]), x, eps),
+                    "you subtract the ᾱ: they are products of α, so what lies between s and t is their quotient.",
+                ),
+                "first for clean": Mistake(
+                    lambda x, eps, a, s, t: _leap_over(a[t] / a[max(s, 0)], x, eps),
+                    "for s = −1 you take alpha_bar[0]: that is ᾱ after one step. The clean picture has ᾱ = 1.",
+                ),
+                "one step too many": Mistake(
+                    lambda x, eps, a, s, t: _leap_over(a[t] / _before(a, s - 1), x, eps),
+                    "you start one step too early: x_s has had the step number s already.",
+                ),
+                "noise to the full": Mistake(
+                    lambda x, eps, a, s, t: (a[t] / _before(a, s)) ** 0.5 * x + (1 - a[t]) ** 0.5 * eps,
+                    "the noise is too strong: x_s brings some of the variance 1 − ᾱ_t with it.",
+                ),
+                "no roots": Mistake(
+                    lambda x, eps, a, s, t: a[t] / _before(a, s) * x + (1 - a[t] / _before(a, s)) * eps,
+                    "the roots are missing: shares of the variance are multiplied as their roots.",
+                ),
+            },
+            minutes=9,
+            difficulty=3,
+            explain=_root_of_a_negative,
         ),
     ],
 )

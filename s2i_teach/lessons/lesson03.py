@@ -8,7 +8,7 @@ from s2i_teach.theory.prediction import v_from_x0_and_eps, x0_from_eps, x0_from_
 
 
 def _two_and_alpha_bar(generator):
-    """Two batches and ᾱ: a number, and one a picture shaped to be multiplied."""
+    """Two batches and ᾱ: one number, or one per picture in a shape that can be multiplied."""
     for shape, a in (((2, 3, 4, 4), 0.3), ((3, 2), 0.9), ((1, 1, 5, 2), 0.06)):
         yield torch.randn(shape, generator=generator), torch.randn(shape, generator=generator), torch.tensor(a)
     per_picture = torch.rand(4, 1, 1, 1, generator=generator) * 0.8 + 0.1
@@ -40,14 +40,15 @@ LESSON = Lesson(
             _two_and_alpha_bar,
             hints=(
                 "Lesson 2: x_t = √ᾱ · x_0 + √(1 − ᾱ) · ε. You know everything in it but x_0.",
-                "First take the noise away as it is in x_t, with its factor; then undo the factor of x_0.",
+                "First take away the noise with the factor that it has in x_t. Then undo the factor of x_0.",
                 "(x_t − √(1 − ᾱ) · ε) / √ᾱ",
             ),
             mistakes={
                 "all of it": Mistake(
                     lambda x_t, eps, a: x_t - eps,
-                    "the noise is in x_t only with the factor √(1 − ᾱ), and the picture only with √ᾱ: subtracting ε as it "
-                    "is leaves too little of one and too much of the other.",
+                    "the two factors are forgotten: x_t holds √(1 − ᾱ) of the noise and √ᾱ of the picture. Take the "
+                    "noise "
+                    "away with its factor, then divide.",
                 ),
                 "not scaled back": Mistake(
                     lambda x_t, eps, a: x_t - (1 - a) ** 0.5 * eps,
@@ -59,7 +60,7 @@ LESSON = Lesson(
                 ),
                 "parentheses": Mistake(
                     lambda x_t, eps, a: x_t - (1 - a) ** 0.5 * eps / a**0.5,
-                    "only the noise is divided by √ᾱ: the whole difference must be, so put it in parentheses.",
+                    "only the noise is divided by √ᾱ: put the whole difference in parentheses and divide that.",
                 ),
                 "no roots": Mistake(
                     lambda x_t, eps, a: (x_t - (1 - a) * eps) / a,
@@ -82,13 +83,13 @@ LESSON = Lesson(
             v_from_x0_and_eps,
             _two_and_alpha_bar,
             hints=(
-                "It has the same two factors as x_t, each now with the other one, and a minus.",
+                "It is the derivative of x_t by φ. What are the derivatives of cos φ and of sin φ?",
                 "√ᾱ · ε − √(1 − ᾱ) · x_0",
             ),
             mistakes={
                 "x_t": Mistake(
                     lambda x0, eps, a: a**0.5 * x0 + (1 - a) ** 0.5 * eps,
-                    "this is x_t itself: in v the factors have changed places, and x_0 has a minus.",
+                    "this is x_t itself: in v the two factors are exchanged, and x_0 has a minus.",
                 ),
                 "sign": Mistake(
                     lambda x0, eps, a: (1 - a) ** 0.5 * x0 - a**0.5 * eps,
@@ -119,7 +120,7 @@ LESSON = Lesson(
             x0_from_v,
             _two_and_alpha_bar,
             hints=(
-                "Two equations, x_t = √ᾱ · x_0 + √(1 − ᾱ) · ε and v = √ᾱ · ε − √(1 − ᾱ) · x_0. ε is to vanish.",
+                "You have two equations, x_t = √ᾱ · x_0 + √(1 − ᾱ) · ε and v = √ᾱ · ε − √(1 − ᾱ) · x_0. Make ε cancel.",
                 "Multiply the first by √ᾱ, the second by √(1 − ᾱ), and subtract. Note that ᾱ + (1 − ᾱ) = 1.",
                 "√ᾱ · x_t − √(1 − ᾱ) · v",
             ),
@@ -130,7 +131,7 @@ LESSON = Lesson(
                 ),
                 "noise": Mistake(
                     lambda x_t, v, a: a**0.5 * v + (1 - a) ** 0.5 * x_t,
-                    "this is ε: the other of the two things that x_t and v know.",
+                    "this is ε: the other one of the two things that follow from x_t and v.",
                 ),
                 "factors swapped": Mistake(
                     lambda x_t, v, a: (1 - a) ** 0.5 * x_t - a**0.5 * v,
@@ -138,7 +139,7 @@ LESSON = Lesson(
                 ),
                 "as from noise": Mistake(
                     lambda x_t, v, a: (x_t - (1 - a) ** 0.5 * v) / a**0.5,
-                    "this treats v as if it were ε: v needs no division, which is its charm.",
+                    "this treats v as if it were ε: with v no division is needed.",
                 ),
                 "no roots": Mistake(
                     lambda x_t, v, a: a * x_t - (1 - a) * v,
@@ -153,19 +154,22 @@ LESSON = Lesson(
             weights,
             _data_cases,
             hints=(
-                "torch.cdist(a, b) is the distance of every row of a to every row of b: (B, N). Its square is wanted. "
-                ".flatten(1) makes a row of each picture.",
-                "x_t scatters around √ᾱ · y_i with the variance 1 − ᾱ, not around y_i.",
-                "torch.softmax(s, dim=1) is exp(s), divided by its sum over the data points: s = −distance² / (2(1 − ᾱ)).",
+                "If x_0 was y_i, then x_t = √ᾱ · y_i + √(1 − ᾱ) · ε. Its mean is √ᾱ · y_i. Which variance does it "
+                "have?",
+                ".flatten(1) makes a row of each picture. torch.cdist(a, b) is the distance of each row of a to each "
+                "of b, (B, N).",
+                "torch.softmax(s, dim=1) is exp(s), divided by its sum over the data points: s = −distance² / (2(1 − "
+                "ᾱ)).",
             ),
             mistakes={
                 "data not shrunk": Mistake(
                     lambda x_t, data, a: torch.softmax(-_squared_distance(x_t, data) / (2 * (1 - a)), 1),
-                    "you measured the distance to y_i: after the noise the point stands around √ᾱ · y_i.",
+                    "you measure the distance to y_i: x_t scatters around √ᾱ · y_i.",
                 ),
                 "not flattened": Mistake(
                     lambda x_t, data, a: torch.softmax(-(torch.cdist(x_t, a**0.5 * data) ** 2) / (2 * (1 - a)), 1),
-                    "it works for points and not for pictures: .flatten(1) makes a row of each, then torch.cdist compares rows.",
+                    "this works for points, but not for pictures: .flatten(1) makes a row of each, then torch.cdist "
+                    "compares rows.",
                 ),
                 "not squared": Mistake(
                     lambda x_t, data, a: torch.softmax(
@@ -179,7 +183,8 @@ LESSON = Lesson(
                 ),
                 "over the batch": Mistake(
                     lambda x_t, data, a: torch.softmax(-_squared_distance(x_t, a**0.5 * data) / (2 * (1 - a)), 0),
-                    "the softmax runs over the batch: each row, one x_t, must sum to 1 over the data points, dim=1.",
+                    "the softmax runs over the batch: each row belongs to one x_t and must sum to 1 over the data "
+                    "points, dim=1.",
                 ),
                 "the farthest": Mistake(
                     lambda x_t, data, a: torch.softmax(_squared_distance(x_t, a**0.5 * data) / (2 * (1 - a)), 1),

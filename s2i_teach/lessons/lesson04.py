@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.schedule import alphas_cumprod, linear_betas
-from s2i_teach.theory.training import denoising_loss
+from s2i_teach.theory.training import denoising_loss, loss_weight
 from s2i_teach.theory.unet import hourglass, timestep_embedding
 
 
@@ -30,8 +30,8 @@ def _embedding(order=None, sign=-1, shift=0, ladder=lambda half: torch.arange(ha
     return variant
 
 
-def _blocks(levels, channels, generator):
-    """Functions that stand for the levels: each changes its input in a way of its own, whatever its channels."""
+def _blocks(resolutions, channels, generator):
+    """Functions that stand for the blocks: each changes its input in a way of its own, whatever its channels."""
 
     def block(scale, offset):
         weight = torch.linspace(1, 2, 2 * channels) * scale
@@ -42,15 +42,15 @@ def _blocks(levels, channels, generator):
 
         return function
 
-    numbers = torch.rand(2 * levels + 1, 2, generator=generator).tolist()
+    numbers = torch.rand(2 * resolutions + 1, 2, generator=generator).tolist()
     made = [block(*pair) for pair in numbers]
-    return made[:levels], made[levels], made[levels + 1 :]
+    return made[:resolutions], made[resolutions], made[resolutions + 1 :]
 
 
 def _hourglass_cases(generator):
-    for levels, channels, skips in ((3, 2, True), (2, 1, True), (1, 2, True), (3, 1, False)):
+    for resolutions, channels, skips in ((3, 2, True), (2, 1, True), (1, 2, True), (3, 1, False)):
         x = torch.randn(2, channels, 8, 8, generator=generator)
-        yield x, *_blocks(levels, channels, generator), skips
+        yield x, *_blocks(resolutions, channels, generator), skips
     yield torch.randn(1, 2, 4, 4, generator=generator), *_blocks(2, 2, generator)
 
 
@@ -67,20 +67,20 @@ def _hourglass(
     """A variant of the hourglass, for the mistakes."""
 
     def variant(x, down, middle, up, skips=True):
-        seen = []
-        for level, block in enumerate(down):
+        kept = []
+        for i, block in enumerate(down):
             x = block(x)
             if not keep_late:
-                seen.append(x)
-            if level < len(down) - 1:
+                kept.append(x)
+            if i < len(down) - 1:
                 x = shrink(x, 2)
             if keep_late:
-                seen.append(x)
+                kept.append(x)
         x = middle(x) if middle_too else x
-        for level, block in enumerate(up):
-            if level > 0:
+        for i, block in enumerate(up):
+            if i > 0:
                 x = F.interpolate(x, scale_factor=2.0, mode=grow)
-            skip = seen.pop(0 if first_first else -1)
+            skip = kept.pop(0 if first_first else -1)
             skip = x if itself else skip
             x = block((join or (lambda x, skip: torch.cat([x, skip], 1)))(x, skip) if skips or always else x)
         return x
@@ -88,23 +88,23 @@ def _hourglass(
     return variant
 
 
-def _halved_at_every_level(published):
-    """Two wirings that halve once too often: the published one with its bug, and the sound one of some textbooks."""
+def _halved_at_every_block(bug):
+    """Two wirings that halve once too often: the lesson's with its bug, and the sound one of some textbooks."""
 
     def variant(x, down, middle, up, skips=True):
-        seen = []
+        kept = []
         for block in down:
             x = block(x)
-            if not published:
-                seen.append(x)
+            if not bug:
+                kept.append(x)
             x = F.avg_pool2d(x, 2)
-            if published:
-                seen.append(x)
+            if bug:
+                kept.append(x)
         x = middle(x)
         for block in up:
-            x = x if published else F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = block(torch.cat([x, seen.pop()], 1) if skips else x)
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest") if published else x
+            x = x if bug else F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat([x, kept.pop()], 1) if skips else x)
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest") if bug else x
         return x
 
     return variant
@@ -125,6 +125,12 @@ def _loss_cases(generator):
     for shape in ((4, 3, 4, 4), (3, 2)):
         x0, eps = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
         yield _half_noise, x0, eps, alpha_bar, torch.randint(100, 1000, (shape[0],), generator=generator)
+
+
+def _weight_cases(generator):
+    for kind in ("epsilon", "v_prediction", "sample"):
+        yield kind, 0.02 + 0.95 * torch.rand(6, generator=generator)
+        yield kind, 0.02 + 0.95 * torch.rand(2, 1, 1, generator=generator)
 
 
 def _loss(measure=F.mse_loss, target="eps", see="noisy", time=lambda t: t, noise_time=lambda t: t):
@@ -152,7 +158,8 @@ LESSON = Lesson(
             hints=(
                 "Half of the numbers are cosines, half are sines: of t times dim/2 different frequencies.",
                 "The frequencies fall evenly on a logarithmic scale: exp(−log(max_period) · i / (dim/2)), i = 0, 1, ….",
-                "angles = t[:, None].float() * frequencies is (B, dim/2); torch.cat([angles.cos(), angles.sin()], dim=1).",
+                "angles = t[:, None].float() * frequencies is (B, dim/2); torch.cat([angles.cos(), angles.sin()], "
+                "dim=1).",
             ),
             mistakes={
                 "sines first": Mistake(
@@ -170,7 +177,8 @@ LESSON = Lesson(
                 ),
                 "to the very end": Mistake(
                     _embedding(shift=1),
-                    "you divide by dim/2 − 1, so that the last frequency is exactly 1/max_period. Stable Diffusion divides "
+                    "you divide by dim/2 − 1, so that the last frequency is exactly 1/max_period. Stable Diffusion "
+                    "divides "
                     "by dim/2.",
                 ),
                 "from one": Mistake(
@@ -179,7 +187,7 @@ LESSON = Lesson(
                 ),
                 "max_period ignored": Mistake(
                     lambda t, dim, max_period=10_000: timestep_embedding(t, dim),
-                    "max_period is not used: 10,000 is only what it is if nothing else is asked for.",
+                    "max_period is not used: 10,000 is only its default.",
                 ),
                 "cosines twice": Mistake(
                     _embedding(lambda cos, sin: torch.cat([cos, cos], 1)),
@@ -195,38 +203,40 @@ LESSON = Lesson(
             hourglass,
             _hourglass_cases,
             hints=(
-                "Keep what each level of `down` makes in a list, before it is halved. F.avg_pool2d(x, 2) halves.",
-                "On the way up the *last* one kept is wanted first: seen.pop(). F.interpolate(x, scale_factor=2.0, "
-                'mode="nearest") doubles, between two levels.',
+                "Keep what each block of `down` makes in a list, before it is halved. F.avg_pool2d(x, 2) halves.",
+                'kept.pop() takes the *last* one kept. F.interpolate(x, scale_factor=2.0, mode="nearest") doubles '
+                "the side.",
                 "Join along the channels, x first: torch.cat([x, skip], dim=1); without skips just x.",
             ),
             mistakes={
                 "kept too late": Mistake(
                     _hourglass(keep_late=True),
-                    "you keep what a level made after halving it: what is handed over is then too small. Keep it first.",
+                    "you keep the features after the halving, so what is handed over is too small. Keep them first, "
+                    "then halve.",
                 ),
                 "first in, first out": Mistake(
                     _hourglass(first_first=True),
-                    "the finest level is handed to the coarsest: the last one kept comes first, seen.pop().",
+                    "the finest features are handed to the coarsest block: the last ones kept come first, kept.pop().",
                 ),
-                # A widely copied notebook hands the coarsest level to itself and the finest to nobody.
                 "handed to itself": Mistake(
                     _hourglass(itself=True),
-                    "each level is joined with itself: nothing of the way down arrives.",
+                    "each block is joined with its own input: nothing of the way down arrives.",
                 ),
-                "as published": Mistake(
-                    _halved_at_every_level(published=True),
-                    "this is the wiring with the bug: the coarsest level is joined with itself, the finest is handed to "
-                    "nobody. Keep before halving, double before joining.",
+                "with the bug": Mistake(
+                    _halved_at_every_block(bug=True),
+                    "this is the wiring with the bug: the coarsest features are joined with themselves, and nobody "
+                    "gets "
+                    "the finest. Keep before halving, double before joining.",
                 ),
                 "halved once too often": Mistake(
-                    _halved_at_every_level(published=False),
-                    "it is sound, but you halve once too often: the middle belongs at the coarsest level's size, so halve and "
-                    "double only between two levels.",
+                    _halved_at_every_block(bug=False),
+                    "it is sound, but you halve once too often: the middle works at the coarsest resolution of "
+                    "`down`. Halve "
+                    "and double only between two resolutions.",
                 ),
                 "largest of four": Mistake(
                     _hourglass(shrink=F.max_pool2d),
-                    "you halve by the largest of four: here it is their mean, F.avg_pool2d.",
+                    "you halve by the largest of four pixels: here it is their mean, F.avg_pool2d.",
                 ),
                 "added": Mistake(
                     _hourglass(join=lambda x, skip: x + skip),
@@ -239,7 +249,7 @@ LESSON = Lesson(
                 "no middle": Mistake(_hourglass(middle_too=False), "the middle was left out, at the bottom of the U."),
                 "always": Mistake(
                     _hourglass(always=True),
-                    "with skips=False nothing should be handed over, and you hand it over all the same.",
+                    "with skips=False nothing is handed over, but you hand it over all the same.",
                 ),
                 "smooth": Mistake(
                     _hourglass(grow="bilinear"),
@@ -254,18 +264,19 @@ LESSON = Lesson(
             denoising_loss,
             _loss_cases,
             hints=(
-                "Three things: make x_t from x0 and eps, ask the model, compare its answer with the truth.",
+                "Do three things: make x_t from x0 and eps, ask the model, compare its answer with the truth.",
                 "What is the truth, for a network that predicts noise?",
                 "F.mse_loss(model(add_noise(x0, eps, alpha_bar, t), t), eps)",
             ),
             mistakes={
                 "asked of the clean picture": Mistake(
                     _loss(see="clean"),
-                    "the model is shown the clean picture: there is no noise in it to be found.",
+                    "the model gets the clean picture: there is no noise in it to be found.",
                 ),
                 "compared with the picture": Mistake(
                     _loss(target="x0"),
-                    "the answer is compared with the picture: a network that predicts noise is compared with the noise.",
+                    "the answer is compared with the picture: a network that predicts noise is compared with the "
+                    "noise.",
                 ),
                 "compared with the noisy picture": Mistake(
                     _loss(target="x_t"),
@@ -275,11 +286,14 @@ LESSON = Lesson(
                     _loss(lambda a, b: F.mse_loss(a, b, reduction="sum")),
                     "this is the sum of the squares: take the mean, so that the learning rate fits any size.",
                 ),
-                "absolute": Mistake(_loss(F.l1_loss), "this is the mean absolute error: the squared one is wanted."),
-                "root": Mistake(_loss(lambda a, b: F.mse_loss(a, b).sqrt()), "the root is too much: the square stays."),
+                "absolute": Mistake(_loss(F.l1_loss), "this is the mean absolute error: take the mean squared error."),
+                "root": Mistake(
+                    _loss(lambda a, b: F.mse_loss(a, b).sqrt()),
+                    "you take the root: the loss is the mean of the squares itself.",
+                ),
                 "time not told": Mistake(
                     _loss(time=torch.zeros_like),
-                    "the model is told t = 0 for all: it must know how noisy each picture is.",
+                    "the model gets t = 0 for all: it must know how noisy each picture is.",
                 ),
                 "not shaped": Mistake(
                     _broadcast_loss,
@@ -288,11 +302,53 @@ LESSON = Lesson(
                 ),
                 "one time for all": Mistake(
                     _loss(time=_first, noise_time=_first),
-                    "all pictures get the first one's t: each has its own.",
+                    "all pictures get the t of the first one: each has its own.",
                 ),
             },
             minutes=6,
             difficulty=2,
+        ),
+        Exercise(
+            "loss_weight",
+            loss_weight,
+            _weight_cases,
+            hints=(
+                "Write x_0 − x̂_0 with lesson 3's formulas, once with the truth and once with the guess. x_t cancels.",
+                "For ε: x_0 − x̂_0 = −√(1 − ᾱ) / √ᾱ · (ε − ε̂). Square both sides and solve for the error of ε.",
+                "For v: x_0 − x̂_0 = −√(1 − ᾱ) · (v − v̂). For x_0 itself nothing has to be converted.",
+            ),
+            mistakes={
+                "upside down": Mistake(
+                    lambda kind, a: 1 / loss_weight(kind, a),
+                    "a fraction is upside down: the loss is w times the error of the picture, not the other way round.",
+                ),
+                "not squared": Mistake(
+                    lambda kind, a: loss_weight(kind, a) ** 0.5,
+                    "these are the factors of the errors: the loss has their squares.",
+                ),
+                "v like x_0": Mistake(
+                    lambda kind, a: torch.ones_like(a) if kind != "epsilon" else a / (1 - a),
+                    "for v the weight is not 1: x_0 − x̂_0 has the factor √(1 − ᾱ).",
+                ),
+                "v by its noise": Mistake(
+                    lambda kind, a: 1 / a if kind == "v_prediction" else loss_weight(kind, a),
+                    "for v you took the factor with which v gives the noise: the one for the picture is √(1 − ᾱ).",
+                ),
+                "noise level only": Mistake(
+                    lambda kind, a: 1 / (1 - a) if kind == "epsilon" else loss_weight(kind, a),
+                    "for ε you forgot √ᾱ: to get x̂_0 the difference is divided by it.",
+                ),
+                "always 1": Mistake(
+                    lambda kind, a: torch.ones_like(a),
+                    "the kind is not used: one error of the picture belongs to different errors of ε and of v.",
+                ),
+                "a plain 1": Mistake(
+                    lambda kind, a: 1.0 if kind == "sample" else loss_weight(kind, a),
+                    "for x_0 the weight is 1 at every t: return it in the shape of a, torch.ones_like(a).",
+                ),
+            },
+            minutes=10,
+            difficulty=3,
         ),
     ],
 )

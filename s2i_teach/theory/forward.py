@@ -29,3 +29,15 @@ def add_noise(x0: torch.Tensor, eps: torch.Tensor, alpha_bar: torch.Tensor, t: t
     """
     a = per_picture(alpha_bar, t, x0)
     return a.sqrt() * x0 + (1 - a).sqrt() * eps
+
+
+def add_noise_from(x_s: torch.Tensor, eps: torch.Tensor, alpha_bar: torch.Tensor, s: int, t: int) -> torch.Tensor:
+    """x_t from x_s by the steps that lie between them, in one leap; s = −1 stands for the clean picture.
+
+    √(ᾱ_t / ᾱ_s) · x_s + √(1 − ᾱ_t / ᾱ_s) · ε, with ᾱ = 1 before the first step: q(x_t | x_s) of Kingma et al. 2021,
+    arXiv 2107.00630, appendix A. s = t − 1 is :func:`add_noise_one_step`, s = −1 is :func:`add_noise`. ``x_s`` and
+    ``eps`` are ``(B, …)``, ``alpha_bar`` ``(T,)``; s and t are indices of it, −1 ≤ s < t; returns ``(B, …)``.
+    """
+    before = alpha_bar[s] if s >= 0 else 1.0
+    kept = alpha_bar[t] / before  # share of the variance of x_s
+    return kept**0.5 * x_s + (1 - kept) ** 0.5 * eps

@@ -1,7 +1,7 @@
 """What a network can predict, and how each prediction tells the others.
 
 From x_t = √ᾱ · x_0 + √(1 − ᾱ) · ε, any one of ε, x_0 and v = √ᾱ · ε − √(1 − ᾱ) · x_0 gives the other two, once x_t is
-known. v is Salimans & Ho's (2022, appendix D): the direction in which x_t moves as the noise level turns.
+known. v is Salimans & Ho's (2022, appendix D): the derivative of x_t by the angle φ with cos φ = √ᾱ, sin φ = √(1 − ᾱ).
 
 All tensors are ``(B, …)``; ``a`` is ᾱ_t, a number or shaped to be multiplied with them.
 """

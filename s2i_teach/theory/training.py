@@ -52,6 +52,25 @@ def denoising_loss(
     return F.mse_loss(model(x_t, t), eps)
 
 
+def loss_weight(kind: str, a: torch.Tensor) -> torch.Tensor:
+    """How often the squared error of x̂_0 is counted in the squared error of what the network predicts.
+
+    The loss of a prediction ε̂, x̂_0 or v̂ at one timestep is this weight times ‖x_0 − x̂_0‖²: SNR for ``"epsilon"``, 1
+    for ``"sample"``, SNR + 1 for ``"v_prediction"`` (Salimans & Ho 2022, section 4). ``a`` is ᾱ_t in (0, 1), of any
+    shape; so is what comes back.
+
+    Raises:
+        ValueError: another kind.
+    """
+    if kind == "epsilon":
+        return a / (1 - a)
+    if kind == "sample":
+        return torch.ones_like(a)
+    if kind == "v_prediction":
+        return 1 / (1 - a)
+    raise ValueError(f'The prediction type {kind!r} is not known: use "epsilon", "sample" or "v_prediction".')
+
+
 @torch.no_grad()
 def loss_by_timestep(
     model: Callable, data: torch.Tensor, alpha_bar: torch.Tensor, timesteps: list[int], seed: int = 0

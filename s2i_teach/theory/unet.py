@@ -1,8 +1,8 @@
 """A U-Net that predicts noise, small enough to read in one sitting.
 
-A stack of levels shrinks the picture and widens its channels, a stack of the same levels grows it again; on the way up
-each level is handed, through a skip connection, what the same level saw on the way down (Ronneberger et al. 2015).
-Every block is told the timestep (Ho et al. 2020, appendix B).
+On the way down blocks halve the picture's side and widen its channels, on the way up blocks double the side again. A skip
+connection hands each block on the way up the features of the same resolution from the way down (Ronneberger et al.
+2015). Every block gets the timestep (Ho et al. 2020, appendix B).
 """
 
 import math
@@ -65,24 +65,24 @@ class SelfAttention(nn.Module):
 
 
 def hourglass(x: torch.Tensor, down: list, middle, up: list, skips: bool = True) -> torch.Tensor:
-    """Down the levels and up again, each level handed on the way up what it made on the way down.
+    """Down to coarser resolutions and up again; each resolution's features from the way down return on the way up.
 
-    ``down`` holds a function for each level, the finest first, ``up`` one for each, the coarsest first. Between two
-    levels the side is halved (mean of 2 × 2) or doubled (each pixel four times). With ``skips`` a function of ``up`` gets
-    ``(B, C, H, W)`` features followed by the skip connection's, joined along the channels. H and W of ``x`` must be
-    multiples of 2^(levels − 1) (Ronneberger et al. 2015, figure 1).
+    ``down`` holds one function per resolution, the finest first, ``up`` one per resolution, the coarsest first. Between
+    two resolutions the side is halved (mean of 2 × 2) or doubled (each pixel four times). With ``skips`` a function of
+    ``up`` gets ``(B, C, H, W)`` features followed by the skip connection's, joined along the channels. H and W of ``x``
+    must be multiples of 2^(resolutions − 1) (Ronneberger et al. 2015, figure 1).
     """
-    seen = []
-    for level, block in enumerate(down):
-        if level > 0:
+    kept = []
+    for i, block in enumerate(down):
+        if i > 0:
             x = F.avg_pool2d(x, 2)
         x = block(x)
-        seen.append(x)
+        kept.append(x)
     x = middle(x)
-    for level, block in enumerate(up):
-        if level > 0:
+    for i, block in enumerate(up):
+        if i > 0:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        skip = seen.pop()
+        skip = kept.pop()
         x = block(torch.cat([x, skip], dim=1) if skips else x)
     return x
 
@@ -92,10 +92,10 @@ class UNet(nn.Module):
 
     Args:
         channels: of the picture.
-        widths: channels of the features at each level; each level halves the side, so H and W must be multiples of
-            2^(levels − 1).
-        attention: the levels (0 is the finest) that have self-attention.
-        skips: hand each level on the way up what it saw on the way down; False shows what that is good for.
+        widths: channels of the features at each resolution, the finest first; the side is halved between two
+            resolutions, so H and W must be multiples of 2^(resolutions − 1).
+        attention: the resolutions (0 is the finest) that have self-attention.
+        skips: hand the features of the way down to the way up; False shows what that is good for.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class UNet(nn.Module):
         """``x`` is ``(B, C, H, W)``, ``t`` ``(B,)`` whole numbers.
 
         Raises:
-            ValueError: H or W is no multiple of 2^(levels − 1).
+            ValueError: H or W is no multiple of 2^(resolutions − 1).
         """
         factor = 2 ** (len(self.down) - 1)
         if x.shape[2] % factor or x.shape[3] % factor:
