@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path, PurePosixPath
 
 from s2i_teach.data_sources.classes import class_name, find_categories, folder_name
@@ -482,7 +483,7 @@ def _write(source: Source, drawn: Draw, folder: Path, request: dict, max_bytes: 
     with alone(folder), _journal(folder, request, entries.values()) as journal:
         for item, data in _with_progress(source.read_many(items), len(items), quiet):
             category, class_id, _ = missing[at[item]]
-            write_whole(folder / at[item], lambda file, data=data: file.write(data))
+            write_whole(folder / at[item], methodcaller("write", data))
             entries[at[item]] = entry = Entry(
                 path=at[item],
                 category=category,
