@@ -1,14 +1,32 @@
 # Targets of s2i_teach. The environment is .venv in this folder; Python 3.11 or newer, pip and make are all it needs.
 
+# On Windows make needs a shell such as Git's.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+SCRIPTS := Scripts
+else
 PYTHON ?= python3
-BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+SCRIPTS := bin
+endif
+BIN := .venv/$(SCRIPTS)
+INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python $(INSTALL) -c constraints.txt
+CORE := $(addprefix tests/test_,theory.py images.py plan.py translate.py control.py)
+PROSE := git ls-files '*.py' '*.js' '*.css' '*.md' '*.toml' '*.yml' '*.cff' Makefile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lessons test-browser screenshots lab notebooks data benchmark clean
+.PHONY: help check demo test test-lessons test-library test-core test-lowest test-colab test-browser screenshots lab notebooks data benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+check: .venv/.check  ## format, lint, types, spelling, links, and whether the notebooks are fresh
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/codespell $$($(PROSE))
+	$(BIN)/python -m tests.links
+	$(BIN)/python -m notebooks.build --check
 
 demo: .venv/.base  ## translate every embedded sketch; pictures and a sheet in out/
 	@$(BIN)/s2i demo --out out
@@ -18,6 +36,18 @@ test: .venv/.test .venv/.browser  ## run the test suite, the browser's part incl
 
 test-lessons: .venv/.test  ## run every cell of every lesson, in the student's and the teacher's edition
 	$(BIN)/python -m pytest -m lessons -n 2 --dist loadgroup
+
+test-library: .venv/.test  ## run what `make test` runs, the browser's part left out
+	$(BIN)/python -m pytest -m "not lessons" -n 2 --dist loadgroup --ignore tests/browser
+
+test-core: .venv/.test  ## run the tests of theory and main job alone
+	$(BIN)/python -m pytest $(CORE)
+
+test-lowest: .venv/.lowest  ## run the same with the oldest versions that pyproject.toml allows
+	.venv/lowest/$(SCRIPTS)/python -m pytest $(CORE)
+
+test-colab: .venv/.colab  ## run the same with Colab's versions
+	.venv/colab-core/$(SCRIPTS)/python -m pytest $(CORE)
 
 test-browser: .venv/.test .venv/.browser  ## run what is tested in a real browser, in JupyterLab and with Colab's versions
 	$(BIN)/python -m pytest tests/browser -n 2 --dist loadgroup
@@ -62,6 +92,23 @@ clean:  ## remove the environment and what was made
 	$(PYTHON) -m venv .venv/colab
 	.venv/colab/bin/python -m pip install --quiet --disable-pip-version-check -r tests/browser/colab.txt
 	$(BIN)/python -m tests.browser.install
+	@touch $@
+
+.venv/.check: .venv/.test
+	$(PIP) -e ".[check]"
+	@touch $@
+
+# pip takes the newest version that fits, uv can take the oldest.
+.venv/.lowest: .venv/.python pyproject.toml
+	$(BIN)/python $(INSTALL) uv
+	$(PYTHON) -m venv --clear .venv/lowest
+	$(BIN)/uv pip install --quiet --python .venv/lowest --resolution lowest-direct -e ".[test]"
+	@touch $@
+
+.venv/.colab: .venv/.python pyproject.toml tests/colab.txt
+	$(BIN)/python $(INSTALL) uv
+	$(PYTHON) -m venv --clear .venv/colab-core
+	$(BIN)/uv pip install --quiet --python .venv/colab-core -r tests/colab.txt -e . pytest hypothesis
 	@touch $@
 
 .venv/.lab: .venv/.base

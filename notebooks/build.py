@@ -1,10 +1,13 @@
 """Makes the notebooks from their sources: ``python -m notebooks.build`` (``make notebooks``).
 
+``--check`` writes nothing, names what is stale, and fails if anything is.
+
 ``notebooks/source/*.py`` are py:percent files. A cell tagged ``setup`` becomes the set-up cell of the template below;
 cells tagged ``teacher`` go into the teacher's notebooks only; a cell tagged ``exercise-NAME`` holds a stub, in whose
 place the teacher's notebook has the answer. The same sources give the same bytes.
 """
 
+import argparse
 import hashlib
 import inspect
 import json
@@ -114,19 +117,39 @@ def readme_with_badges() -> str:
     return f"{before}{start}\n{BADGE.format(address=colab_address('notebooks/00_first_picture.ipynb'))}\n{end}{after}"
 
 
+def stale() -> tuple[dict[Path, str], list[Path]]:
+    """The files that are not what the sources make, with the text that they should have, and those without a source."""
+    wanted = build_all() | {ROOT / "README.md": readme_with_badges()}
+    changed = {
+        path: text for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+    there = (*HERE.glob("*.ipynb"), *(HERE / "teacher").glob("*.ipynb"))
+    # Only what this builder made: a reader's own notebooks lie here too.
+    left_over = [
+        path
+        for path in there
+        if path not in wanted and "s2i_source" in json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    ]
+    return changed, left_over
+
+
 def main() -> int:
     """Write what changed, remove what has no source any more, and say so."""
-    wanted = build_all() | {ROOT / "README.md": readme_with_badges()}
-    for path, text in wanted.items():
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"written: {path.relative_to(ROOT)}")
-    for path in (*HERE.glob("*.ipynb"), *(HERE / "teacher").glob("*.ipynb")):
-        # Only what this builder made: a reader's own notebooks lie here too.
-        if path not in wanted and "s2i_source" in json.loads(path.read_text(encoding="utf-8"))["metadata"]:
-            path.unlink()
-            print(f"removed: {path.relative_to(ROOT)}")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if something is stale")
+    check = parser.parse_args().check
+    changed, left_over = stale()
+    for path in (*changed, *left_over) if check else ():
+        print(f"stale: {path.relative_to(ROOT)} (run make notebooks)")
+    if check:
+        return 1 if changed or left_over else 0
+    for path, text in changed.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        print(f"written: {path.relative_to(ROOT)}")
+    for path in left_over:
+        path.unlink()
+        print(f"removed: {path.relative_to(ROOT)}")
     return 0
 
 

@@ -116,7 +116,7 @@ def write_into_readme(took: dict[Path, dict]) -> None:
     text = README.read_text(encoding="utf-8")
     for path, figures in took.items():
         pattern = re.compile(rf"^(\|.*\(notebooks/{re.escape(path.name)}\).*\|)[^|\n]*\|$", re.M)
-        text, count = pattern.subn(lambda match, words=in_words(figures): f"{match.group(1)} {words} |", text)
+        text, count = pattern.subn(rf"\g<1> {in_words(figures)} |", text)
         if count != 1:
             raise SystemExit(f"README.md has {count} rows that link notebooks/{path.name}: there should be one.")
     README.write_text(text, encoding="utf-8")

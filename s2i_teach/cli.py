@@ -7,6 +7,7 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from s2i_teach import __version__
 from s2i_teach.errors import InputError
@@ -181,7 +182,8 @@ def _translate(args) -> None:
         model, dtype, settings = args.model or record.model, args.dtype or record.precision, record.settings
         if model != record.model:
             own = ("size", "num_inference_steps", *CONTROLS)  # the other model has its own
-            settings = replace(settings, **dict.fromkeys(own))
+            nothing: dict[str, Any] = dict.fromkeys(own)
+            settings = replace(settings, **nothing)
         if dtype == "fp16" and not args.dtype and not _has_gpu():
             print("Note: it was made in fp16 on a GPU; here fp32 is used, and pixels will differ.", file=sys.stderr)
             dtype = "fp32"

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from s2i_teach.gallery import contact_sheet, sketches
 from s2i_teach.models.catalog import WIDE, offered
@@ -9,7 +10,7 @@ from s2i_teach.models.load import load_pipeline
 from s2i_teach.translation.result import save_png
 from s2i_teach.translation.run import translate
 
-WAYS = {
+WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "start": ("mini", {"prepare": "filled"}),
     "guide": ("mini-scribble", {}),
 }

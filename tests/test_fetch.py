@@ -695,10 +695,9 @@ def opened(tmp_path, data: bytes) -> str:
     """The refusal of an archive."""
     path = tmp_path / "bad.zip"
     path.write_bytes(data)
-    with pytest.raises(InputError) as caught:
-        with open_archive(path) as archive:
-            for member in archive.members:
-                archive.read(member)
+    with pytest.raises(InputError) as caught, open_archive(path) as archive:
+        for member in archive.members:
+            archive.read(member)
     return one_sentence(caught.value).replace(str(path), "bad.zip")
 
 

@@ -164,7 +164,7 @@ def test_orthogonalized_equals_newton_schulz_step_by_step(shape):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
     assert (orthogonalized(matrix) - x).abs().max() < 1e-4
-    assert 0.5 < torch.linalg.svdvals(orthogonalized(torch.randn(24, 90, generator=seeded(1)))).min()
+    assert torch.linalg.svdvals(orthogonalized(torch.randn(24, 90, generator=seeded(1)))).min() > 0.5
 
 
 def test_muon_moves_a_convolution_as_its_matrix():

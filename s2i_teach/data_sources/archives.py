@@ -209,7 +209,7 @@ class _Disk:
                 raise InputError(f"{shown(path)} is a folder: give a zip file.")
             if not path.exists():
                 raise InputError(f"{shown(path)} does not exist: check the name (you are in {Path.cwd()}).")
-            self._file = open(path, "rb")
+            self._file = open(path, "rb")  # noqa: SIM115 (closed in close)
         self.size = self._file.seek(0, io.SEEK_END)
 
     def get(self, start: int, stop: int) -> bytes:

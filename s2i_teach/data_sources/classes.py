@@ -37,7 +37,7 @@ def _by_id() -> dict[str, ImageNetClass]:
 def class_name(class_id: str) -> str | None:
     """The English name of a class id, or None if it is none of the thousand."""
     found = _by_id().get(class_id)
-    return found and found.name
+    return None if found is None else found.name
 
 
 def folder_name(category: str) -> str:

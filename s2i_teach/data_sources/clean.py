@@ -103,7 +103,7 @@ def clean(
     ]
     cleaning = Cleaning(folder, to, tuple(rows), rules, others)
     if to is not None:
-        _write_copy(cleaning, {row.path: look.sha256 for row, look in zip(rows, looks, strict=True)}, manifest)
+        _write_copy(cleaning, to, {row.path: look.sha256 for row, look in zip(rows, looks, strict=True)}, manifest)
     return cleaning
 
 
@@ -152,11 +152,11 @@ def _look(path: Path, rules: dict) -> _Look:
 def _read(path: Path) -> tuple[Image.Image, tuple[int, int], bool]:
     """A picture, its size in the file, and whether all of its pixels were decoded."""
     try:
-        with Image.open(path) as picture:
-            size = picture.size
-            if picture.format == "JPEG" and LARGE < size[0] * size[1] <= MAX_PIXELS:
-                picture.draft("RGB", (1024, 1024))
-                return read_picture(picture), size, False
+        with Image.open(path) as file:
+            size = file.size
+            if file.format == "JPEG" and LARGE < size[0] * size[1] <= MAX_PIXELS:
+                file.draft("RGB", (1024, 1024))
+                return read_picture(file), size, False
     except InputError:
         raise
     except Exception:  # damaged files make Pillow raise nearly anything; read_picture says what it is
@@ -185,10 +185,12 @@ def _without_copies(rows: list[Row], looks: list[_Look], rules: dict) -> list[Ro
                 elif key:
                     first.setdefault(key, number)
     if "near_duplicates" in rules:
-        open_ones = [n for n, look in enumerate(looks) if look.codes is not None and rows[n].verdict != LEFT_OUT]
+        open_ones = [
+            (n, look.codes) for n, look in enumerate(looks) if look.codes is not None and rows[n].verdict != LEFT_OUT
+        ]
         limit = rules["near_duplicates"]
-        for position, match in find_copies([looks[n].codes for n in open_ones], limit).items():
-            number, like = open_ones[position], rows[open_ones[match.like]].path
+        for position, match in find_copies([codes for _, codes in open_ones], limit).items():
+            number, like = open_ones[position][0], rows[open_ones[match.like][0]].path
             how = f"{match.distance} of {BITS} bits differ from {like}"
             how = f"{match.how}, {how}" if match.how else how
             finding = _left_out("near_duplicates", how, match.distance, limit, like)
@@ -248,9 +250,9 @@ def _first_foreign(place: Path) -> str:
     return next(changed, "")
 
 
-def _write_copy(cleaning: Cleaning, hashes: dict[str, str], manifest: Manifest | None) -> None:
+def _write_copy(cleaning: Cleaning, to: Path, hashes: dict[str, str], manifest: Manifest | None) -> None:
     """Make the cleaned copy beside its place and move it there, so that no half-written one is ever seen."""
-    to, names = cleaning.to.resolve(), _new_names(cleaning)
+    to, names = to.resolve(), _new_names(cleaning)
     partial = None
     try:
         to.parent.mkdir(parents=True, exist_ok=True)

@@ -52,8 +52,10 @@ def _bytes(text: str) -> float:
     """``500MB``, ``2 GB``, ``1e9``."""
     found = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*([kmgt]?)b?\s*", text, re.IGNORECASE)
     try:
+        if found is None:
+            raise ValueError(text)
         return float(found[1]) * UNITS[found[2].lower()]
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise argparse.ArgumentTypeError(f"{shown(repr(text))} is no size: write 500MB or 2GB") from error
 
 

@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from s2i_teach.data_sources.drive import drive_id
@@ -206,7 +207,7 @@ class _Transfer:
         self.reached = 0  # the most bytes there were: what patience is measured by
         self.continued = False  # whether bytes of several answers stand together
         self.total = wanted.size
-        self.bar = None
+        self.bar: Any = None  # tqdm, which has no types, while a transfer runs
 
     def run(self) -> Path:
         from tqdm.auto import tqdm
@@ -298,7 +299,7 @@ class _Transfer:
 
     def _append(self, answer) -> None:
         try:
-            file = open(self.wanted.part, "ab" if self.have else "wb", buffering=0)
+            file = open(self.wanted.part, "ab" if self.have else "wb", buffering=0)  # noqa: SIM115 (closed below)
         except OSError as error:
             raise _unwritable(self.wanted.part, error) from error
         with file:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from s2i_teach.data_sources.offline import is_offline
@@ -48,13 +48,10 @@ def drive_id(link: str) -> tuple[str, Literal["file", "folder"]] | None:
         raise InputError(
             f"{shown(link)} is a Google document, not a file: save it from Google (File, Download) and give that file."
         )
-    for pattern, kind in (
-        (rf"/file/(?:u/\d+/)?d/{_ID}(?:/|$)", "file"),
-        (rf"/drive/(?:u/\d+/|mobile/)?folders/{_ID}(?:/|$)", "folder"),
-    ):
-        found = re.match(pattern, parts.path)
-        if found:
-            return found[1], kind
+    if found := re.match(rf"/file/(?:u/\d+/)?d/{_ID}(?:/|$)", parts.path):
+        return found[1], "file"
+    if found := re.match(rf"/drive/(?:u/\d+/|mobile/)?folders/{_ID}(?:/|$)", parts.path):
+        return found[1], "folder"
     ids = parse_qs(parts.query).get("id", [])
     if len(ids) == 1 and re.fullmatch(_ID, ids[0]):
         return ids[0], "folder" if parts.path.rstrip("/").endswith(("/folderview", "/embeddedfolderview")) else "file"
@@ -82,7 +79,7 @@ def list_folder(link: str, *, offline: bool = False) -> list[DriveFile]:
     import requests
 
     try:
-        files = gdown.download_folder(id=found[0], quiet=True, skip_download=True, use_cookies=False)
+        files: Any = gdown.download_folder(id=found[0], quiet=True, skip_download=True, use_cookies=False)
     except requests.RequestException as error:
         raise InputError("The Drive folder cannot be listed: check your network connection.") from error
     except Exception as error:  # both versions read Google's page, and a changed page makes them raise anything

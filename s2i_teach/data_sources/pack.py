@@ -6,6 +6,7 @@ import re
 import shutil
 import zipfile
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 
 from s2i_teach.data_sources.archives import open_archive
@@ -134,7 +135,7 @@ def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = Fals
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             raise InputError(f"The hash {shown(sha256)} is no sha256: copy all of its 64 hexadecimal digits.")
     if is_address(links[0]):
-        path = fetch(links, sha256=sha256, offline=offline, quiet=quiet)
+        path = fetch([str(each) for each in links], sha256=sha256, offline=offline, quiet=quiet)
     else:
         path = as_path(links[0])
         with reading(path):
@@ -184,7 +185,7 @@ def _unpack(archive, members: dict, manifest: Manifest, missing: list[Entry], fo
                         raise InputError(
                             f"{shown(member.name)} in {name} is not what its manifest says: fetch the pack again."
                         )
-                    write_whole(partial / member.name, lambda file, data=data: file.write(data))
+                    write_whole(partial / member.name, methodcaller("write", data))
                 manifest.write(folder)  # first: what is stopped from here on is made good by the next call
                 for path in entries:
                     (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,8 @@ def open_drawings(path: Path) -> Drawings:
 
 
 def _index_lines(file, path: Path) -> tuple[str | None, dict[str, int]]:
-    places, word, start = {}, None, 0
+    places: dict[str, int] = {}
+    word, start = None, 0
     for number, line in enumerate(file, start=1):
         if line.strip():
             try:
@@ -96,7 +97,7 @@ def _index_lines(file, path: Path) -> tuple[str | None, dict[str, int]]:
 
 
 def _index_binary(file, path: Path) -> tuple[None, dict[str, int]]:
-    places = {}
+    places: dict[str, int] = {}
     while True:
         start = file.tell()
         if not file.peek(1):

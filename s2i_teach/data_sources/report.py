@@ -73,7 +73,7 @@ class Cleaning:
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Rule → category → how many pictures it decided on; all rules that were on, also where they found nothing."""
-        found = {name: Counter() for name in self.rules}
+        found: dict[str, Counter[str]] = {name: Counter() for name in self.rules}
         for row in self.rows:
             if row.rule:
                 found.setdefault(row.rule, Counter())[row.category] += 1
@@ -84,7 +84,8 @@ class Cleaning:
         """Categories down, rules across: a heading, a line a category, a line of sums."""
         counts = {name: found for name, found in self.counts.items() if found}
         heading = ["category", "pictures", *(RULES[name].title.lower() for name in counts), "kept"]
-        total, kept = Counter(), Counter()
+        total: Counter[str] = Counter()
+        kept: Counter[str] = Counter()
         for row in self.rows:
             total[row.category] += 1
             kept[row.category] += row.verdict != LEFT_OUT

@@ -73,7 +73,7 @@ def grey_values(picture: Image.Image) -> np.ndarray:
     grey = picture.convert("L")
     scale = SIDE / max(grey.size)
     if scale < 1:
-        size = tuple(max(1, round(side * scale)) for side in grey.size)
+        size = [max(1, round(side * scale)) for side in grey.size]
         grey = grey.resize(size, Image.Resampling.BOX)
     return np.asarray(grey)
 

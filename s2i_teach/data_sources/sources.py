@@ -125,7 +125,8 @@ class Zip(Source):
     ):
         self.locations = [locations] if isinstance(locations, (str, os.PathLike)) else list(locations)
         self.title, self.offline = title or str(self.locations[0]), offline
-        self._left, self._refused, self._max_bytes, self._quiet = list(self.locations), [], max_bytes, quiet
+        self._left, self._max_bytes, self._quiet = list(self.locations), max_bytes, quiet
+        self._refused: list[str] = []
         self._whole: NoRanges | None = None
         self._archive = self._open_next()
         known = {}
@@ -164,7 +165,7 @@ class Zip(Source):
         if not self._quiet:
             print(f"{shown(self.title)} cannot be had in parts: the whole file is fetched, {words}.")
         self._whole = None
-        return open_archive(fetch(self.locations, offline=self.offline, quiet=self._quiet))
+        return open_archive(fetch([str(each) for each in self.locations], offline=self.offline, quiet=self._quiet))
 
     def cost(self, items):
         return self._archive.cost(self._members(items))

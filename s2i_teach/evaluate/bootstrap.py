@@ -36,12 +36,14 @@ class Interval:
 
     def overlaps(self, other: "Interval") -> bool:
         """Whether the two may be equal for all that is known: their intervals share a point, or one has none."""
-        if self.low is None or other.low is None:
+        if self.low is None or self.high is None or other.low is None or other.high is None:
             return True
         return self.low <= other.high and other.low <= self.high
 
 
-def interval(values: Sequence[float], groups: Sequence | None = None, draws: int = DRAWS, seed: int = 0) -> Interval:
+def interval(
+    values: Sequence[float] | np.ndarray, groups: Sequence | None = None, draws: int = DRAWS, seed: int = 0
+) -> Interval:
     """The mean of ``values`` with its 95 % interval: see :func:`expanded_tail`.
 
     Args:

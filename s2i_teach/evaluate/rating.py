@@ -280,12 +280,12 @@ def krippendorff_alpha(units: Iterable[Sequence[float]]) -> float:
     Returns:
         nan where no two values differ or nothing was rated twice: there is nothing to agree on.
     """
-    units = [np.asarray(unit, dtype=float) for unit in units if len(unit) > 1]
-    if not units:
+    rated = [np.asarray(unit, dtype=float) for unit in units if len(unit) > 1]
+    if not rated:
         return math.nan
-    everything = np.concatenate(units)
+    everything = np.concatenate(rated)
     n = len(everything)
-    observed = sum(((unit[:, None] - unit) ** 2).sum() / (len(unit) - 1) for unit in units) / n
+    observed = sum(((unit[:, None] - unit) ** 2).sum() / (len(unit) - 1) for unit in rated) / n
     expected = ((everything[:, None] - everything) ** 2).sum() / (n * (n - 1))
     return float(1 - observed / expected) if expected else math.nan
 

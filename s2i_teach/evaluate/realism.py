@@ -71,11 +71,13 @@ def kernel_distance_interval(
     xx.fill_diagonal_(0)
     to_real = polynomial_kernel(x, y).mean(1).numpy()
     within_y = ((yy.sum() - yy.trace()) / (len(y) * (len(y) - 1))).item()
-    xx = xx.numpy()
+    within_x = xx.numpy()
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         pairs = weights.sum(1) ** 2 - (weights**2).sum(1)
-        within = np.divide(((weights @ xx) * weights).sum(1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+        within = np.divide(
+            ((weights @ within_x) * weights).sum(1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0
+        )
         return within + within_y - 2 * (weights @ to_real) / weights.sum(1)
 
     return bootstrap(statistic, value, len(x), groups, draws, seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 
 from s2i_teach.files import as_path, write_whole
-from s2i_teach.gallery import find_sketch
+from s2i_teach.gallery import sketches
 from s2i_teach.paths import data_dir
 
 CLASSES = {
@@ -38,11 +38,13 @@ def write_archive(path) -> list[tuple[str, str]]:
         InputError: the zip cannot be written.
     """
     drawings = _line_drawings()
+    embedded = {sketch.name: sketch for sketch in sketches()}
     pictures = {
-        class_id: [drawings[name] if name in drawings else find_sketch(name).open() for name in names]
+        class_id: [drawings[name] if name in drawings else embedded[name].open() for name in names]
         for class_id, names in CLASSES.items()
     }
-    files, planted = {}, []
+    files: dict[str, bytes] = {}
+    planted: list[tuple[str, str]] = []
 
     def plant(class_id: str, data: bytes | Image.Image, what: str) -> None:
         name = _name(class_id, len([one for one in files if class_id in one]))

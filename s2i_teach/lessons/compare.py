@@ -23,7 +23,7 @@ def difference(answer, expected, tolerance: float) -> str | None:
             return f"a number is expected, this is {_kind(answer)}"
         # Two mistakes that end in nan, or in infinity, are alike.
         same = answer == expected or (answer != answer and expected != expected)
-        near = same or math.isfinite(expected) and abs(answer - expected) <= tolerance * max(1.0, abs(expected))
+        near = same or math.isfinite(expected) and abs(float(answer) - expected) <= tolerance * max(1.0, abs(expected))
         return None if near else f"{answer:.6g} instead of {expected:.6g}."
     if isinstance(expected, (tuple, list)):
         if not isinstance(answer, (tuple, list)):

@@ -115,9 +115,9 @@ class Exercise:
                     continue
                 words = f"here {type(error).__name__} ({error}) should go through."
                 return self._explain(answer, arguments, ran, words)
-            words = None if ran.error else difference(ran.value, expected, self.tolerance)
-            if ran.error or words:
-                return self._explain(answer, arguments, ran, words)
+            wrong = None if ran.error else difference(ran.value, expected, self.tolerance)
+            if ran.error or wrong:
+                return self._explain(answer, arguments, ran, wrong)
         return Outcome("passed", self.praise)
 
     def _not_attempted(self) -> Outcome:

@@ -31,7 +31,10 @@ class Progress:
             stored = stored if isinstance(stored, dict) else {}
         except (OSError, ValueError):
             stored = {}
-        rows = {name: stored.get(name) if isinstance(stored.get(name), dict) else {} for name in self.names}
+        rows: dict[str, dict] = {}
+        for name in self.names:
+            row = stored.get(name)
+            rows[name] = row if isinstance(row, dict) else {}
         return {
             name: {
                 "attempts": int(row.get("attempts") or 0),

@@ -66,7 +66,7 @@ def call(function: Callable, arguments: tuple, seconds: float = 10.0) -> Ran:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         thread.join(seconds)
-        if thread.is_alive():
+        if thread.is_alive() and thread.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(OutOfTime))
             thread.join(1.0)
     return ran

@@ -6,6 +6,7 @@ evaluation goes another way.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -138,9 +139,11 @@ def evaluate(
     Returns:
         what the U-Net predicts, ``(B, C, h, w)``.
     """
-    residuals = {}
+    residuals: dict[str, Any] = {}
     led = [i for i, scale in enumerate(scales) if scale != 0]
     if led:
+        if hint is None:
+            raise ValueError("A scale above 0 needs a hint.")
         down, middle = pipe.controlnet(
             latents[led],
             t[led],

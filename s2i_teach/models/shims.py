@@ -79,14 +79,14 @@ def saved_parts(folder: Path, dtype) -> dict:
         from safetensors import safe_open
 
         with safe_open(str(weights), "pt") as file:
-            prefixed = any(name.startswith("text_model.") for name in file.keys())
+            prefixed = any(name.startswith("text_model.") for name in file.keys())  # noqa: SIM118 (no dict)
         if not prefixed:
             parts["text_encoder"] = load_text_encoder(folder / "text_encoder").to(dtype)
     tokenizer = folder / "tokenizer"
     if (tokenizer / "tokenizer.json").is_file() and not (tokenizer / "vocab.json").is_file():
         # transformers 5 writes only tokenizer.json, which the slow CLIPTokenizer of 4.x cannot read.
         table = json.loads((tokenizer / "tokenizer_config.json").read_text(encoding="utf-8"))
-        parts["tokenizer"] = transformers.CLIPTokenizerFast(
+        parts["tokenizer"] = transformers.CLIPTokenizerFast(  # type: ignore[attr-defined]  # of 4.x
             tokenizer_file=str(tokenizer / "tokenizer.json"), model_max_length=table.get("model_max_length", 77)
         )
     return parts

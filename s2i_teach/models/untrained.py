@@ -1,5 +1,7 @@
 """The real models' architectures with random weights: to see how they are built, where nothing can be downloaded."""
 
+from typing import Any
+
 import torch
 
 from s2i_teach.errors import InputError
@@ -7,7 +9,7 @@ from s2i_teach.models.devices import check_dtype, pick_device
 from s2i_teach.models.shims import quiet_loading
 from s2i_teach.models.small_clip import new_tokenizer
 
-SD15 = {
+SD15: dict[str, dict[str, Any]] = {
     "unet": {"sample_size": 64, "cross_attention_dim": 768},  # all else is diffusers' default, which is this model
     "vae": {
         "block_out_channels": (128, 256, 512, 512),
@@ -56,7 +58,7 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     try:
         with quiet_loading(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            parts = {
+            parts: dict[str, Any] = {
                 "unet": UNet2DConditionModel(**{**SD15["unet"], **unet}),
                 "vae": AutoencoderKL(**SD15["vae"]),
                 "text_encoder": CLIPTextModel(CLIPTextConfig(**SD15["text"])),
@@ -64,14 +66,15 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     finally:
         torch.set_default_dtype(usual)
     schedule = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
-    pipe = StableDiffusionImg2ImgPipeline(
+    pipe: Any = StableDiffusionImg2ImgPipeline(
         **{name: part.eval() for name, part in parts.items()},
         tokenizer=new_tokenizer(),
         scheduler=DDIMScheduler(**schedule, clip_sample=False, set_alpha_to_one=False, steps_offset=1),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
-    ).to(chosen_device)
+    )
+    pipe = pipe.to(chosen_device)
     pipe.set_progress_bar_config(disable=True)
     pipe.s2i_model = "sd15, untrained"
     return pipe

@@ -109,9 +109,8 @@ class ControlNet(nn.Module):
 
 def control_for(unet: UNet, hint_channels: int = 1, hint_widths: Sequence[int] = (16,)) -> ControlNet:
     """An untrained :class:`ControlNet` that fits a :class:`~s2i_teach.theory.unet.UNet`; the U-Net is left alone."""
-    widths = [block.conv2.out_channels for block in unet.down]
     hint = HintEmbedding(hint_channels, hint_widths, unet.first_width)
-    return ControlNet(WayDown(unet), [*widths, widths[-1]], hint)
+    return ControlNet(WayDown(unet), [*unet.widths, unet.widths[-1]], hint)
 
 
 def add_control(
@@ -131,5 +130,6 @@ def led(
     unet: UNet, control: ControlNet, x: torch.Tensor, t: torch.Tensor, hint: torch.Tensor, scale: float = 1.0
 ) -> torch.Tensor:
     """What a U-Net predicts with a control network beside it: ``(B, C, H, W)``, as :class:`UNet` itself."""
-    skips, middle = add_control(*WayDown(unet)(x, t), control(x, t, hint), scale)
+    skips, middle = WayDown(unet)(x, t)
+    skips, middle = add_control(skips, middle, control(x, t, hint), scale)
     return way_up(unet, skips, middle, t)

@@ -18,7 +18,7 @@ def one_step(layer: nn.Module, x: torch.Tensor, target: torch.Tensor, lr: float 
         gradients = torch.autograd.grad(F.mse_loss(moved(x), target), weights)
         with torch.no_grad():
             for weight, gradient in zip(weights, gradients, strict=True):
-                weight -= lr * gradient
+                weight.sub_(lr * gradient)
     return moved
 
 

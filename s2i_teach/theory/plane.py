@@ -78,6 +78,8 @@ class PlaneNet(nn.Module):
     (Tancik et al. 2020, Fourier features).
     """
 
+    frequencies: torch.Tensor
+
     def __init__(self, width: int = 128, depth: int = 3, waves: int = 4):
         super().__init__()
         self.register_buffer("frequencies", 2.0 ** torch.arange(waves))

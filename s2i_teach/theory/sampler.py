@@ -10,7 +10,9 @@ import torch
 from s2i_teach.theory.prediction import x0_from_eps
 
 
-def ddpm_step(x_t: torch.Tensor, eps: torch.Tensor, a: float, a_prev: float, noise: torch.Tensor) -> torch.Tensor:
+def ddpm_step(
+    x_t: torch.Tensor, eps: torch.Tensor, a: torch.Tensor | float, a_prev: torch.Tensor | float, noise: torch.Tensor
+) -> torch.Tensor:
     """One random step: draws from q(x_prev | x_t, x̂_0) (Ho et al. 2020, equations 6 and 7; variance β̃).
 
     ``x_t``, ``eps`` and ``noise`` are ``(B, …)``; returns ``(B, …)``. Equals diffusers' ``DDPMScheduler.step``.
@@ -31,7 +33,12 @@ def ddpm_coefficients(alpha: float, alpha_bar: float) -> tuple[float, float]:
 
 
 def ddim_step(
-    x_t: torch.Tensor, eps: torch.Tensor, a: float, a_prev: float, noise: torch.Tensor | None = None, eta: float = 0.0
+    x_t: torch.Tensor,
+    eps: torch.Tensor,
+    a: torch.Tensor | float,
+    a_prev: torch.Tensor | float,
+    noise: torch.Tensor | None = None,
+    eta: float = 0.0,
 ) -> torch.Tensor:
     """One step of DDIM (Song, Meng & Ermon 2020, equations 12 and 16): x̂_0, noised again with the same ε̂ to ``a_prev``.
 
@@ -46,10 +53,12 @@ def ddim_step(
     x0 = x0_from_eps(x_t, eps, a)
     sigma = eta * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)) ** 0.5
     x_prev = a_prev**0.5 * x0 + (1 - a_prev - sigma**2) ** 0.5 * eps
-    return x_prev + sigma * noise if eta > 0 else x_prev
+    return x_prev if noise is None else x_prev + sigma * noise
 
 
-def euler_step(x_t: torch.Tensor, eps: torch.Tensor, a: float, a_prev: float) -> torch.Tensor:
+def euler_step(
+    x_t: torch.Tensor, eps: torch.Tensor, a: torch.Tensor | float, a_prev: torch.Tensor | float
+) -> torch.Tensor:
     """One straight step along dx̄/dσ = ε̂, with x̄ = x/√ᾱ and σ = √((1 − ᾱ)/ᾱ) (Karras et al. 2022, algorithm 1).
 
     With these letters it is :func:`ddim_step` at η = 0, written another way. Equals diffusers'
@@ -100,9 +109,9 @@ def space_timesteps(num_train_timesteps: int, timestep_respacing: int | str) -> 
     if not all(count.strip().isdigit() and int(count) > 0 for count in counts):
         raise ValueError(f'timestep_respacing is {words!r}: give a number, "10,15,20" or "ddim50".')
     if name:
-        for stride in range(1, num_train_timesteps + 1):
-            if len(range(0, num_train_timesteps, stride)) == int(counts[0]):
-                return list(range(0, num_train_timesteps, stride))
+        for whole in range(1, num_train_timesteps + 1):
+            if len(range(0, num_train_timesteps, whole)) == int(counts[0]):
+                return list(range(0, num_train_timesteps, whole))
         raise ValueError(f"No whole stride takes {counts[0]} of {num_train_timesteps} timesteps.")
     kept, start = set(), 0
     for section, count in enumerate(map(int, counts)):

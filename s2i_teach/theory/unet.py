@@ -107,7 +107,7 @@ class UNet(nn.Module):
         groups: int = 8,
     ):
         super().__init__()
-        self.skips, self.first_width, time_dim = skips, widths[0], 4 * widths[0]
+        self.skips, self.widths, self.first_width, time_dim = skips, widths, widths[0], 4 * widths[0]
         self.time = nn.Sequential(nn.Linear(widths[0], time_dim), nn.SiLU(), nn.Linear(time_dim, time_dim))
         self.conv_in = nn.Conv2d(channels, widths[0], 3, padding=1)
 
@@ -125,8 +125,8 @@ class UNet(nn.Module):
         self.up_attention = nn.ModuleList(attend(i, before[i]) for i in reversed(levels))
         self.norm_out = nn.GroupNorm(groups, widths[0])
         self.conv_out = nn.Conv2d(widths[0], channels, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)  # an untrained network predicts no noise rather than more noise
-        nn.init.zeros_(self.conv_out.bias)
+        for weight in self.conv_out.parameters():  # an untrained network predicts no noise rather than more noise
+            nn.init.zeros_(weight)
 
     def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """``x`` is ``(B, C, H, W)``, ``t`` ``(B,)`` whole numbers.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, out_of_memory, short_of_memory
-from s2i_teach.translation.settings import Settings, set_timesteps, start_index
+from s2i_teach.translation.settings import Resolved, set_timesteps, start_index
 
 CPU_BATCH = 16
 """Samples in one call of the U-Net at 16 × 16 latents on a CPU; more are no faster (``benchmarks.sweep``)."""
@@ -52,8 +53,8 @@ class _Cell:
     """
 
     index: int
-    settings: Settings
-    scheduler: object
+    settings: Resolved
+    scheduler: Any
     timesteps: torch.Tensor
     latents: torch.Tensor
     extra: dict
@@ -77,7 +78,7 @@ class _Cell:
 
 def run_batch(
     sketch,
-    cells: Sequence[Settings],
+    cells: Sequence[Resolved],
     pipe,
     *,
     max_batch: int | None = None,
@@ -183,7 +184,7 @@ class _Batch:
     def _dtype(self) -> torch.dtype:
         return self.pipe.text_encoder.dtype
 
-    def _text(self, settings: Settings, guided: bool) -> tuple:
+    def _text(self, settings: Resolved, guided: bool) -> tuple:
         """``((key, embedding), …)``: of the negative prompt and the prompt, or of the prompt alone."""
         key = (settings.prompt, settings.negative_prompt if guided else None)
         if key not in self._texts:
@@ -195,7 +196,7 @@ class _Batch:
             self._texts[key] = ((("negative", settings.negative_prompt), negative), asked) if guided else (asked,)
         return self._texts[key]
 
-    def _image(self, settings: Settings):
+    def _image(self, settings: Resolved):
         """The distribution of the sketch's latents, encoded once for each way of preparing it."""
         key = (settings.size, settings.fit, settings.invert, settings.prepare)
         if key not in self._images:
@@ -206,7 +207,7 @@ class _Batch:
             self.counts.encoded += 1
         return self._images[key]
 
-    def _hint(self, settings: Settings) -> torch.Tensor | None:
+    def _hint(self, settings: Resolved) -> torch.Tensor | None:
         """The sketch's hint, made once for each way of opening it."""
         if self._kind.hint is None:
             return None
@@ -248,7 +249,8 @@ class _Batch:
 
     def _evaluate(self, wanted: dict) -> dict:
         """The U-Net's predictions, ``(1, C, h, w)`` each, in calls of at most ``max_batch``; sizes never mix."""
-        predicted, keys = {}, list(wanted)
+        predicted: dict = {}
+        keys = list(wanted)
         while keys:
             shape = wanted[keys[0]][0].latents.shape
             alike = [key for key in keys if wanted[key][0].latents.shape == shape]
@@ -275,7 +277,7 @@ class _Batch:
             weights = torch.tensor([cell.settings.guidance_scale - 1 for cell in cells])
             size = self.pipe.unet.config.time_cond_proj_dim
             condition = self.pipe.get_guidance_scale_embedding(weights, embedding_dim=size).to(inputs)
-        led = {}
+        led: dict[str, Any] = {}
         if any(cell.scale for cell in cells):
             led = {"hint": torch.cat([cell.hint for cell in cells]), "scales": [cell.scale for cell in cells]}
         output = evaluate(self.pipe, inputs, t, embeddings, timestep_cond=condition, **led)
@@ -310,7 +312,7 @@ class _Batch:
         return pipe.image_processor.postprocess(pixels, output_type="pt", do_denormalize=shown), flagged
 
 
-def _beginning(settings: Settings) -> tuple:
+def _beginning(settings: Resolved) -> tuple:
     """What the first noisy latents depend on besides the sketch and the step where they start."""
     return (
         settings.size,

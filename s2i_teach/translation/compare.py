@@ -96,7 +96,8 @@ def variance_shares(pictures: torch.Tensor) -> tuple[float, float, float]:
     total = (centred**2).mean()
     if not 0 < total < torch.inf:
         raise InputError("These pictures have no variance to share out: they are all equal, or not finite.")
-    return tuple(((part**2).mean() / total).item() for part in (words, seeds, both))
+    shares = [((part**2).mean() / total).item() for part in (words, seeds, both)]
+    return shares[0], shares[1], shares[2]
 
 
 def vanishing_strength(strengths: list[float], agreements: list[float], threshold: float) -> float | None:

@@ -11,7 +11,7 @@ from s2i_teach.models.kinds import evaluated_parts
 from s2i_teach.models.measure import AliveBytes
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.run import run
-from s2i_teach.translation.settings import Settings
+from s2i_teach.translation.settings import Resolved, Settings
 
 
 @dataclass
@@ -117,9 +117,10 @@ def _hooks(pairs):
             handle.remove()
 
 
-def _timed(pipe, sketch, settings: Settings) -> Dissection:
+def _timed(pipe, sketch, settings: Resolved) -> Dissection:
     """The run itself, its parts timed; shapes and latents noted on the way."""
-    parts, pairs, latents, evaluations = [], [], {}, []
+    latents: dict = {}
+    parts, pairs, evaluations = [], [], []
 
     def watch(part, modules):
         started, handed = [], []
@@ -180,7 +181,7 @@ def _timed(pipe, sketch, settings: Settings) -> Dissection:
     return Dissection(result, [part for part in parts if part.calls], organs, between, latents)
 
 
-def _weigh(pipe, sketch, settings: Settings, parts: list[Part]) -> None:
+def _weigh(pipe, sketch, settings: Resolved, parts: list[Part]) -> None:
     """Fill in the memory of the parts: a run of one evaluation, since memory does not depend on the timestep."""
     memory, pairs = AliveBytes(), []
     table = {(part.organ, part.name): part for part in parts}
@@ -212,7 +213,7 @@ def dissect(pipe, sketch, settings: Settings) -> Dissection:
     Raises:
         InputError: as ``translate``.
     """
-    settings = settings.resolved(pipe)
-    found = _timed(pipe, sketch, settings)
-    _weigh(pipe, sketch, settings, found.parts)
+    resolved = settings.resolved(pipe)
+    found = _timed(pipe, sketch, resolved)
+    _weigh(pipe, sketch, resolved, found.parts)
     return found

@@ -1,12 +1,15 @@
 """A sketch from any page: what was drawn is kept as ink on white; shadow, paper, ruling and grain are left out."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from s2i_teach.images import fit_to, open_sketch, read_picture
 from s2i_teach.translation.settings import Settings
+
+S = TypeVar("S", bound=Settings)
 
 LARGEST = 2400
 """Pixels of the longer side on which a page is cleaned: a pencil line in a phone's photograph is still two wide."""
@@ -56,7 +59,7 @@ class Pages:
         return self._opened[way]
 
 
-def as_opened(settings: Settings) -> Settings:
+def as_opened(settings: S) -> S:
     """The settings that leave as it is what :func:`open_page` opened: it is turned and cleaned already."""
     return replace(settings, invert=False, prepare="lines" if settings.prepare == "photo" else settings.prepare)
 
@@ -256,7 +259,8 @@ def _ruling(ink: np.ndarray, to_border: bool = False) -> list[tuple[np.ndarray, 
         down = _crossing(ink.T, margin=True)
     elif across is None and down is not None:
         across = _crossing(ink, margin=True)
-    return [(across, 0)] * (across is not None) + ([] if down is None else [(down.T, 1)])
+    both = (across, 0), (None if down is None else down.T, 1)
+    return [(light, axis) for light, axis in both if light is not None]
 
 
 def _without_ruling(ink: np.ndarray, ruling: np.ndarray, axis: int) -> np.ndarray:
@@ -345,7 +349,7 @@ def _is_printed(ink: np.ndarray, marks: np.ndarray, tops, tilts) -> bool:
         near = ink[np.clip(y + np.arange(-3, 4)[:, None], 0, height - 1), x]
         taken.append(np.median(near, axis=1).max())
     drawn = ink[ink > 2 * np.median(taken)]
-    return np.mean(np.array(ends) > 0.5) > 0.8 and drawn.size > 0.001 * ink.size
+    return bool(np.mean(np.array(ends) > 0.5) > 0.8) and drawn.size > 0.001 * ink.size
 
 
 def _traced(ink: np.ndarray, tops: list[float], pitch: float, tilts: np.ndarray) -> np.ndarray:

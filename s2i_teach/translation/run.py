@@ -139,11 +139,11 @@ def run(
         return _run(sketch, settings, pipe, on_step, on_x0)
 
 
-def _run(sketch, settings: Settings, pipe, on_step, on_x0) -> Result:
-    settings = settings.resolved(pipe)
-    plan = settings.plan(pipe, measure=False)
-    picture, page_notes = open_page(sketch, settings)
-    settings = as_opened(settings)  # the result keeps the sketch as it is now
+def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
+    resolved = asked.resolved(pipe)
+    plan = resolved.plan(pipe, measure=False)
+    picture, page_notes = open_page(sketch, resolved)
+    settings = as_opened(resolved)  # the result keeps the sketch as it is now
     prepared = prepare_sketch(picture, settings.prepare)
     kind = kind_of(pipe)
     hint = make_hint(picture, kind.hint)
@@ -226,8 +226,9 @@ class _Watch:
     """diffusers' callback: counts the steps, times them and keeps the last latents."""
 
     def __init__(self, total: int, on_step):
-        self.total, self.on_step, self.done, self.latents = total, on_step, 0, None
-        self.first = self.last = None
+        self.total, self.on_step, self.done = total, on_step, 0
+        self.latents = torch.empty(0)
+        self.first = self.last = 0.0
         self.aside = self.aside_between = 0.0  # seconds that the caller's own functions took
 
     def __call__(self, pipe, step, timestep, tensors):

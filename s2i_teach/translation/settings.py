@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -19,6 +20,8 @@ from s2i_teach.translation.thesis import ThesisSettings, from_thesis
 
 CHOSEN_TIMESTEPS = ("ddpm", "dpm++", "euler")
 """Schedulers that can be given their timesteps."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Settings:
                 raise InputError(f"{name}={value!r} is not known: use one of {words}.")
 
         if self.timesteps is not None:
-            self._check_timesteps()
+            self._check_timesteps(self.timesteps)
         self._check_control()
 
     def _check_control(self) -> None:
@@ -116,12 +119,12 @@ class Settings:
                 f"control_start is {start:g} and control_end {end:g}: the ControlNet must start before it ends."
             )
 
-    def _check_timesteps(self) -> None:
+    def _check_timesteps(self, timesteps: tuple[int, ...]) -> None:
         try:
-            steps = tuple(int(t) for t in self.timesteps if not isinstance(t, bool))
-            whole = len(steps) == len(self.timesteps) and all(int(t) == t for t in self.timesteps)
+            steps = tuple(int(t) for t in timesteps if not isinstance(t, bool))
+            whole = len(steps) == len(timesteps) and all(int(t) == t for t in timesteps)
         except (TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"timesteps must be a list of whole numbers, not {self.timesteps!r}.") from error
+            raise InputError(f"timesteps must be a list of whole numbers, not {timesteps!r}.") from error
         if not whole or not 1 <= len(set(steps)) == len(steps) <= 999 or min(steps) < 0:
             raise InputError(
                 "timesteps must be 1 to 999 different whole numbers from 0 up, such as [0, 250, 500, 750]."
@@ -149,7 +152,7 @@ class Settings:
             raise InputError(f"{name} must be {words}, not {value!r}.") from error
         object.__setattr__(self, name, converted)
 
-    def resolved(self, pipe) -> "Settings":
+    def resolved(self, pipe) -> "Resolved":
         """The same with every None replaced by the model's default, so that nothing is left open.
 
         Raises:
@@ -162,8 +165,8 @@ class Settings:
         native = pipe.unet.config.sample_size
         native = (native, native) if isinstance(native, int) else tuple(native)[::-1]
         size = self.size or (entry.size if entry else tuple(side * factor for side in native))
-        own = scheduler_name(pipe.scheduler)
-        own = own if own in SCHEDULERS else None  # one without a short name is used, but cannot be written down
+        used = scheduler_name(pipe.scheduler)
+        own = used if used in SCHEDULERS else None  # one without a short name is used, but cannot be written down
         steps = entry.steps if entry else 50
         if self.timesteps is not None:
             steps = len(self.timesteps)
@@ -175,7 +178,7 @@ class Settings:
                 raise InputError(
                     f"The timestep {self.timesteps[0]} is not on this model's schedule: use 0 to {length - 1}."
                 )
-        return replace(
+        complete = replace(
             self,
             strength=_default(self.strength, entry.strength if entry else kind.strength),
             guidance_scale=_default(self.guidance_scale, entry.guidance_scale if entry else 7.5),
@@ -184,6 +187,7 @@ class Settings:
             scheduler=self.scheduler or own,
             **self._resolved_control(kind, entry),
         )
+        return cast("Resolved", complete)
 
     def _resolved_control(self, kind, entry) -> dict:
         usual = {"control_scale": entry.control_scale if entry else 1.0, "control_start": 0.0, "control_end": 1.0}
@@ -238,7 +242,8 @@ class Settings:
         """
         if self.control_scale is None:
             return ()
-        return led_by(self.control_scale, self.control_start, self.control_end, evaluations)
+        start, end = _default(self.control_start, 0.0), _default(self.control_end, 1.0)
+        return led_by(self.control_scale, start, end, evaluations)
 
     def to_dict(self) -> dict:
         """As plain values for JSON."""
@@ -342,7 +347,21 @@ class Plan:
         return f"the sketch's lines lead {which} at scale {max(self.control_scales):g}; "
 
 
-def _default(value, otherwise):
+if TYPE_CHECKING:
+
+    class Resolved(Settings):
+        """What :meth:`Settings.resolved` returns. It is no class of its own: a type checker learns here what is not None."""
+
+        strength: float
+        guidance_scale: float
+        num_inference_steps: int
+        size: tuple[int, int]
+
+else:
+    Resolved = Settings
+
+
+def _default(value: T | None, otherwise: T) -> T:
     return otherwise if value is None else value
 
 

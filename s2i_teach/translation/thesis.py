@@ -6,6 +6,7 @@ diffusion (Rombach et al. 2021) and Hugging Face's example scripts. Each does he
 
 import html
 from dataclasses import dataclass, fields
+from typing import Any
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
@@ -34,8 +35,8 @@ class ThesisSettings:
         notes: one sentence for each parameter that could not have what was asked for.
     """
 
-    settings: object
-    pipe: object
+    settings: Any
+    pipe: Any
     timesteps: tuple[int, ...]
     given: dict
     notes: tuple[str, ...] = ()
@@ -222,7 +223,7 @@ def _respaced(respacing, length, settings: dict) -> tuple[tuple[int, ...], dict]
     return kept, {"num_inference_steps": len(kept)}
 
 
-def _pipeline(model: str, use_fp16: bool) -> tuple[object, tuple[str, ...]]:
+def _pipeline(model: str, use_fp16: bool) -> tuple[Any, tuple[str, ...]]:
     """The model in half precision where that is asked for and where the device has it, else in fp32."""
     pipe = shared_pipeline(model) if use_fp16 else load_pipeline(model, dtype="fp32")
     precision = str(pipe.unet.dtype).removeprefix("torch.")

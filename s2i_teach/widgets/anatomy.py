@@ -103,7 +103,7 @@ class Anatomy:
         """What the drawing shows, in words."""
         result, unet = self.result, self.dissection.organ("U-Net")
         seconds = self.seconds()
-        most = max(seconds, key=seconds.get)
+        most = max(seconds, key=lambda name: seconds[name])
         levels = ", ".join(_size(part.shape_in) for part in unet if part.name.startswith("down"))
         skips = sum(len(part.skips) for part in unet if part.name.startswith("up"))
         led = ""
@@ -152,7 +152,7 @@ class _Drawing:
         self.top = 35 + (rows - 1) * self.ROW
         width, height = 100 + (self.LEADS if self.lead else 0), self.top + 7
         self.figure = plt.figure(figsize=(10.5 * width / 100, 10.5 * height / 100))
-        self.axes = self.figure.add_axes([0, 0, 1, 1])
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set(xlim=(0, width), ylim=(0, height))
         self.axes.set_autoscale_on(False)
         self.axes.axis("off")

@@ -203,7 +203,7 @@ def choose_pairs(results: list[Result], votes: int, seed: int) -> list[tuple[Can
         )
     random.Random(seed).shuffle(pairs)
     seen: Counter[str] = Counter()
-    chosen = []
+    chosen: list[tuple] = []
     while pairs and len(chosen) < votes:
         # The first of the least seen: shuffled, so that which one is left to chance.
         place = min(range(len(pairs)), key=lambda i: sum(seen[c.cell] for c in pairs[i]))

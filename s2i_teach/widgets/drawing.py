@@ -96,7 +96,7 @@ class Drawing:
         for op in self.visible:
             if op["tool"] == "picture":
                 size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
-                page.paste(_resized(op["png"], size), tuple(map(round, offset)))
+                page.paste(_resized(op["png"], size), (round(offset[0]), round(offset[1])))
             else:
                 ink = PAPER if op["tool"] == "eraser" else (0, 0, 0)
                 _stroke(draw, flatten(op["points"], op["size"]), ink, scale, offset)
@@ -194,7 +194,7 @@ class Drawing:
         """
         try:
             metadata = ElementTree.fromstring(text).find(f"{SVG}metadata")
-            table = json.loads(metadata.text) if metadata is not None else None
+            table = json.loads(metadata.text or "") if metadata is not None else None
         except (ElementTree.ParseError, ValueError, TypeError) as error:
             raise InputError(f"The SVG cannot be read ({shown(error)}): give one that a pad saved.") from error
         return cls.from_dict(table)

@@ -1,5 +1,7 @@
 """Figures for the lessons: colours that everybody can tell apart, and alternative text made from the data shown."""
 
+from collections.abc import Sequence
+
 import torch
 
 from s2i_teach.errors import InputError
@@ -56,12 +58,12 @@ def curves(
         y = [float(value) for value in values]
         style = {"color": COLOURS[number % 7], "linestyle": DASHES[number % 7], "linewidth": 2}
         axes.plot(x, y, label=label, **style)
-        if label in (errors or {}):
+        if errors and label in errors:
             bars = [float(value) for value in errors[label]]
             axes.errorbar(x, y, bars, fmt="none", ecolor=style["color"], capsize=3)
         middle = y[len(y) // 2]
         words.append(f"{label} goes from {y[0]:.3g} over {middle:.3g} in the middle to {y[-1]:.3g}")
-        if label in (errors or {}):
+        if errors and label in errors:
             words[-1] += f", with bars of ±{min(bars):.2g} to ±{max(bars):.2g}"
     for label, place in (marks or {}).items():
         axes.axvline(float(place), color="#666666", linewidth=1)
@@ -93,7 +95,7 @@ def _plain_numbers(axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def schedule(alpha_bar: torch.Tensor, run: list[int], skipped: list[int] = (), *, title: str = ""):
+def schedule(alpha_bar: torch.Tensor, run: list[int], skipped: Sequence[int] = (), *, title: str = ""):
     """A noise schedule and the timesteps that a run visits. Returns ``(figure, alt)``.
 
     Args:

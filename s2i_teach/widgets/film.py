@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
+from torch import nn
 
 from s2i_teach.errors import InputError
 from s2i_teach.theory.forward import add_noise
@@ -190,7 +191,7 @@ def ideal(data: torch.Tensor, own: Own | None = None) -> Callable:
 class Trained:
     """A network with what its training took: its mean squared error of the noise, and the ideal denoiser's."""
 
-    net: PlaneNet
+    net: nn.Module
     loss: float
     ideal_loss: float
     seconds: float
@@ -210,9 +211,8 @@ def trained(data: torch.Tensor, tell: Callable, seconds: float = MOST_SECONDS) -
         torch.manual_seed(0)
         net = PlaneNet()
     losses = []
-    settings = {"steps": TRAINING_STEPS, "batch_size": 256, "lr": 3e-3}
     with torch.enable_grad():
-        for step in train(net, data, ALPHA_BAR, **settings):
+        for step in train(net, data, ALPHA_BAR, steps=TRAINING_STEPS, batch_size=256, lr=3e-3):
             losses.append(step.loss)
             late = time.perf_counter() - started > seconds
             if late or len(losses) == TRAINING_STEPS // 20:

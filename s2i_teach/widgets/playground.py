@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -59,14 +60,15 @@ class Playground(PadHolder):
         self._ideal = None if ideal_x0 is None else film.own_function(ideal_x0, library_ideal_x0, 3, "ideal_x0")
         own = [] if step is None else [film.own_step(each) for each in (step if _is_list(step) else [step])]
         self._steps = {f"own {number}": each for number, each in enumerate(own)} | STEPS
-        self._network = self._network_of = None
+        self._network: film.Trained | None = None
+        self._network_of: str | None = None
         self._page = Drawing()
-        self._film = None
+        self._film: tuple[film.Film, torch.Tensor] | None = None
         super().__init__(Drawing())
         self.observe(self._drawn, "drawing")
         self.choices = {
             "shapes": [*SHAPES, *([] if self._own_data is None else ["own"]), "drawing"],
-            "samplers": {key: key if key in STEPS else self.words["yours"].format(name=made.name)
+            "samplers": {key: self.words["yours"].format(name=made.name) if isinstance(made, film.Own) else key
                          for key, made in self._steps.items()},
             "span": film.SPAN,
             "grid": film.GRID,
@@ -131,7 +133,7 @@ class Playground(PadHolder):
             self.send({"version": version, "refused": self._said(error)})
 
     def _data(self, shape: str) -> torch.Tensor:
-        if shape == "own":
+        if shape == "own" and self._own_data is not None:
             return self._own_data
         if shape == "drawing":
             if self._page.is_empty:
@@ -164,7 +166,10 @@ class Playground(PadHolder):
         if not fresh:
             settings["denoiser"] = "ideal"
         names = ("ideal", "network") if settings["denoiser"] == "both" else (settings["denoiser"],)
-        panels, said, wrong, alerts = [], [], [], []
+        panels: list[dict] = []
+        said: list[str] = []
+        wrong: list[str] = []
+        alerts: list[str] = []
         for name in names:
             made, denoiser, trouble, right = self._one(settings, data, name, wrong)
             panel = {"denoiser": name, "points": [_plain(points) for points in made.points]}
@@ -205,14 +210,15 @@ class Playground(PadHolder):
     def _one(self, settings: dict, data: torch.Tensor, name: str, wrong: list[str]):
         """One panel: its film, its denoiser, what stopped it (or None), and what is to be said; adds to ``wrong``."""
         own_ideal = self._ideal if name == "ideal" else None
-        denoiser = film.ideal(data, own_ideal) if name == "ideal" else self._network
-        library = film.ideal(data) if name == "ideal" else self._network
+        library = film.ideal(data) if name == "ideal" or self._network is None else self._network
+        denoiser = film.ideal(data, own_ideal) if own_ideal else library
         seed = settings["seed"]
-        sentences, checks = [], {}
+        sentences: list[str] = []
+        checks: dict[str, Callable] = {}
         if settings["direction"] == "forward":
             made = film.forward(data, seed, self._add_noise or library_add_noise)
             if self._add_noise:
-                pairs = zip(made.t, made.points, made.library, strict=False)
+                pairs = zip(made.t, made.points, made.library or (), strict=False)
                 checks[self._add_noise.name] = partial(film.departure, pairs)
         else:
             step = self._steps[settings["sampler"]]
@@ -222,13 +228,13 @@ class Playground(PadHolder):
         if own_ideal:
             checks[own_ideal.name] = partial(film.ideal_departure, own_ideal, made, data)
         if made.trouble:
-            return made, denoiser, self._in_words(made), sentences
+            return made, denoiser, self._in_words(made, made.trouble), sentences
         for own, check in checks.items():
             try:
                 found = check()
             except film.Unusable as trouble:
                 made.trouble = trouble
-                return made, denoiser, self._in_words(made), sentences
+                return made, denoiser, self._in_words(made, trouble), sentences
             if found is None:
                 sentences.append(self.words["agrees"].format(name=own))
             else:
@@ -239,7 +245,7 @@ class Playground(PadHolder):
             sentences.append(self._how_well(made, data, name))
         return made, denoiser, None, sentences
 
-    def _in_words(self, made: film.Film) -> str:
+    def _in_words(self, made: film.Film, trouble: film.Unusable) -> str:
         """What stopped a film."""
         table = {
             "nothing": self.words["nothing"],
@@ -248,7 +254,7 @@ class Playground(PadHolder):
             "shape": self.words["wrong_shape"],
             "not_finite": self.words["not_finite"],
         }
-        return table[made.trouble.key].format(**{"t": made.t[0], **made.trouble.values})
+        return table[trouble.key].format(**{"t": made.t[0], **trouble.values})
 
     def _how_well(self, made: film.Film, data: torch.Tensor, name: str) -> str:
         who = {"ideal": self.words["ideal"], "network": self.words["network"]}[name]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import traitlets
 
@@ -28,7 +29,7 @@ from s2i_teach.translation.choices import CONTROLS
 from s2i_teach.translation.compare import differences
 from s2i_teach.translation.result import Result, save_png
 from s2i_teach.translation.run import PRECISIONS, in_use, run
-from s2i_teach.translation.settings import Plan, Settings, strength_for
+from s2i_teach.translation.settings import Plan, Resolved, Settings, strength_for
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
 from s2i_teach.widgets.sketch_pad import PadHolder, open_drawing
@@ -121,7 +122,7 @@ class Studio(PadHolder):
         self._current: Entry | None = None
         self._numbers = 0
         self._last: tuple | None = None
-        self._plans_sent = None
+        self._plans_sent: tuple[list, float | None] | None = None
         self.error: Exception | None = None
         if prompt is None:
             prompt = _subject(sketch.prompt) if isinstance(sketch, Sketch) else ""
@@ -192,6 +193,7 @@ class Studio(PadHolder):
 
     def _job(self, table: dict) -> Job:
         steps, guidance = table.get("steps"), table.get("guidance")
+        control: dict[str, Any] = {name: table.get(name) for name in CONTROLS}
         settings = Settings(
             _styled(table.get("prompt", ""), table.get("style", "")),
             negative_prompt=table.get("negative_prompt", ""),
@@ -200,12 +202,13 @@ class Studio(PadHolder):
             seed=table.get("seed", 0),
             prepare="filled" if table.get("filled") else "lines",
             scheduler=table.get("scheduler") or None,
-            **{name: table.get(name) for name in CONTROLS},
+            **control,
         )
         evaluations = table.get("evaluations")
-        if not isinstance(evaluations, int) or not 1 <= evaluations <= settings.num_inference_steps:
+        most = settings.num_inference_steps or 0
+        if not isinstance(evaluations, int) or not 1 <= evaluations <= most:
             raise InputError(f"{shown(evaluations)} of {steps} steps cannot run: choose another strength.")
-        settings = replace(settings, strength=strength_for(settings.num_inference_steps, evaluations))
+        settings = replace(settings, strength=strength_for(most, evaluations))
         return Job(
             int(table["version"]), self.page, str(table["model"]), settings, bool(table.get("final")), dict(table)
         )
@@ -332,15 +335,15 @@ class Studio(PadHolder):
             self._last = key, result
             self._tell_plans(job, settings, pipe, say)  # with the seconds just learnt
         result = self._last[1]
-        table = {"result": self._answer(result), "version": job.version}
+        answer = self._answer(result)
         # While a slider is dragged or a stroke grows there are many pictures; those one rests at make the history.
         if job.final:
             with self._lock:
                 entry = self._remember(job, result)
                 gone = self._forget()
-            table["result"]["number"] = entry.number
+            answer["number"] = entry.number
             say({"entry": self._card(entry), "gone": gone})
-        say(table)
+        say({"result": answer, "version": job.version})
 
     def _pipeline(self, job: Job, say: Callable):
         if self._own_pipe is not None and job.model == self.options["model"]:
@@ -350,10 +353,10 @@ class Studio(PadHolder):
             say({"loading": title, "version": job.version})
         return shared_pipeline(job.model)
 
-    def _translate(self, job: Job, settings: Settings, pipe, say: Callable) -> Result:
+    def _translate(self, job: Job, settings: Resolved, pipe, say: Callable) -> Result:
         told = time.monotonic()
         previews = 0
-        first_step = None
+        first_step: float | None = None
 
         def guessed(x0) -> None:
             nonlocal told, previews, first_step
@@ -365,7 +368,8 @@ class Studio(PadHolder):
             first_step = first_step or time.monotonic()
 
         def stepped(step: int, total: int) -> None:
-            ahead = (time.monotonic() - first_step) / step * (total - step)
+            began = time.monotonic() if first_step is None else first_step
+            ahead = (time.monotonic() - began) / step * (total - step)
             newer = self._worker.newer
             # A growing stroke gives way to the finished one. Among settings of a drag a short run comes to its end and a
             # long one shows at least a preview, or the picture would stand still while the hand moves.
@@ -376,12 +380,12 @@ class Studio(PadHolder):
 
         return run(job.page.image(*settings.size), settings, pipe, stepped, guessed)
 
-    def _tell_plans(self, job: Job, settings: Settings, pipe, say: Callable) -> None:
+    def _tell_plans(self, job: Job, settings: Resolved, pipe, say: Callable) -> None:
         """What each position of the strength slider means, if the page does not know yet."""
         key = [job.model, settings.num_inference_steps, job.settings.scheduler or "", settings.guidance_scale > 1]
         seconds = settings.plan(pipe, measure=False).seconds
-        known = self._plans_sent and self._plans_sent[0] == key
-        if known and (seconds is None or 0.8 < (self._plans_sent[1] or 1e9) / seconds < 1.25):
+        known, before = self._plans_sent or (None, None)
+        if known == key and (seconds is None or 0.8 < (before or 1e9) / seconds < 1.25):
             return
         rows = []
         for evaluations in range(1, settings.num_inference_steps + 1):
@@ -511,7 +515,7 @@ def describe_result(result: Result, words: Mapping[str, str] = STRINGS["en"]) ->
         steps=settings.num_inference_steps,
         seed=settings.seed,
     )
-    if settings.control_scale is None:
+    if settings.control_scale is None or settings.control_start is None or settings.control_end is None:
         return line
     part = (f"{100 * end:g}" for end in (settings.control_start, settings.control_end))
     led = words["about_led"].format(settings.control_scale, *part)

@@ -25,7 +25,7 @@ class Worker:
         self._changed = threading.Condition()
         self._waiting = self._running = None
         self._stopped = False
-        self._thread = None
+        self._thread: threading.Thread | None = None
 
     def ask(self, job) -> None:
         """Put a job into the mailbox; what waited there is dropped."""

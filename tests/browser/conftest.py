@@ -17,11 +17,9 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=double)
     items[:] = [item for item in items if item not in double]
     for item in items:
-        if "lane" in getattr(getattr(item, "callspec", None), "params", {}):
-            if lane_of(item.nodeid) != item.callspec.params["lane"]:
-                raise pytest.UsageError(
-                    f"{item.nodeid}: its lane cannot be read from its name (tests/browser/lanes.py)."
-                )
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        if "lane" in params and lane_of(item.nodeid) != params["lane"]:
+            raise pytest.UsageError(f"{item.nodeid}: its lane cannot be read from its name (tests/browser/lanes.py).")
 
 
 def missing(why: str):

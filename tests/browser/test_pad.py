@@ -211,7 +211,7 @@ def test_sketches_are_drawn_over_and_traced(lane, page, pad, tmp_path):
         seen = on_screen(page, pad)
         if (seen < 250).any():
             break
-    assert 100 < (seen < 250).sum() and seen.min() > 128, "a picture to trace is faint"
+    assert (seen < 250).sum() > 100 and seen.min() > 128, "a picture to trace is faint"
     assert drawing(lane, page).is_empty
     shell = [(198 + 110 * math.cos(a / 5), 243 + 110 * math.sin(a / 5)) for a in range(3, 35)]
     inside = [(196 + 57 * math.cos(a / 4), 262 + 57 * math.sin(a / 4)) for a in range(-13, 1)]
