@@ -23,10 +23,9 @@ import time
 
 import torch
 import torch.nn.functional as F
-from torch import nn
-
 from IPython.display import Markdown
 from PIL import Image, ImageDraw
+from torch import nn
 
 from s2i_teach.gallery import font
 from s2i_teach.images import to_tensor

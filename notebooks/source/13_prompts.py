@@ -317,7 +317,6 @@ from s2i_teach.evaluate.prompt_match import prompt_matches
 from s2i_teach.gallery import embedded_pairs
 from s2i_teach.images import to_tensor
 from s2i_teach.lessons import predict
-from s2i_teach.models.devices import one_thread
 from s2i_teach.training.vocabulary import with_article
 from s2i_teach.translation.prompts import fill
 from s2i_teach.widgets.figures import curves, filmstrip

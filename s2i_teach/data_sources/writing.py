@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from operator import methodcaller
 from pathlib import Path
 
 from s2i_teach.data_sources.download import check_space
@@ -86,7 +87,7 @@ def write_sample(source: Source, drawn: Draw, folder: Path, request: dict, max_b
     with alone(folder), _journal(folder, request, entries.values()) as journal:
         for item, data in _with_progress(source.read_many(items), len(items), quiet):
             category, class_id, _ = missing[at[item]]
-            write_whole(folder / at[item], lambda file, data=data: file.write(data))
+            write_whole(folder / at[item], methodcaller("write", data))
             entries[at[item]] = entry = Entry(
                 path=at[item],
                 category=category,

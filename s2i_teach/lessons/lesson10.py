@@ -6,8 +6,8 @@ import random
 import numpy as np
 import torch
 
-from s2i_teach.data_sources.rules import GRAIN, ink, paper_tone
 from s2i_teach.data_sources.draw import pick
+from s2i_teach.data_sources.rules import GRAIN, ink, paper_tone
 from s2i_teach.lessons.claims import CLAIMS, FACTS, evidence, reasons, what_is_wrong
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
 

@@ -130,7 +130,9 @@ def test_ninety_positions_of_a_slider(lane, page, studio):
         page.wait_for_timeout(20)
     slider.evaluate("slider => slider.dispatchEvent(new Event('change'))")
     settle(page, 300)
-    versions = [version for version, _ in page.evaluate("window.seen")]  # the pictures of the drag, then the one at rest
+    versions = [
+        version for version, _ in page.evaluate("window.seen")
+    ]  # the pictures of the drag, then the one at rest
     assert versions == sorted(versions) and len(set(versions)) >= 4, "pictures moved during the drag, none went back"
     assert python(lane, page, "studio.result.plan.evaluations") == value == int(slider.input_value())
     assert python(lane, page, "studio.request['version']") == versions[-1]
