@@ -81,11 +81,11 @@ def clean(
     folder = _source(folder)
     to = None if to is None else _target(as_path(to), folder)
     manifest = own_manifest(folder)
-    paths, others = pictures_in(folder)
+    paths, other_files = pictures_in(folder)
     if not paths:
         raise InputError(f"{shown(folder)} has no pictures in it: give the folder that holds them.")
     ours = {RECORD} if manifest is None else {RECORD, NAME}
-    others = sum(path not in ours for path in others)
+    others = sum(path not in ours for path in other_files)
     categories = {entry.path: entry.category for entry in manifest.files} if manifest else {}
 
     shows = len(paths) > 100 if progress is None else progress

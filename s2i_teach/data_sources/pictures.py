@@ -29,7 +29,8 @@ def pictures_in(folder: Path) -> tuple[list[str], list[str]]:
     Raises:
         InputError: a folder cannot be read.
     """
-    pictures, others = [], []
+    pictures: list[str] = []
+    others: list[str] = []
 
     def refuse(error: OSError):
         raise InputError(f"{shown(error.filename)} cannot be read: {error.strerror or error}.") from error

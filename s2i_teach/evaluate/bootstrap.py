@@ -99,7 +99,7 @@ def independent_differences(after: Sequence[float], before: Sequence[float], ske
     if not 0 < len(after) == len(before) == len(sketches):
         sizes = f"{len(after)}, {len(before)} and {len(sketches)}"
         raise InputError(f"{sizes} scores and sketches cannot be paired: give as many of each, and at least one.")
-    of_sketch = {}
+    of_sketch: dict = {}
     for sketch, gap in zip(sketches, as_numbers(after) - as_numbers(before), strict=True):
         of_sketch.setdefault(sketch, []).append(gap)
     return [float(np.mean(gaps)) for gaps in of_sketch.values()]
