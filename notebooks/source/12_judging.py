@@ -65,7 +65,7 @@ sweeps = [  # the folder keeps the pictures for the second sitting
         held_out[thing].prompt,
         strength=[0.5, 0.75],
         guidance_scale=[1, 2.5],
-        to=f"lesson12/{thing}",
+        to=f"out/lesson12/{thing}",
         **settings,
     )
     for sketch, thing in zip(sketches, drawn)
@@ -481,7 +481,7 @@ for sketch, thing in zip(sketches, drawn):
         held_out[thing].prompt,
         strength=[0.5, 0.75],
         guidance_scale=[1, 2.5],
-        to=f"lesson12/{thing}",
+        to=f"out/lesson12/{thing}",
         **settings,
     )
     for (strength, guidance), values in f1_of.items():
