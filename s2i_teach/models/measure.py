@@ -17,7 +17,7 @@ class AliveBytes(TorchDispatchMode):
     within itself. ``peak`` is the most there ever were; :meth:`open_window` begins a part of its own.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.alive = self.peak = 0
         self._windows: list[list[int]] = []
