@@ -51,6 +51,11 @@ def colab_address(notebook: str) -> str:
     )
 
 
+def glossary_address() -> str:
+    """Where the glossary is read, from wherever a notebook was opened."""
+    return f"{repository()}/blob/main/s2i_teach/lessons/glossary.md"
+
+
 def exercise_of(tags: list[str]) -> str | None:
     """The exercise that a cell holds the stub of, from its tag ``exercise-NAME``."""
     return next((tag.removeprefix("exercise-") for tag in tags if tag.startswith("exercise-")), None)
@@ -77,7 +82,8 @@ def build(source: Path, teacher: bool) -> str:
             text = SETUP.format(repository=repository()).rstrip("\n")
         if teacher and (name := exercise_of(tags)):
             text = solution(int(source.stem[:2]), name)
-        text = text.replace("{{badge}}", BADGE.format(address=colab_address(target)))
+        badge = f"{BADGE.format(address=colab_address(target))} · [terms and symbols]({glossary_address()})"
+        text = text.replace("{{badge}}", badge)
         make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         made = make(text)
         # Ids by place and content: the same source gives the same file, and an edit changes only its own cell.

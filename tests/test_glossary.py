@@ -1,6 +1,7 @@
 """The glossary: every term is defined in its lesson, in bold, before it is used."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -13,8 +14,9 @@ from s2i_teach.lessons.glossary import Glossary, glossary, terms
 SOURCES = Path(__file__).resolve().parent.parent / "notebooks" / "source"
 
 
+@cache
 def paragraphs(number: int) -> list[str]:
-    """The prose of a lesson after its opening, without code, formulas, headings and the teacher's notes."""
+    """The prose of a lesson between its opening and its sources, without code, formulas, headings and teacher's notes."""
     [path] = SOURCES.glob(f"{number:02d}_*.py")
     cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
     prose = [
@@ -22,7 +24,8 @@ def paragraphs(number: int) -> list[str]:
         for cell in cells[1:]
         if cell.cell_type == "markdown" and "teacher" not in cell.metadata.get("tags", [])
     ]
-    plain = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$|^#.*$", " ", "\n\n".join(prose), flags=re.S | re.M)
+    text = "\n\n".join(prose).partition("## Sources")[0]
+    plain = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$|^#[^\n]*$", " ", text, flags=re.S | re.M)
     return [" ".join(part.split()) for part in re.split(r"\n\s*\n", plain) if part.strip()]
 
 
@@ -30,18 +33,26 @@ def use_of(name: str) -> re.Pattern:
     return re.compile(rf"(?<![\w-]){re.escape(name)}(?:s|es)?(?![\w-])", re.I)
 
 
+def first_use(name: str, text: str) -> int | None:
+    """Where a text first uses a term; "text encoder" is no use of "encoder", as it is a term of its own."""
+    longer = [use_of(term.name) for term in terms() if name.casefold() in term.name.casefold() != name.casefold()]
+    covered = [found.span() for pattern in longer for found in pattern.finditer(text)]
+    for found in use_of(name).finditer(text):
+        if not any(start <= found.start() and found.end() <= end for start, end in covered):
+            return found.start()
+    return None
+
+
 @pytest.mark.parametrize("term", terms(), ids=lambda term: term.name)
 def test_a_term_is_defined_before_it_is_used(term):
     """Bold where it is defined. An earlier lesson may name it only where it says which lesson explains it."""
-    use = use_of(term.name)
     for number in range(term.lesson):
-        early = [
-            part for part in paragraphs(number) if use.search(part) and f"lesson {term.lesson}" not in part.lower()
-        ]
+        uses = [part for part in paragraphs(number) if first_use(term.name, part) is not None]
+        early = [part for part in uses if f"lesson {term.lesson}" not in part.lower()]
         assert early == [], f"lesson {number} uses {term.name!r}, which lesson {term.lesson} defines"
-    first = next((part for part in paragraphs(term.lesson) if use.search(part)), None)
+    first = next((part for part in paragraphs(term.lesson) if first_use(term.name, part) is not None), None)
     assert first, f"lesson {term.lesson} does not define {term.name!r}"
-    at = use.search(first).start()
+    at = first_use(term.name, first)
     bold = [found.span() for found in re.finditer(r"\*\*.+?\*\*", first)]
     assert any(start <= at < end for start, end in bold), f"{term.name!r} is used before it is defined: {first}"
 

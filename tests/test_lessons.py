@@ -394,6 +394,8 @@ def test_a_prediction_that_is_none(answer, options, sentence, no_predictions):
 def test_what_was_measured_must_fit_the_question(no_predictions):
     with pytest.raises(InputError, match="one of 'more', 'less', not 'equal'"):
         predict("What?", "more", ("more", "less")).compare("equal")
+    with pytest.raises(InputError, match="Nothing was measured"):
+        predict("What?", 3).compare(None)
     with pytest.raises(InputError, match="The prediction is about a, b"):
         predict("What?", {"a": 1, "b": 2}).compare({"a": 1})
 

@@ -247,6 +247,7 @@ def test_notebooks_are_built_the_same_twice_and_have_ids():
         assert len(set(ids)) == len(ids)
         assert notebook.metadata["kernelspec"]["name"] == "python3" and "colab" in notebook.metadata
         assert notebook.cells[0].source.startswith("# Lesson"), path
+        assert "s2i_teach/lessons/glossary.md)" in notebook.cells[0].source, path
         assert not any("{{" in cell.source for cell in notebook.cells)
         assert all(not cell.get("outputs") for cell in notebook.cells)
 

@@ -134,7 +134,7 @@ left.compare(100 * plan.sqrt_alpha_bar, unit="%", within=3)
 #
 # - The schedule has 1000 **timesteps** $t$, from $t = 0$, nearly clean, to $t = 999$, nearly pure noise. A run visits 20 of them at
 #   most, and the $t$ in the line is the one where it starts.
-# - $\sqrt{\bar\alpha}$, "root alpha bar", is how much of the sketch is left there: at 46 % every line is still in the noise with 46 % of
+# - $\sqrt{\bar\alpha}$, "root alpha bar" of lesson 2, is how much of the sketch is left there: at 46 % every line is still in the noise with 46 % of
 #   its darkness.
 # - An **evaluation** is one call of the model's neural network.
 # - **Guidance** is how firmly the prompt steers. Lesson 6 builds it.
@@ -264,7 +264,7 @@ s2i.show(
 #
 # ## 5. Keep it
 #
-# A saved picture holds its settings and its sketch, so that it can be made again, to the last pixel.
+# A saved picture holds its settings and its sketch, so that exactly the same can be made again.
 
 # %%
 path = result.save("my_first_picture.png")
@@ -345,8 +345,9 @@ leads.compare(highest)
 # - **School mathematics**: functions and their graphs, vectors, mean and standard deviation, the first ideas of probability.
 # - **English**: the sentences are short on purpose. Tell us which one you did not understand.
 #
-# Explained on the way, when it is first used: tensors and their shapes, normal distributions, conditional means and Bayes' rule,
-# convolutions, attention, neural networks and their training in torch, the VAE, CLIP, statistical tests.
+# Explained on the way: tensors and normal distributions in lesson 1, Bayes' rule, conditional means and the VAE in lesson 3, neural
+# networks and their training in lesson 4, attention and CLIP in lesson 6, statistical tests in lesson 11. Every term and symbol
+# stands in the glossary: `s2i.glossary("seed")` shows one of them.
 #
 # Each lesson begins with a line *You need* and says which earlier lessons it uses. Some test what **the thesis** says: a student's work
 # on the subject of this course, from sketches to pictures with Stable Diffusion. We tell its statements in our words.

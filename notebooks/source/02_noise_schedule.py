@@ -126,7 +126,7 @@ plot_variances(variances(add_noise_one_step, betas), "As it should be")
 # Which $\beta$ at which step? The list of all $T$ of them is the **noise schedule**. Three schedules are common, here all with
 # $T = 1000$ steps:
 #
-# - **linear** (DDPM 2020): $\beta$ rises in equal steps from 0.0001 to 0.02.
+# - **linear** (Ho et al. 2020): $\beta$ rises in equal steps from 0.0001 to 0.02.
 # - **scaled linear** (Stable Diffusion): $\sqrt\beta$ rises in equal steps, from $\sqrt{0.00085}$ to $\sqrt{0.012}$.
 # - **cosine** (Nichol and Dhariwal 2021): the $\beta$ are chosen so that what is left of the picture falls like a squared
 #   cosine. Its authors trained with $T = 4000$.
@@ -148,7 +148,7 @@ scaled_linear_betas = lesson.scaled_linear_betas.use(scaled_linear_betas)
 
 # %% [markdown]
 # One step leaves the share $\alpha_t = 1 - \beta_t$ of the picture's variance. After $t$ steps the product of all these shares is left:
-# $\bar\alpha_t = \alpha_1 \alpha_2 \cdots \alpha_t$ ("alpha bar").
+# $\bar\alpha_t = \alpha_1 \alpha_2 \cdots \alpha_t$, said **alpha bar**.
 
 
 # %% tags=["exercise-alphas_cumprod"]
@@ -237,7 +237,7 @@ which.compare(
 #
 # We call $\sqrt{1-\bar\alpha_t}$ the **noise level**: it is the standard deviation of the noise in $x_t$.
 #
-# No other line is used as often in this course. Every step of the training of DDPM and of Stable Diffusion 1 and 2 begins with it.
+# No other line is used as often in this course. Every step of the training of Stable Diffusion 1 and 2 begins with it.
 # Other families put other factors before $x_0$ and $\varepsilon$. Rectified flow (Stable Diffusion 3, FLUX) takes
 # $(1-t)\,x_0 + t\,\varepsilon$ with $t$ from 0 to 1, and EDM takes $x_0 + \sigma\varepsilon$ with a noise level $\sigma$.
 

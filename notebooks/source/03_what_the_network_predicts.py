@@ -127,7 +127,7 @@ s2i.show(sheet, alt=f"With the right formula the owl comes back at every t. {alt
 # If you know $x_t$ and the noise, you know the picture. If you know $x_t$ and the picture, you know the noise. So a network can be
 # trained to predict one of three things:
 #
-# - the **noise** $\varepsilon$, as DDPM and Stable Diffusion 1 do. diffusers calls this `"epsilon"`.
+# - the **noise** $\varepsilon$, as Stable Diffusion 1 does. diffusers calls this `"epsilon"`.
 # - the **picture** $x_0$. diffusers calls this `"sample"`.
 # - the **velocity** $v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$, a mixture of both (Salimans and Ho 2022).
 #   Stable Diffusion 2 for 768 pixels and the miniature of this course do so. diffusers calls this `"v_prediction"`.
@@ -209,7 +209,7 @@ worst.compare(
 # on the error of $\varepsilon$ has little reason to get the picture right there. Lesson 4 makes a formula of this. In a real network the
 # error is not the same at all $t$, and lesson 4 measures it.
 #
-# The makers of this course have seen it happen. The miniature's first U-Net was asked for $\varepsilon$, and it learned no shapes from
+# The makers of this course have seen it happen. The miniature's first network was asked for $\varepsilon$, and it learned no shapes from
 # words. Then they trained two networks from nothing, side by side, with 1,371 updates each and everything else equal. This is
 # the mean squared error of the guessed picture:
 #
@@ -383,11 +383,11 @@ arrive.compare({name: on_outline[name] for name in arrive.answer}, unit="%", wit
 # turn to noise and come back.
 #
 # - Tick *Guesses x̂₀* and drag the time. Where are the guesses when the points are noise? When do they find the outline?
-# - Tick *Score field*. The **score** is a direction at each place of the plane: there the density of $x_t$ grows fastest. It is the guessed
-#   noise with a minus, divided by the noise level: $-\hat\varepsilon / \sqrt{1-\bar\alpha_t}$. Which way do the arrows point far outside?
-#   Which way do they point near the outline at small $t$?
+# - The **score** is a direction at each place of the plane: there the density of $x_t$ grows fastest. It is the guessed noise with a
+#   minus, divided by the noise level: $-\hat\varepsilon / \sqrt{1-\bar\alpha_t}$. Tick *Score field*. Which way do the arrows point far
+#   outside? Which way do they point near the outline at small $t$?
 # - Draw a shape of your own. What do you expect of the guesses at $t = 999$?
-# - Train a network on your shape. Can its loss come below that of the perfect denoiser? Where do some of its points end that those
+# - Train a network on your shape. Can its loss, the error that training makes smaller (lesson 4), come below that of the perfect denoiser? Where do some of its points end that those
 #   of the perfect one never would?
 
 # %%

@@ -252,7 +252,7 @@ with torch.no_grad():
     print("two halves and the whole differ by", max_difference(way_up(unet, skips, middle, t), unet(x_t, t)))
 
 # %% [markdown]
-# The control network works on the cut. It is a **copy of the way down** with trainable weights. The hint goes through a few
+# The **control network** works on the cut. It is a **copy of the way down** with trainable weights. The hint goes through a few
 # convolutions of its own and is added behind the copy's first convolution. What the copy makes at each level goes through a zero
 # convolution. The result is one **residual** for each skip, and a last one for the middle.
 #

@@ -54,6 +54,8 @@ class Prediction:
 
     def _words(self, name: str, answer, measured, unit: str, within: float) -> str:
         measured = self._read(measured)
+        if measured is None:
+            raise InputError(f"Nothing was measured to compare with the prediction: {self.question}")
         shown = _words_of(measured, unit)
         if answer is None:
             return f"it is {shown}. There was no prediction; even a wrong one helps you to remember."
