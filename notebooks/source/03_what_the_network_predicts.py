@@ -4,8 +4,8 @@
 # {{badge}}
 #
 # "The network predicts the noise, and we subtract it." You read this everywhere, and half of it is true. This lesson finds out which
-# half. What can we ask a network for? Why is it the same answer in three forms? What would a perfect network say? And why does
-# nobody take all the noise away in one step?
+# half. What can we ask a network for? Why is it the same answer in three forms? What would a perfect network say? And why is
+# the noise taken away in many steps?
 #
 # | | |
 # |---|---|
@@ -93,7 +93,7 @@ s2i.show(sheet, alt=f"Noisy owls, and each less all of its noise. {alt}")
 left.compare({name: result[name] for name in left.answer})
 
 # %% [markdown]
-# Both times the two factors of the formula were forgotten. Solve the equation for $x_0$ instead (Ho et al.
+# Every time the two factors of the formula were forgotten. Solve the equation for $x_0$ instead (Ho et al.
 # 2020, equation 15). In code $\bar\alpha_t$ is called `a`.
 
 
@@ -129,8 +129,8 @@ s2i.show(sheet, alt=f"With the right formula the owl comes back at every t. {alt
 #
 # - the **noise** $\varepsilon$, as Stable Diffusion 1 does. diffusers calls this `"epsilon"`.
 # - the **picture** $x_0$. diffusers calls this `"sample"`.
-# - the **velocity** $v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$, a mixture of both (Salimans and Ho 2022).
-#   Stable Diffusion 2 for 768 pixels and the miniature of this course do so. diffusers calls this `"v_prediction"`.
+# - the **velocity** $v$, a mixture of both that you will derive in a moment (Salimans and Ho 2022). Stable Diffusion 2 for 768 pixels
+#   and the miniature of this course do so. diffusers calls this `"v_prediction"`.
 #
 # Where does $v$ come from? The squares of the two factors of $x_t$ add up to 1. So there is an angle $\varphi$ with
 # $\cos\varphi = \sqrt{\bar\alpha_t}$ and $\sin\varphi = \sqrt{1-\bar\alpha_t}$, and
@@ -138,7 +138,8 @@ s2i.show(sheet, alt=f"With the right formula the owl comes back at every t. {alt
 # $$x_t = \cos\varphi\;x_0 + \sin\varphi\;\varepsilon.$$
 #
 # At $\varphi = 0$ this is the picture, at $\varphi = 90°$ it is the noise. In between $x_t$ moves on a quarter of an ellipse. Its
-# velocity on this way is $v = \mathrm{d}x_t / \mathrm{d}\varphi$.
+# velocity on this way is $v = \mathrm{d}x_t / \mathrm{d}\varphi$. Differentiate $x_t$ by $\varphi$, and write the result with
+# $\bar\alpha_t$ again. `a ** 0.5` is the root of `a`, for a number as for a tensor.
 
 
 # %% tags=["exercise-v_from_x0_and_eps"]
@@ -205,13 +206,13 @@ worst.compare(
 )
 
 # %% [markdown]
-# Turn the sentence round: at large $t$ a picture that is quite wrong makes only a small error in $\varepsilon$. A network that is trained
+# The figures also work backwards: at large $t$ a picture that is quite wrong makes only a small error in $\varepsilon$. A network that is trained
 # on the error of $\varepsilon$ has little reason to get the picture right there. Lesson 4 makes a formula of this. In a real network the
 # error is not the same at all $t$, and lesson 4 measures it.
 #
-# The makers of this course have seen it happen. The miniature's first network was asked for $\varepsilon$, and it learned no shapes from
-# words. Then they trained two networks from nothing, side by side, with 1,371 updates each and everything else equal. This is
-# the mean squared error of the guessed picture:
+# The makers of this course have seen it happen. The miniature's first network was asked for $\varepsilon$. It never learned which shape
+# belongs to which word. Then they trained two networks from nothing, side by side, with 1,371 updates each and everything else
+# equal. This is the mean squared error of what they guessed. A network that always answers 0 would have an error of about 1:
 #
 # | asked for | $t = 700$ | $t = 900$ | $t = 990$ |
 # |---|---|---|---|
@@ -229,9 +230,12 @@ worst.compare(
 # The rule also has the factors $p(y_i)$. They are all equal here and cancel.
 #
 # What is $p(x_t \mid y_i)$? Look at the formula for $x_t$ in section 1, with $y_i$ in the place of $x_0$: $\varepsilon$ is normal, so $x_t$
-# is normal too. Which mean does it have, and which variance? A normal density with mean $m$ and variance $s^2$ is
-# $\exp\!\big(-\lVert x-m\rVert^2 / (2 s^2)\big)$ times a number that does not depend on $m$. Put the pieces together and write
-# the **weights** $w_i$.
+# is normal too. Which mean does it have, and which variance? A normal density with mean $m$ and variance $s^2$ in each
+# coordinate is $\exp\!\big(-\lVert x-m\rVert^2 / (2 s^2)\big)$ times a number that does not depend on $m$. Put the pieces together
+# and write the **weights** $w_i$.
+#
+# One warning: for distant points every $\exp$ is 0 in a computer, and 0 divided by 0 is no number. `torch.softmax(s, dim=1)` divides
+# each $\exp(s_i)$ by the sum of all of them without that trouble.
 
 
 # %% tags=["exercise-weights"]
@@ -296,6 +300,7 @@ for name, panel in panels.items():
     )
 # the last panel is t = 800
 off, size = mean_distance(guess, outline), (data - data.mean(0)).norm(dim=1).mean().item()
+print(f"the data themselves: {size:.2f} from the middle")
 place.compare(
     "on the outline"
     if off < 0.1
@@ -337,16 +342,18 @@ _ = ipywidgets.interact(look, t=slider)
 # ## 4. Why not all the noise in one go?
 #
 # Now you can answer. From pure noise one single step gives the mean of all data: the middle of the heart, or a blur instead of a picture.
-# So take a small step towards the guess, and ask again. After each step fewer points are possible, and the next guess is a mean over
-# fewer of them. Here is the whole walk with the perfect denoiser and the step of DDIM (Song et al. 2020). Each step keeps the guessed
-# noise and puts it back on the guessed picture, but less of it. Lesson 5 explains why this is right; until then, trust it.
+# So take a small step towards the guess, and ask again. After the step the noise level is lower. Then the weights are large for fewer
+# points, and the next guess is a mean over fewer of them. Here is the whole walk with the perfect denoiser and the step of a method
+# called DDIM (Song et al. 2020). Each step keeps the guessed noise and puts it back on the guessed picture, but less of it. Lesson 5
+# builds this step and looks at why it is right. Until then, trust it.
 #
-# **Predict first:** 200 points start as pure noise. How many percent of them end closer than 0.1 to the outline? Within 15 counts as right.
+# **Predict first:** 200 points start as pure noise. What percentage of them ends closer than 0.1 to the outline? An answer within 15
+# percentage points counts as right.
 
 # %%
 arrive = predict(
     "Percent of the points that end on the outline",
-    answer={"1 step": ..., "5 steps": ..., "50 steps": ...},
+    answer={"2 steps": ..., "5 steps": ..., "50 steps": ...},
 )
 
 
@@ -383,12 +390,12 @@ arrive.compare({name: on_outline[name] for name in arrive.answer}, unit="%", wit
 # turn to noise and come back.
 #
 # - Tick *Guesses x̂₀* and drag the time. Where are the guesses when the points are noise? When do they find the outline?
-# - The **score** is a direction at each place of the plane: there the density of $x_t$ grows fastest. It is the guessed noise with a
-#   minus, divided by the noise level: $-\hat\varepsilon / \sqrt{1-\bar\alpha_t}$. Tick *Score field*. Which way do the arrows point far
+# - The **score** is an arrow at each place of the plane. It points where the density of $x_t$ grows fastest. One can show that it is the
+#   guessed noise with a minus, divided by the noise level: $-\hat\varepsilon / \sqrt{1-\bar\alpha_t}$. Tick *Score field*. Which way do the arrows point far
 #   outside? Which way do they point near the outline at small $t$?
 # - Draw a shape of your own. What do you expect of the guesses at $t = 999$?
-# - Train a network on your shape. Can its loss, the error that training makes smaller (lesson 4), come below that of the perfect denoiser? Where do some of its points end that those
-#   of the perfect one never would?
+# - Train a network on your shape. Its loss is the error that training makes smaller (lesson 4). Can the loss come below that of the
+#   perfect denoiser? Where do some of the network's points end, but none of the perfect denoiser's?
 
 # %%
 s2i.Playground(ideal_x0=ideal_x0)
@@ -485,7 +492,7 @@ lead_at.compare(max(lead, key=lead.get))
 # So what is true of the first sentence? The network predicts *all* of the noise at every step, or something that amounts to it. The step
 # then mixes the guessed picture and the guessed noise again, with the factors of the next, lower noise level. Written out,
 # this does subtract a multiple of the guessed noise. But the multiple is another one at each $t$, and $x_t$ itself is enlarged as
-# well. Lesson 5 derives both.
+# well. Lesson 5 derives both for a second kind of step.
 #
 # ## 6. Think about it
 #

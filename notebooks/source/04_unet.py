@@ -157,8 +157,9 @@ s2i.show(sheet, alt=f"The owl comes out with half of its resolution. {alt}")
 # The owl has lost half of its resolution, although the skip connections should have brought it unharmed. Such a network still trains,
 # and nothing warns you. Two things are wrong in the wiring. Find both.
 #
-# Then write it so that the owl comes through unharmed. Halve and double only *between* two resolutions. `middle` is one more function, at
-# the bottom of the U.
+# Then write it so that the owl comes through unharmed. Three blocks on each side mean three resolutions, here 24, 12 and 6, so there are
+# two halvings and two doublings, each *between* two blocks. `middle` is one more function. It works at the coarsest resolution, after
+# the last block on the way down.
 
 
 # %% tags=["exercise-hourglass"]
@@ -180,13 +181,14 @@ out = hourglass(owl, [nothing] * 3, nothing, [only_the_skip] * 3)
 print("in and out differ by", max_difference(owl, out))
 
 # %% [markdown]
-# In the wiring with the bug the first block on the way up was joined with *itself*: the last tensor kept is the one that it already
-# has. And nobody got the finest features: everything was halved before it was kept.
+# The bug had two parts. Features were kept *after* the halving, so nobody got the finest ones. And everything was halved three times for
+# three blocks, so the last doubling made the full size from features that had half of it.
 #
 # ## 3. The network
 #
 # All that is missing are blocks that can learn. Each is a **residual block**: two convolutions with a shortcut around them, so
-# that the block only has to learn what to add to its input. Between the two convolutions it gets the time. `ResBlock` of the library
+# that the block only has to learn what to add to its input. Between the two convolutions it gets the time: a layer
+# turns the timestep embedding into one number per channel, which is added to the whole channel. `ResBlock` of the library
 # has twenty lines and is the same computation as diffusers' `ResnetBlock2D`; read it with `ResBlock??`. It uses these pieces of PyTorch:
 #
 # - **`nn.Module`** is the class of everything that has weights. A module may hold other modules. `parameters()` finds all their weights,
@@ -246,7 +248,7 @@ print(f"{sum(p.numel() for p in mine.parameters()):,} parameters; in the blocks 
 print([f"{sum(p.numel() for p in block.parameters()):,}" for block in mine.down])
 
 # %% [markdown]
-# Is it the library's? Give both the same weights and ask them the same.
+# Is `MyUNet` the same network as the library's `UNet`? Give both the same weights and ask them the same.
 
 # %%
 theirs = UNet(widths=(24, 48, 96))
@@ -258,11 +260,11 @@ print("the two differ by", max_difference(mine(x, t), theirs(x, t)))
 # %% [markdown]
 # ## 4. What it learns from
 #
-# Take a picture, a random $t$ and fresh noise. Make $x_t$, ask the network for the noise, and square the difference (Ho et al. 2020,
-# equation 14). This number is the **loss**: training makes it smaller.
+# Take a picture, a random $t$ and fresh noise. Make $x_t$, ask the network for the noise, and take the mean of the squared differences
+# over all numbers of the batch (Ho et al. 2020, equation 14). This mean is the **loss**: training makes it smaller.
 #
-# Why does this teach the network to denoise? In training the network never meets the perfect denoiser. It meets only single cases,
-# one noise at a time, and it cannot know which. But you know from lesson 3 what to answer in such a case: **the smallest
+# Why does this teach the network to denoise? In training the network never meets the perfect denoiser. It meets only single cases.
+# It cannot know which picture and which noise made this $x_t$. But you know from lesson 3 what to answer in such a case: **the smallest
 # squared error is that of the conditional mean.** So the loss pulls the network towards $\mathbb E[\varepsilon \mid x_t]$, at each $t$ and
 # each $x_t$. Section 5 tests this.
 
@@ -383,7 +385,9 @@ hardest.compare(
 # + \mathbb E\,\big\lVert\mathbb E[\varepsilon \mid x_t]-\hat\varepsilon\big\rVert^2 .$$
 #
 # The first part is the loss of the perfect denoiser. No training changes it. The second part is the distance of your network from the
-# perfect denoiser, and only this part can fall. So a small loss means that the network is close to the conditional mean.
+# perfect denoiser, and only this part can fall. Why do the two parts add up? At one $x_t$ the mean of $\varepsilon$ is
+# $\mathbb E[\varepsilon \mid x_t]$, so the mixed term of the square has the mean 0. This holds for an untrained network as well. What the
+# cell shows about training is the last column: how small the distance has become.
 
 # %%
 many = data.repeat(40, 1, 1, 1)  # every picture 40 times, each with its own noise
@@ -443,7 +447,9 @@ _ = ipywidgets.interact(look, thing=which, t=slider)
 # $$\lVert\varepsilon-\hat\varepsilon\rVert^2 = w_t\,\lVert x_0-\hat x_0\rVert^2 .$$
 #
 # $w_t$ is the **weight** that the $\varepsilon$-loss gives to an error of the picture at $t$. The loss of a network that predicts $x_0$
-# has such a weight too, and so has the loss of a network that predicts $v$. Derive all three from the formulas of lesson 3.
+# has such a weight too, and so has the loss of a network that predicts $v$. Derive all three from the formulas of lesson 3, where
+# $v = \sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$. The library calls the three kinds `"epsilon"`, `"sample"` for $x_0$,
+# and `"v_prediction"`.
 
 
 # %% tags=["exercise-loss_weight"]
@@ -460,7 +466,8 @@ lesson.loss_weight.check(loss_weight)
 loss_weight = lesson.loss_weight.use(loss_weight)
 
 # %% [markdown]
-# So divide the loss by the weight, and you have the error of the guessed picture.
+# So divide the loss by the weight, and you have the error of the guessed picture. Where the weight is tiny, a small loss can hide a large
+# error of the picture.
 
 # %%
 print("   t   loss of ε   weight   squared error of x̂0")
@@ -476,7 +483,8 @@ for t, loss in list(zip(times, yours))[::3]:
 # pictures get better with another weight: they took the plain error of $\varepsilon$ for every $t$. So the loss above is a choice.
 #
 # Let us compare the four weights. Only their course over $t$ matters, since a common factor acts like another learning rate. So we divide
-# each by its own value at $t = 500$. **Predict first:** which loss cares most about $t = 10$, and which one most about $t = 900$?
+# each by its own value at $t = 500$. **Predict first:** which of the four curves is then the highest at $t = 10$, and which one at
+# $t = 900$?
 
 # %%
 kinds = ("bound", "ε-loss", "x0-loss", "v-loss")
@@ -515,8 +523,9 @@ cares.compare(
 # %% [markdown]
 # The bound and the $\varepsilon$-loss put nearly all their weight on small $t$. There almost the whole picture is visible, and
 # only the finest details are still open. At large $t$, where shapes and colours of the whole picture are decided, an error counts little.
-# The $v$-loss has the weight $1/(1-\bar\alpha_t) = \mathrm{SNR}_t + 1$, which is never below 1. So it cares about both ends. That is
-# why the miniature predicts $v$. Its training also draws large $t$ more often than small $t$, and that is a weight too.
+# The $v$-loss has the weight $1/(1-\bar\alpha_t) = \mathrm{SNR}_t + 1$, which is never below 1. It still asks for
+# the finest details at small $t$, as the $x_0$-loss does not, and at large $t$ it does not fall to 0, as the $\varepsilon$-loss does. That
+# is why the miniature predicts $v$. Its training also draws large $t$ more often than small $t$, and that is a weight too.
 #
 # A weight does not change what a *perfect* network says. At each $t$ the conditional mean has the smallest squared error, whatever
 # positive number it is multiplied by. But a real network has too few weights and too little time. Then the weight decides what
@@ -603,7 +612,7 @@ s2i.show(sheet, alt=f"The guess x̂0 for seed 0 on its way. {alt}")
 
 # %% [markdown]
 # Which of the eight pictures do you recognise? Then look for two faults. Is there a fine grain? The last steps, at small $t$,
-# should remove it, and there your network finds the noise hardest (section 5). Are some pages tinted? The brightness of a page is
+# should remove it. There your network finds the noise hardest (section 5), and no later step mends what they leave. Are some pages tinted? The brightness of a page is
 # decided in the first steps, at large $t$, where the $\varepsilon$-loss weighs an error of the picture least (section 6). More
 # training helps against both. Section 6 of lesson 2 names a second cause of the tint.
 #

@@ -65,7 +65,7 @@ def perfect_eps(x_t, a):
 arrives = predict(
     "Where do the points end if a fiftieth of the noise is subtracted 50 times?",
     answer=...,
-    options=("on the heart", "not on the heart"),
+    options=("on the heart", "on the way to it", "no nearer than they started"),
 )
 
 
@@ -83,8 +83,15 @@ figure, alt = scatter(
     {"start": pure_noise, "a fraction subtracted, 50 times": end, "data": data}, size=4.2
 )
 s2i.show(figure, alt=alt)
-print(f"mean distance to the heart: {mean_distance(end, outline):.2f}")
-arrives.compare("on the heart" if mean_distance(end, outline) < 0.05 else "not on the heart")
+before, after = mean_distance(pure_noise, outline), mean_distance(end, outline)
+print(f"mean distance to the heart: {before:.2f} at the start, {after:.2f} at the end")
+arrives.compare(
+    "on the heart"
+    if after < 0.05
+    else "on the way to it"
+    if after < 0.9 * before
+    else "no nearer than they started"
+)
 
 # %% [markdown]
 # The points come nearer and stop too early. Each step here forgets two things from lesson 2. The noise is in $x_t$ with the factor
@@ -100,7 +107,7 @@ arrives.compare("on the heart" if mean_distance(end, outline) < 0.05 else "not o
 #
 # $$x' = \sqrt{a'}\;\hat x_0 + \sqrt{1-a'}\;\hat\varepsilon .$$
 #
-# Nothing is drawn at random: the same start gives the same picture. A part of the old noise can also be exchanged for fresh noise $n$.
+# A part of the old noise can also be exchanged for fresh noise $n$.
 # The number **$\eta$** (eta), between 0 and 1, says how much (equation 16):
 #
 # $$x' = \sqrt{a'}\;\hat x_0 + \sqrt{1-a'-\sigma^2}\;\hat\varepsilon + \sigma n, \qquad
@@ -133,10 +140,13 @@ ddim_step = lesson.ddim_step.use(ddim_step)
 # that the picture was $\hat x_0$. Where was $x'$? Two bell curves tell:
 #
 # - From the picture's side, $x'$ lies around $\sqrt{a'}\,\hat x_0$ with variance $1-a'$ (lesson 2).
-# - From the other side, $x_t$ is $\sqrt{\alpha}\,x'$ plus noise of variance $1-\alpha$. So $x'$ lies around $x_t/\sqrt{\alpha}$.
+# - From the other side, $x_t$ is $\sqrt{\alpha}\,x'$ plus noise of variance $1-\alpha$. So $x'$ lies around $x_t/\sqrt{\alpha}$ with
+#   variance $(1-\alpha)/\alpha$.
 #
 # Here $\alpha = a/a'$ belongs to this step alone: $\bar\alpha$ is the product of all $\alpha$, so the quotient of two $\bar\alpha$ is the
-# product of those in between. The product of the two curves is a bell curve again (equations 6 and 7):
+# product of those in between. The product of two bell curves, with means $m_1, m_2$ and
+# variances $v_1, v_2$, is a bell curve again. Its variance $V$ has $1/V = 1/v_1 + 1/v_2$, and its mean is $V\,(m_1/v_1 + m_2/v_2)$. Put
+# the two curves in and use $a = \alpha a'$ (Ho et al. 2020, equations 6 and 7):
 #
 # $$\text{mean}=\frac{\sqrt{a'}\,(1-\alpha)\;\hat x_0+\sqrt{\alpha}\,(1-a')\;x_t}{1-a},\qquad
 # \text{variance}=\frac{1-a'}{1-a}\,(1-\alpha) .$$
@@ -163,7 +173,7 @@ ddpm_step = lesson.ddpm_step.use(ddpm_step)
 # $$\text{mean} = A\,x_t - B\,\hat\varepsilon .$$
 #
 # **Derive it.** Find $A$ and $B$ on paper, from the mean above and lesson 3's formula for $\hat x_0$. They shall depend on two numbers
-# alone: the step's own $\alpha$, and $\bar\alpha$ where it stands. Everything else cancels.
+# alone: the step's own $\alpha$, and $\bar\alpha$ where it stands, our $a$. Everything else cancels if you put $\alpha a' = a$ in.
 
 
 # %% tags=["exercise-ddpm_coefficients"]
@@ -209,7 +219,8 @@ s2i.show(figure, alt=alt)
 
 # %% [markdown]
 # So there is some truth in section 1's answer. A step does subtract a multiple of $\hat\varepsilon$. But the multiple is another one at
-# each $t$, and $x_t$ is enlarged as well. Written out, the whole step is (Ho et al. 2020, equation 11 and algorithm 2)
+# each $t$, and $x_t$ is enlarged as well. All the multiples add up to more than 1, since each step adds fresh noise that later steps must
+# take away again. Written out, the whole step is (Ho et al. 2020, equation 11 and algorithm 2)
 #
 # $$x' = \frac{1}{\sqrt\alpha}\Big(x_t-\frac{1-\alpha}{\sqrt{1-\bar\alpha}}\,\hat\varepsilon\Big) + \sigma n .$$
 #
@@ -267,15 +278,16 @@ for length in (10, 400):
 wrong.compare(measured)
 
 # %% [markdown]
-# **The mean is right, for any length of the step.** The mean of $q(x' \mid x_t, x_0)$ is a constant times $x_0$ plus a constant times
-# $x_t$. If you average over all the pictures that are possible, $x_0$ becomes its own mean $\hat x_0 = \mathrm E[x_0 \mid x_t]$, and
-# nothing else changes. So the blurred mean is just what the step needs, and it is just what a network learns from a squared error
+# **The mean is right, for any length of the step.** If we knew the picture $x_0$, then $x'$ would have the bell curve of section 3, with
+# $x_0$ in the place of $\hat x_0$. Its mean is a constant times $x_0$ plus a constant times $x_t$. We do not know $x_0$, so we average
+# over all the pictures that are possible. The constants and $x_t$ stay as they are, and $x_0$ becomes the mean
+# $\hat x_0 = \mathrm E[x_0 \mid x_t]$. So the blurred mean is just what the step needs, and it is just what a network learns from a squared error
 # (lesson 3).
 #
 # **What a step loses is spread.** The true kernel is a mixture of Gaussians, one for each possible picture, all of the same variance
-# $\sigma^2$ but around different means. The single Gaussian has the common variance $\sigma^2$ and lacks that of the means. Let
-# $\mathrm{Var}[x_0 \mid x_t]$ be the variance of the pictures that are possible, and $c = \sqrt{a'}\,(1-\alpha)/(1-a)$ the factor
-# of $x_0$ in the mean. Then
+# $\sigma^2$ but around different means. The variance of a mixture has two parts: the variance inside each Gaussian, here
+# $\sigma^2$, and the variance of their centres. Your step has the first part alone. Let $\mathrm{Var}[x_0 \mid x_t]$ be the variance of
+# the pictures that are possible, and $c = \sqrt{a'}\,(1-\alpha)/(1-a)$ the factor of $x_0$ in the mean. Then in each coordinate
 #
 # $$\text{true variance} = \sigma^2 + c^2\;\mathrm{Var}[x_0 \mid x_t] .$$
 #
@@ -313,8 +325,9 @@ print(f"lost by a step of 100: {lost[100]:.2%}, by a step of 10: {lost[10]:.2%}"
 shrinks.compare(lost[100] / lost[10], unit="times", within=4)
 
 # %% [markdown]
-# Ten short steps cover the same way as one long step. Together they lose less, because each starts from a *new* guess, for fewer
-# possible pictures.
+# The share falls about with the length of the step, and so does the step's own variance. So the *amount* that is lost,
+# $c^2\,\mathrm{Var}[x_0 \mid x_t]$, falls about with the square of the length. Ten short steps cover the same way as one long step and
+# lose roughly ten hundredths of what it loses: a tenth. And each of them starts from a *new* guess.
 #
 # In the plane you can see what a long step does. From one $x_t$, draw 300 times from the true kernel and 300 times with your step.
 
@@ -338,8 +351,10 @@ for name, panel in panels.items():
 # After the short step you can hardly tell the two apart. After the long one the true points show the heart again, while those of your
 # step form a single round spot around the mean.
 #
-# DDIM with $\eta = 0$ draws nothing at all, and its argument is another one. In the limit of short steps its $x$ follows a differential
-# equation, and $\mathrm E[x_0 \mid x_t]$ is all that stands in it (Song et al. 2020, section 4.3). Long steps follow such a curve badly.
+# DDIM with $\eta = 0$ draws nothing at all, so this argument does not cover it. Its short steps follow a curve, the solution of a
+# differential equation. The only unknown in that equation is $\mathrm E[x_0 \mid x_t]$; the rest is $x$ and $\bar\alpha$ (Song et al. 2020,
+# section 4.3). One can prove, and we do not, that points which start as noise and follow these curves have at each $t$ the same
+# distribution as the noised data. Long steps follow such a curve badly.
 #
 # ## 5. A sampler is a loop
 #
@@ -382,7 +397,7 @@ figure, alt = scatter(panels, size=2.6, rows=3)
 s2i.show(figure, alt=alt)
 
 # %% [markdown]
-# With 2 steps the heart has shrunk to a spot: that is the lost spread. With 5 it is filled. With 50 the points lie on its outline, with
+# With 2 steps the heart has shrunk to a spot. For DDPM that is the lost spread, and DDIM's long steps leave the curve. With 5 it is filled. With 50 the points lie on its outline, with
 # either step. The true kernel is right even with 2.
 #
 # **Turn the knobs.** The next cell starts 200 times from the *same* point, and uses your `ddim_step` with some $\eta$.
@@ -459,8 +474,8 @@ spoils.compare(
 s2i.Playground(step=[ddim_step, ddpm_step, spoiled])
 
 # %% [markdown]
-# Variances below 1 are smaller than their roots, so the spoiled step makes the points shrink too fast. They then look as if they came
-# from the middle. Choose it in the playground and look at the two numbers below the picture. The points end about as near to the data
+# Numbers between 0 and 1 are smaller than their roots, so the spoiled step makes the points shrink too fast. The
+# denoiser takes such a small $x$ for a noised point of the middle. Choose this step in the playground and look at the two numbers below the picture. The points end about as near to the data
 # as with the right step. Only the second number tells that the heart is gone: most of the data have no point near them. A measure of
 # quality that looks one way only can be fooled. That happens with pictures too.
 #
@@ -568,7 +583,8 @@ print("alpha_bar of the short chain and of the long one differ by", gap)
 # So rebuilding $\beta$ and jumping over timesteps are two descriptions of the same thing. Only the network must still be told the *old*
 # $t$ of each place, and improved-diffusion looks it up. diffusers jumps.
 #
-# *Which* timesteps are kept is a choice, the **timestep spacing**, and the libraries choose differently:
+# *Which* timesteps are kept is a choice, the **timestep spacing**. `"leading"` counts up from the beginning of the schedule, `"trailing"`
+# counts down from its end, and `"linspace"` contains both ends. diffusers' DDIM uses `"leading"` if nobody says otherwise.
 
 # %%
 for n in (5, 50):
@@ -584,7 +600,7 @@ s2i.show(figure, alt=alt)
 
 # %% [markdown]
 # A run starts with pure noise, so √ᾱ at the start should be near 0. With 5 steps `"leading"` starts far down the schedule. There the
-# network expects a good part of the picture in $x_t$, and it gets none. With 50 steps the three hardly differ. Lin et al. (2023)
+# network expects a visible part of the picture in $x_t$, and it gets none. With 50 steps the three hardly differ. Lin et al. (2023)
 # compare the three spacings and recommend `"trailing"`.
 #
 # ## 8. What do fewer steps cost?
