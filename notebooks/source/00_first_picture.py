@@ -134,8 +134,8 @@ left.compare(100 * plan.sqrt_alpha_bar, unit="%", within=3)
 #
 # - The schedule has 1000 **timesteps** $t$, from $t = 0$, nearly clean, to $t = 999$, nearly pure noise. A run visits 20 of them at
 #   most, and the $t$ in the line is the one where it starts.
-# - $\sqrt{\bar\alpha}$, "root alpha bar" of lesson 2, is how much of the sketch is left there: at 46 % every line is still in the noise with 46 % of
-#   its darkness.
+# - $\sqrt{\bar\alpha}$, "root alpha bar" of lesson 2, is how much of the sketch is left there: at 46 % every line is still in the noise
+#   with 46 % of its darkness.
 # - An **evaluation** is one call of the model's neural network.
 # - **Guidance** is how firmly the prompt steers. Lesson 6 builds it.
 #

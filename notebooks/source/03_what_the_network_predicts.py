@@ -206,9 +206,9 @@ worst.compare(
 )
 
 # %% [markdown]
-# The figures also work backwards: at large $t$ a picture that is quite wrong makes only a small error in $\varepsilon$. A network that is trained
-# on the error of $\varepsilon$ has little reason to get the picture right there. Lesson 4 makes a formula of this. In a real network the
-# error is not the same at all $t$, and lesson 4 measures it.
+# The figures also work backwards: at large $t$ a picture that is quite wrong makes only a small error in $\varepsilon$. A network that is
+# trained on the error of $\varepsilon$ has little reason to get the picture right there. Lesson 4 makes a formula of this. In a real
+# network the error is not the same at all $t$, and lesson 4 measures it.
 #
 # The makers of this course have seen it happen. The miniature's first network was asked for $\varepsilon$. It never learned which shape
 # belongs to which word. Then they trained two networks from nothing, side by side, with 1,371 updates each and everything else
@@ -391,8 +391,8 @@ arrive.compare({name: on_outline[name] for name in arrive.answer}, unit="%", wit
 #
 # - Tick *Guesses x̂₀* and drag the time. Where are the guesses when the points are noise? When do they find the outline?
 # - The **score** is an arrow at each place of the plane. It points where the density of $x_t$ grows fastest. One can show that it is the
-#   guessed noise with a minus, divided by the noise level: $-\hat\varepsilon / \sqrt{1-\bar\alpha_t}$. Tick *Score field*. Which way do the arrows point far
-#   outside? Which way do they point near the outline at small $t$?
+#   guessed noise with a minus, divided by the noise level: $-\hat\varepsilon / \sqrt{1-\bar\alpha_t}$. Tick *Score field*. Which way do the
+#   arrows point far outside? Which way do they point near the outline at small $t$?
 # - Draw a shape of your own. What do you expect of the guesses at $t = 999$?
 # - Train a network on your shape. Its loss is the error that training makes smaller (lesson 4). Can the loss come below that of the
 #   perfect denoiser? Where do some of the network's points end, but none of the perfect denoiser's?

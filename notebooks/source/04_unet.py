@@ -611,10 +611,10 @@ sheet, alt = picture_row({key: guesses[key] for key in steps[::7]}, side=96)
 s2i.show(sheet, alt=f"The guess x̂0 for seed 0 on its way. {alt}")
 
 # %% [markdown]
-# Which of the eight pictures do you recognise? Then look for two faults. Is there a fine grain? The last steps, at small $t$,
-# should remove it. There your network finds the noise hardest (section 5), and no later step mends what they leave. Are some pages tinted? The brightness of a page is
-# decided in the first steps, at large $t$, where the $\varepsilon$-loss weighs an error of the picture least (section 6). More
-# training helps against both. Section 6 of lesson 2 names a second cause of the tint.
+# Which of the eight pictures do you recognise? Then look for two faults. Is there a fine grain? The last steps, at small $t$, should
+# remove it. There your network finds the noise hardest (section 5), and no later step mends what they leave. Are some pages tinted? The
+# brightness of a page is decided in the first steps, at large $t$, where the $\varepsilon$-loss weighs an error of the picture least
+# (section 6). More training helps against both. Section 6 of lesson 2 names a second cause of the tint.
 #
 # ## 9. Think about it
 #

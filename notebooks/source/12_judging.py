@@ -195,7 +195,8 @@ print(f"tolerance: {TOLERANCE * 128:.2f} pixels")
 
 
 # %% tags=["teacher"]
-from s2i_teach.evaluate.faithfulness import check_distances  # the library's lines name it
+from s2i_teach.errors import InputError  # the library's lines name these
+from s2i_teach.evaluate.faithfulness import check_distances
 
 
 # %% tags=["exercise-edge_f1"]
@@ -577,7 +578,6 @@ for thing in few:
 # %% tags=["teacher"]
 from collections.abc import Sequence  # the library's lines name these
 
-from s2i_teach.errors import InputError
 from s2i_teach.evaluate.bootstrap import as_numbers
 
 
