@@ -310,6 +310,13 @@ _GERMAN = {
     ),
     # scores
     "No value has no mean: give at least one.": "Ohne Wert gibt es keinen Mittelwert: mindestens einen angeben.",
+    "{} scores, {} scores and {} sketches cannot be paired: give as many of each, and at least one.": (
+        "{0} Werte, {1} Werte und {2} Skizzen lassen sich nicht paaren: von jedem gleich viele angeben, mindestens eins."
+    ),
+    "There is no split {}: use 'train' or 'test'.": "Einen Teil {0} gibt es nicht: 'train' oder 'test' angeben.",
+    "There is no picture of the style {}: use 'openmoji', 'noto' or another with pictures.": (
+        "Es gibt kein Bild im Stil {0}: 'openmoji', 'noto' oder einen anderen mit Bildern angeben."
+    ),
     "{} values cannot be paired with {}: give as many of both.": (
         "{0} Werte bilden keine Paare mit {1}: von beiden gleich viele angeben."
     ),

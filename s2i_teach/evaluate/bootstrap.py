@@ -97,8 +97,10 @@ def independent_differences(after: Sequence[float], before: Sequence[float], ske
         InputError: numbers of places that differ, none, or a score that is not finite.
     """
     if not 0 < len(after) == len(before) == len(sketches):
-        sizes = f"{len(after)}, {len(before)} and {len(sketches)}"
-        raise InputError(f"{sizes} scores and sketches cannot be paired: give as many of each, and at least one.")
+        raise InputError(
+            f"{len(after)} scores, {len(before)} scores and {len(sketches)} sketches cannot be paired: give as many of "
+            "each, and at least one."
+        )
     of_sketch: dict = {}
     for sketch, gap in zip(sketches, as_numbers(after) - as_numbers(before), strict=True):
         of_sketch.setdefault(sketch, []).append(gap)
