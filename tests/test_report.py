@@ -521,7 +521,11 @@ def test_a_german_report_has_no_english_words(reports):
             told[code] |= {key for key in differ if pattern_of(own[key]).search(text)}
             if code == "de":
                 assert [other[key] for key in differ if pattern_of(other[key]).search(text)] == [], name
-    assert told["de"] == told["en"], "both say the same"
+    # Words of a figure's axes stand in no text, and few words around a gap, as "and … more", fit sentences of others.
+    telling = {
+        key for key in differ if not key.startswith("axis_") and len(" ".join(literals(english[key])).split()) > 2
+    }
+    assert told["de"] & telling == told["en"] & telling, "both say the same"
     assert len(told["en"]) > 0.6 * len(differ), set(differ) - told["en"]
 
 
