@@ -36,12 +36,23 @@ def orthogonalized(matrices: torch.Tensor, rounds: int = 5) -> torch.Tensor:
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     a, b, c = NEWTON_SCHULZ
     gram = x @ x.mT
-    polynomial = torch.eye(x.shape[-2], device=x.device).expand_as(gram)
+    polynomial = None
     for _ in range(rounds):
-        now = polynomial @ gram @ polynomial
-        polynomial = a * polynomial + (b * now + c * (now @ now)) @ polynomial
+        now = gram if polynomial is None else polynomial @ gram @ polynomial
+        factor = _plus_product(now, now, now, b, c)  # of the first round, whose P is 1, all that is missing is a
+        if polynomial is None:
+            polynomial = factor
+            polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
+        else:
+            polynomial = _plus_product(polynomial, factor, polynomial, a, 1.0)
     x = polynomial @ x
     return x.mT if tall else x
+
+
+def _plus_product(added, left, right, beta: float, alpha: float) -> torch.Tensor:
+    """β · added + α · left @ right in one pass over the result, of one matrix or of a stack."""
+    both = torch.addmm if left.dim() == 2 else torch.baddbmm
+    return both(added, left, right, beta=beta, alpha=alpha)
 
 
 class Muon(torch.optim.Optimizer):
@@ -71,9 +82,9 @@ class Muon(torch.optim.Optimizer):
                 alike[update.shape].append((p, update))
             for shape, some in alike.items():
                 size = 0.2 * max(shape) ** 0.5
-                updates = torch.stack([update for _, update in some])
+                updates = [update for _, update in some]
                 # A GPU has too little to do with one matrix; a CPU's cache holds just one.
-                steps = orthogonalized(updates) if updates.is_cuda else map(orthogonalized, updates)
+                steps = orthogonalized(torch.stack(updates)) if updates[0].is_cuda else map(orthogonalized, updates)
                 for (p, _), step in zip(some, steps, strict=True):
                     p.mul_(1 - group["lr"] * group["weight_decay"])
                     p.add_(step.reshape(p.shape), alpha=-group["lr"] * size)
