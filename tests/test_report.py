@@ -459,9 +459,12 @@ def seen(html: str) -> str:
     return unescape(" ".join([*said, re.sub(r"<[^>]*>", " ", html)])).replace("\xa0", " ")
 
 
-def pattern_of(text: str) -> re.Pattern:
-    """A table's words as whole words, whatever fills its fields."""
-    return re.compile(r"(?<!\w)" + ".+?".join(map(re.escape, literals(text))) + r"(?!\w)")
+def says(text: str, words: str) -> bool:
+    """Whether a table's words stand in a text as whole words, whatever fills their fields."""
+    parts = literals(words)
+    if not all(part in text for part in parts):
+        return False  # nearly all, and at once: the pattern looks at each place of the text
+    return re.search(r"(?<!\w)" + ".+?".join(map(re.escape, parts)) + r"(?!\w)", text) is not None
 
 
 @pytest.fixture(scope="module")
@@ -505,7 +508,8 @@ def test_every_word_of_a_report_is_used():
     assert [key for key in unused if not key.startswith(made_up)] == []
 
 
-def test_a_german_report_has_no_english_words(reports):
+def test_a_german_report_has_no_english_words(reports, monkeypatch):
+    monkeypatch.setattr(figures, "_png", lambda figure: b"")  # what stands in pictures is not read here
     english, german = strings.STRINGS["en"], strings.STRINGS["de"]
     differ = [key for key in english if english[key] != german[key] and key != "code"]
     assert len(differ) > 0.8 * len(english)
@@ -518,9 +522,9 @@ def test_a_german_report_has_no_english_words(reports):
             for row in results:
                 text = text.replace(row.settings.prompt, "…")
             own, other = (strings.STRINGS[c] for c in (code, "de" if code == "en" else "en"))
-            told[code] |= {key for key in differ if pattern_of(own[key]).search(text)}
+            told[code] |= {key for key in differ if says(text, own[key])}
             if code == "de":
-                assert [other[key] for key in differ if pattern_of(other[key]).search(text)] == [], name
+                assert [other[key] for key in differ if says(text, other[key])] == [], name
     # Words of a figure's axes stand in no text, and few words around a gap, as "and … more", fit sentences of others.
     telling = {
         key for key in differ if not key.startswith("axis_") and len(" ".join(literals(english[key])).split()) > 2

@@ -85,7 +85,7 @@ def train_fast(
     small = build_preview_decoder().float().train()
     small.encoder.requires_grad_(False)
     z, decoded = imitation_pairs(teacher, pairs or load_pairs("train"), examples, seed)
-    z_new, decoded_new = imitation_pairs(teacher, held_out or load_pairs("test"), 96, seed + 1)
+    z_new, decoded_new = imitation_pairs(teacher, held_out or load_pairs("test"), min(96, examples), seed + 1)
     pictures, unseen = Pairs(decoded), Pairs(decoded_new).batch(slice(None), accelerator.device)
 
     def step_fn(step, generator):

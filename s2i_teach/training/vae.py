@@ -182,9 +182,12 @@ def train_vae(
 
 @torch.no_grad()
 def latent_statistics(vae, pairs: Pairs, accelerator, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation ``(4,)`` of each latent channel, before scaling, over augmented training pictures."""
+    """Mean and standard deviation ``(4,)`` of each latent channel, before scaling, over augmented training pictures.
+
+    Of 512 of them, or of eight poses a picture where there are few.
+    """
     generator = torch.Generator().manual_seed(seed)
-    index = torch.randint(len(pairs), (512,), generator=generator)
+    index = torch.randint(len(pairs), (min(512, 8 * len(pairs)),), generator=generator)
     x, _ = augment(pairs.batch(index, accelerator.device), [pairs.rows[i]["style"] for i in index], generator)
     latents = torch.cat([vae.encode(part).latent_dist.mode() for part in x.split(32)]).float()
     return latents.mean((0, 2, 3)), latents.std((0, 2, 3))
