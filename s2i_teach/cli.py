@@ -48,7 +48,7 @@ def build_parser() -> Parser:
     translate.add_argument("--prompt", metavar="TEXT", help='what it shows, for instance "a turtle, openmoji style"')
     translate.add_argument("--like", metavar="PNG", help="repeat a saved picture; other options change its settings")
     translate.add_argument(
-        "--model", help=f"mini, mini-scribble, sd15, a folder or a Hugging Face id (default: {DEFAULT})"
+        "--model", help=f"a name that `s2i models` lists, a folder or a Hugging Face id (default: {DEFAULT})"
     )
     translate.add_argument("--strength", type=float, metavar="S", help="above 0, up to 1: how far from the sketch")
     translate.add_argument("--guidance", type=float, metavar="G", help="weight of the prompt, 1 is none")
@@ -85,7 +85,7 @@ def build_parser() -> Parser:
     sweep.add_argument(
         "--model",
         default=DEFAULT,
-        help=f"mini, mini-scribble, sd15, a folder or a Hugging Face id (default: {DEFAULT})",
+        help=f"a name that `s2i models` lists, a folder or a Hugging Face id (default: {DEFAULT})",
     )
     sweep.add_argument("--strength", type=float, nargs="+", metavar="S", help="above 0, up to 1")
     sweep.add_argument("--guidance", type=float, nargs="+", metavar="G", help="weight of the prompt, 1 is none")
@@ -116,6 +116,10 @@ def build_parser() -> Parser:
     demo = commands.add_parser("demo", help="translate every embedded sketch and draw a contact sheet")
     demo.add_argument("--out", default="out", metavar="FOLDER", help="where the pictures go (default: out)")
     demo.set_defaults(run=_demo)
+
+    models = commands.add_parser("models", help="the models by name: what each is for, takes and allows")
+    models.add_argument("name", nargs="*", metavar="NAME", help="these alone")
+    models.set_defaults(run=_models)
 
     doctor = commands.add_parser("doctor", help="what this machine has, what runs here and how fast")
     doctor.set_defaults(run=_doctor)
@@ -261,6 +265,12 @@ def _demo(args) -> None:
     from s2i_teach.demo import demo
 
     demo(args.out)
+
+
+def _models(args) -> None:
+    from s2i_teach.models.listing import listing
+
+    print(listing(args.name))
 
 
 def _doctor(args) -> None:

@@ -72,6 +72,7 @@ def _models() -> list[str]:
     """What runs: the miniature measured now, the others by what they need."""
     from s2i_teach.models.catalog import offered
     from s2i_teach.models.devices import free_memory, pick_device
+    from s2i_teach.models.hub import in_bytes, is_here
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.settings import Settings
 
@@ -91,8 +92,7 @@ def _models() -> list[str]:
             except InputError as error:
                 lines.append(f"{entry.name}: does not run: {error}")
             continue
-        kept = _is_downloaded(entry.ids)
-        fetched = "already downloaded" if kept else f"a download of {entry.download / 1e9:.1f} GB"
+        fetched = "already downloaded" if is_here(entry) else f"a download of {in_bytes(entry.whole_download)}"
         if device.type == "cpu":
             lines.append(
                 f"{entry.name}: {fetched}; on a CPU a picture takes minutes: use a GPU (on Colab: Runtime, "
@@ -106,12 +106,6 @@ def _models() -> list[str]:
         else:
             lines.append(f"{entry.name}: {fetched}; fits this GPU (its speed here was not measured)")
     return lines
-
-
-def _is_downloaded(ids: tuple[str, ...]) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return any(isinstance(try_to_load_from_cache(name, "model_index.json"), str) for name in ids)
 
 
 def open_lab(options: list[str]) -> None:

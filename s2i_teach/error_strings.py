@@ -153,6 +153,12 @@ _GERMAN = {
     "the ControlNet in {} lacks {} of its weights, among them {}": (
         "dem ControlNet in {0} fehlen {1} seiner Gewichte, darunter {2}"
     ),
+    "{} needs a newer package peft: pip install -U peft.": "{0} braucht ein neueres Paket peft: pip install -U peft.",
+    "the LoRA {} does not fit its U-Net": "das LoRA {0} passt nicht zu seinem U-Net",
+    "its download of {} has no room, as {} are free in {}: delete something, or set HF_HOME to a folder on a larger disk": (
+        "sein Download von {0} hat keinen Platz, denn in {2} sind {1} frei: etwas löschen oder HF_HOME auf einen Ordner "
+        "auf einer größeren Platte setzen"
+    ),
     "{} cannot be read: fetch or save the model again.": (
         "{0} kann nicht gelesen werden: das Modell noch einmal holen oder speichern."
     ),
@@ -544,6 +550,11 @@ _GERMAN_PARTS = {
     "The second miniature, led by the sketch, in few steps": (
         "Die zweite Miniatur, von der Skizze geführt, in wenigen Schritten"
     ),
+    "SD-Turbo, one to four steps": "SD-Turbo, ein bis vier Schritte",
+    "Stable Diffusion 1.5 in four steps": "Stable Diffusion 1.5 in vier Schritten",
+    "Stable Diffusion 1.5 in eight steps": "Stable Diffusion 1.5 in acht Schritten",
+    "Stable Diffusion 1.5, led by a scribble": "Stable Diffusion 1.5, von einer Kritzelei geführt",
+    "Stable Diffusion 1.5, led by clean lines": "Stable Diffusion 1.5, von sauberen Linien geführt",
     # what is wrong with it
     "a number": "eine Zahl",
     "a whole number": "eine ganze Zahl",

@@ -489,7 +489,8 @@ def test_controlnets_that_cannot_be_used(data, tmp_path, monkeypatch, spoil, wor
 
 def test_every_model_of_the_catalog_is_of_a_kind():
     for entry in MODELS.values():
-        assert entry.kind in KINDS and (entry.controlnet is not None) == (KINDS[entry.kind] is CONTROL)
+        has_one = any(part.role == "controlnet" for part in entry.parts)
+        assert entry.kind in KINDS and has_one == (KINDS[entry.kind] is CONTROL)
 
 
 # The command line

@@ -5,16 +5,48 @@ from pathlib import Path
 
 from s2i_teach.paths import data_dir
 
+LICENCES = {
+    "CC BY-SA 4.0": "use it for anything; name the source, and share what you change under the same licence",
+    "CreativeML OpenRAIL-M": "use it for anything, sale too, but what its list of harmful uses forbids; pictures are yours",
+    "CreativeML OpenRAIL++-M": "use it for anything, sale too, but what its list of harmful uses forbids; pictures are yours",
+    "Stability AI Community": (
+        "free for learning, and for firms below a million dollars a year, whose products must say Powered by Stability AI"
+    ),
+    "MIT": "use it for anything; keep the notice",
+}
+"""Licence → what it means for a class, in plain words that replace no lawyer."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a model takes from elsewhere than from its pipeline's own folder.
+
+    ``role`` is ``"controlnet"``, which leads the U-Net, or ``"lora"``, which is added to the U-Net's weights.
+    It lies in ``embedded``, a folder below ``data/``, or under one of ``ids``, which are tried one after the other. ``file`` is
+    the one that is wanted where a folder on the hub holds many. ``download`` is in bytes.
+    """
+
+    role: str
+    ids: tuple[str, ...] = ()
+    embedded: str | None = None
+    file: str | None = None
+    download: int = 0
+    licence: str = ""
+
 
 @dataclass(frozen=True)
 class Model:
     """One entry. ``ids`` are tried one after the other; ``embedded`` is a folder below ``data/`` that is tried first.
 
-    ``kind`` is a name of :data:`s2i_teach.models.kinds.KINDS`; ``controlnet`` a folder below ``data/``, for the kind that
-    has one, and ``control_scale`` what its residuals are multiplied by.
-    ``scheduler`` is the short name of the one to use in place of the model's own.
+    An id is ``owner/name``, or ``owner/name@commit`` for weights that cannot change; where the commit is gone, the newest is
+    taken.
+    ``kind`` is a name of :data:`s2i_teach.models.kinds.KINDS`; ``parts`` are what comes from other folders, and
+    ``control_scale`` is what a ControlNet's residuals are multiplied by.
+    ``scheduler`` is the short name of the one to use in place of the model's own, and ``spacing`` its way of picking
+    timesteps (diffusers' ``timestep_spacing``).
     ``styles`` are words that go into ``"a turtle, … style"``; the miniature knows just these.
-    ``size`` is ``(width, height)`` in pixels, ``download`` in bytes (0: nothing), ``memory`` in GB with half precision.
+    ``size`` is ``(width, height)`` in pixels, ``download`` in bytes (0: nothing; the parts' own come on top), ``memory`` in GB
+    with half precision. ``cannot`` says what it should not be asked for.
     """
 
     name: str
@@ -29,17 +61,87 @@ class Model:
     strength: float
     kind: str = "img2img"
     embedded: str | None = None
-    controlnet: str | None = None
+    parts: tuple[Part, ...] = ()
     control_scale: float = 1.0
     scheduler: str | None = None
+    spacing: str | None = None
     variant: str | None = None
-    thesis: str = ""
+    cannot: str = ""
     styles: tuple[str, ...] = ("watercolour", "oil painting", "pencil drawing", "comic book", "photograph")
 
     def sources(self) -> list[str]:
         """Folders and hub ids to try, in order."""
         local = [str(data_dir() / self.embedded)] if self.embedded else []
         return local + list(self.ids)
+
+    @property
+    def whole_download(self) -> int:
+        """Bytes to fetch for the model with its parts; 0 if all of it comes with the course."""
+        return self.download + sum(part.download for part in self.parts)
+
+
+_OPENRAIL = "CreativeML OpenRAIL-M"
+
+_SD15 = Model(
+    name="sd15",
+    title="Stable Diffusion 1.5",
+    # The original, runwayml/stable-diffusion-v1-5, was deleted in August 2024.
+    ids=(
+        "stable-diffusion-v1-5/stable-diffusion-v1-5@451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+        "sd-legacy/stable-diffusion-v1-5",
+        "crynux-network/stable-diffusion-v1-5",
+        "pcuenq/stable-diffusion-v1-5@63641623774da2998a288384bd73dffe1a02f004",
+    ),
+    licence=_OPENRAIL,
+    size=(512, 512),
+    download=2_742_000_000,
+    memory=2.6,
+    steps=50,
+    guidance_scale=7.5,
+    strength=0.75,
+    variant="fp16",
+    cannot="follow a line drawing closely: below strength 0.8 the lines show through, above it they are forgotten",
+)
+"""The thesis's model."""
+
+_LCM_LORA = Part(
+    role="lora",
+    ids=("latent-consistency/lcm-lora-sdv1-5@cf2fced511dbe7e26c8d1d397e728fbab875db4b",),
+    file="pytorch_lora_weights.safetensors",
+    download=135_000_000,
+    licence="CreativeML OpenRAIL++-M",
+)
+_HYPER_LORA = Part(
+    role="lora",
+    ids=("ByteDance/Hyper-SD@bc08d970a87c74c71209491d64e3525845698863",),
+    file="Hyper-SD15-8steps-CFG-lora.safetensors",
+    download=269_000_000,
+    licence="CreativeML OpenRAIL++-M",
+)
+_SCRIBBLE_NET = Part(
+    role="controlnet",
+    ids=("lllyasviel/control_v11p_sd15_scribble@3564ec7b87dd706d5fc760d21c9e90bb160d1e9f",),
+    download=723_000_000,
+    licence=_OPENRAIL,
+)
+_LINEART_NET = replace(
+    _SCRIBBLE_NET, ids=("lllyasviel/control_v11p_sd15_lineart@8a158f547e031c5b8fbca19ead09a74767ff4db0",)
+)
+
+
+def _led(controlnet: Part, name: str, title: str) -> Model:
+    """Stable Diffusion 1.5 with a ControlNet: the sketch is seen at every step, so nothing of it need be left at the start."""
+    return replace(
+        _SD15,
+        name=name,
+        title=title,
+        kind="control",
+        parts=(controlnet,),
+        memory=3.4,
+        steps=30,
+        strength=1.0,
+        cannot="draw what the lines and the prompt disagree about: the lines win",
+    )
 
 
 _MINI_STYLES = ("openmoji", "noto", "fluent", "flat", "twemoji", "line")
@@ -50,7 +152,7 @@ _SCRIBBLE = Model(
     kind="control",
     ids=(),
     embedded="scribble",
-    controlnet="scribble/controlnet",
+    parts=(Part(role="controlnet", embedded="scribble/controlnet", licence="CC BY-SA 4.0"),),
     styles=_MINI_STYLES,
     licence="CC BY-SA 4.0",
     size=(128, 128),
@@ -104,25 +206,44 @@ MODELS = {
             steps=4,
             guidance_scale=2.5,
         ),
-        Model(
-            name="sd15",
-            title="Stable Diffusion 1.5",
-            # The original, runwayml/stable-diffusion-v1-5, was deleted in August 2024.
-            ids=(
-                "stable-diffusion-v1-5/stable-diffusion-v1-5",
-                "sd-legacy/stable-diffusion-v1-5",
-                "benjamin-paine/stable-diffusion-v1-5",
-            ),
-            licence="CreativeML OpenRAIL-M",
-            size=(512, 512),
-            download=2_742_000_000,
-            memory=2.6,
-            steps=50,
-            guidance_scale=7.5,
-            strength=0.75,
-            variant="fp16",
-            thesis="the model of the thesis",
+        _SD15,
+        replace(
+            _SD15,
+            name="sd15-lcm",
+            title="Stable Diffusion 1.5 in four steps",
+            parts=(_LCM_LORA,),
+            scheduler="lcm",
+            steps=4,
+            guidance_scale=1.5,
+            cannot="steer away with a negative prompt: its guidance is nearly none",
         ),
+        replace(
+            _SD15,
+            name="sd15-hyper",
+            title="Stable Diffusion 1.5 in eight steps",
+            parts=(_HYPER_LORA,),
+            scheduler="ddim",
+            spacing="trailing",
+            steps=8,
+            guidance_scale=6.0,
+            cannot="take guidance below 5 or above 8, for which it was not made",
+        ),
+        Model(
+            name="sd-turbo",
+            title="SD-Turbo, one to four steps",
+            ids=("stabilityai/sd-turbo@b261bac6fd2cf515557d5d0707481eafa0485ec2",),
+            licence="Stability AI Community",
+            size=(512, 512),
+            download=2_580_000_000,
+            memory=2.6,
+            steps=2,
+            guidance_scale=1.0,
+            strength=0.6,
+            variant="fp16",
+            cannot="be guided: guidance above 1 and negative prompts do not help it",
+        ),
+        _led(_SCRIBBLE_NET, "sd15-scribble", "Stable Diffusion 1.5, led by a scribble"),
+        _led(_LINEART_NET, "sd15-lineart", "Stable Diffusion 1.5, led by clean lines"),
     )
 }
 
@@ -143,7 +264,8 @@ def offered() -> dict[str, Model]:
     """The models that can be had: all but those whose embedded parts were not trained yet (``s2i train``)."""
 
     def is_there(entry: Model) -> bool:
-        return all(folder is None or (data_dir() / folder).is_dir() for folder in (entry.embedded, entry.controlnet))
+        folders = [entry.embedded, *(part.embedded for part in entry.parts)]
+        return all(folder is None or (data_dir() / folder).is_dir() for folder in folders)
 
     return {name: entry for name, entry in MODELS.items() if is_there(entry)}
 

@@ -9,28 +9,6 @@ from s2i_teach.files import shown
 LIBRARIES = {"diffusers", "transformers", "stable_diffusion"}
 """Where a pipeline's parts may come from; ``stable_diffusion`` is diffusers' old word for its safety checker."""
 
-FILES = ("model_index.json", "*/*.json", "*/*.txt")
-"""What is fetched of a model on the hub besides its safetensors: never code, never pickles, no single-file copies."""
-
-
-def fetch(name: str, variant: str | None, offline: bool) -> Path:
-    """The folder of a model on the Hugging Face hub, fetched or from the cache.
-
-    Raises:
-        OSError: it is not to be had (huggingface_hub's errors are OSErrors).
-    """
-    from huggingface_hub import snapshot_download
-
-    def snapshot(weights: str, but: list[str] | None = None) -> Path:
-        wanted = [*FILES, weights]
-        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=but, local_files_only=offline))
-
-    if variant:
-        folder = snapshot(f"*/*.{variant}.safetensors")
-        if any((folder / "unet").glob(f"*.{variant}.safetensors")):
-            return folder
-    return snapshot("*/*.safetensors", ["*/*.fp16.*", "*/*.non_ema.*"])
-
 
 def check_folder(folder: Path) -> None:
     """Refuse a pipeline that is no Stable Diffusion 1 or 2, or that would need code or pickles of its own.

@@ -3,20 +3,25 @@
 import logging
 import os
 import re
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
-from s2i_teach.models.catalog import DEFAULT, Model, describe, find, offered
+from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
-from s2i_teach.models.folder import check_controlnet, check_folder, check_text_encoder, fetch, led_by_controlnet
+from s2i_teach.models.folder import check_controlnet, check_folder, check_text_encoder, led_by_controlnet
+from s2i_teach.models.hub import choices, fetch, why
 from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
 from s2i_teach.paths import data_dir
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _loading = threading.RLock()
 """diffusers and transformers patch themselves while they load: two threads that load at once spoil each other."""
@@ -39,8 +44,7 @@ def load_pipeline(
     A model that is led by the sketch is a ``StableDiffusionControlNetImg2ImgPipeline``.
 
     Args:
-        model: a name of the catalog (``"mini"``, ``"mini-fast"``, ``"mini-scribble"``, ``"sd15"``), a folder saved by
-            diffusers, or a Hugging Face id.
+        model: a name of the catalog (``s2i models`` lists them), a folder saved by diffusers, or a Hugging Face id.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``; None picks the best that works.
         dtype: ``"fp32"``, ``"fp16"``, ``"bf16"`` or torch's; None picks fp16 on CUDA (bf16 from capability 8), bf16 on
             a CPU that has it, else fp32.
@@ -67,23 +71,19 @@ def load_pipeline(
     if offline is None:
         offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
 
-    failures = []
-    for source in sources:
-        try:
-            with _loading:
-                pipe = _load(source, entry, chosen_dtype, safety_checker, offline)
-                pipe = pipe.to(chosen_device)
-            break
-        except Exception as error:  # damaged weights make the libraries raise nearly anything; each becomes a sentence
-            failures.append(f"{source}: {_first_line(error)}")
-            log.info("%s could not be loaded", source, exc_info=True)
-    else:
-        hint = "" if entry and entry.embedded else ' The miniature needs no network: load_pipeline("mini").'
-        raise InputError(f"{describe(model)} could not be loaded ({'; '.join(failures)}).{hint}")
+    parts = {part.role: (part, _part_folder(part, str(model), offline)) for part in (entry.parts if entry else ())}
+
+    def load(source: str):
+        with _loading:
+            return _load(source, entry, parts, chosen_dtype, safety_checker, offline).to(chosen_device)
+
+    pipe = _first(sources, load, model)
 
     wanted = scheduler or (entry.scheduler if entry else None)
     if wanted is not None:
         pipe.scheduler = make_scheduler(wanted, pipe.scheduler, 1)
+    if entry and entry.spacing:
+        pipe.scheduler.register_to_config(timestep_spacing=entry.spacing)
     pipe.set_progress_bar_config(disable=not progress)
     short = attention_slicing == "auto" and free_memory(chosen_device) < 1.5 * (entry.memory if entry else 2.6)
     if attention_slicing is True or short:
@@ -92,6 +92,46 @@ def load_pipeline(
         pipe.vae.enable_slicing()
     pipe.s2i_model = str(model)
     return pipe
+
+
+def _first(sources: list[str], attempt: Callable[[str], T], model: str | Path) -> T:
+    """What comes of the first source that works; those before it are told.
+
+    Raises:
+        InputError: none works.
+    """
+    failures: list[str] = []
+    for source in sources:
+        try:
+            made = attempt(source)
+        except Exception as error:  # damaged weights make the libraries raise nearly anything; each becomes a sentence
+            failures.append(f"{source}: {why(source, error)}")
+            log.info("%s could not be loaded", source, exc_info=True)
+            continue
+        if failures:
+            print(f"Note: {'; '.join(failures)}. So {source} is used.", file=sys.stderr)
+        return made
+    entry = find(str(model))
+    hint = "" if entry and entry.embedded else ' The miniature needs no network: load_pipeline("mini").'
+    raise InputError(f"{describe(model)} could not be loaded ({'; '.join(failures)}).{hint}")
+
+
+def _part_folder(part: Part, model: str, offline: bool) -> Path:
+    """Where a part of a model lies: below ``data/``, or fetched."""
+    if part.embedded:
+        return data_dir() / part.embedded
+    if part.role == "lora":
+        from diffusers.utils import USE_PEFT_BACKEND  # not there, or too old for this diffusers
+
+        if not USE_PEFT_BACKEND:
+            raise InputError(f"{model} needs a newer package peft: pip install -U peft.")
+
+    def fetched(source: str) -> Path:
+        folder = Path(source)
+        wanted = choices(part.role, "fp16", part.file)
+        return folder if folder.is_dir() else fetch(source, wanted, offline=offline, licence=part.licence)
+
+    return _first(list(part.ids), fetched, model)
 
 
 def shared_pipeline(model: str | Path):
@@ -131,31 +171,47 @@ def _checked_source(model) -> str:
     )
 
 
-def _load(source: str, entry: Model | None, dtype, safety_checker: bool, offline: bool):
+def _load(
+    source: str, entry: Model | None, parts: dict[str, tuple[Part, Path]], dtype, safety_checker: bool, offline: bool
+):
     folder, variant = Path(source), entry.variant if entry else None
     if not folder.is_dir():
-        folder = fetch(source, variant, offline)
+        wanted = choices("pipeline", variant)
+        folder = fetch(source, wanted, offline=offline, licence=entry.licence if entry else "")
     check_folder(folder)
     options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
     if not safety_checker:
         options |= {"safety_checker": None, "requires_safety_checker": False}
     if variant and any((folder / "unet").glob(f"*.{variant}.safetensors")):
         options["variant"] = variant
-    controlnet = data_dir() / entry.controlnet if entry and entry.controlnet else None
+    controlnet = parts["controlnet"][1] if "controlnet" in parts else None
     kind = KINDS[entry.kind] if entry else IMG2IMG
     if controlnet is None and led_by_controlnet(folder):
         controlnet, kind = folder / "controlnet", CONTROL
-    parts = saved_parts(folder, dtype)
+    loaded = saved_parts(folder, dtype)
     if controlnet is not None:
         check_controlnet(controlnet, folder)
-        parts["controlnet"] = _load_controlnet(controlnet, dtype)
+        loaded["controlnet"] = _load_controlnet(controlnet, dtype)
     with quiet_loading():
         import diffusers
 
-        pipe = getattr(diffusers, kind.pipeline).from_pretrained(str(folder), **parts, **options)
+        pipe = getattr(diffusers, kind.pipeline).from_pretrained(str(folder), **loaded, **options)
     check_text_encoder(folder, pipe.text_encoder)
+    if "lora" in parts:
+        _add_lora(pipe, *parts["lora"])
     pipe.s2i_folder = str(folder)
     return pipe
+
+
+def _add_lora(pipe, part: Part, folder: Path) -> None:
+    """Add a LoRA to the U-Net's own weights, for good: the pipeline is as quick as without it (Hu et al. 2021)."""
+    with quiet_loading():
+        try:
+            pipe.load_lora_weights(str(folder), weight_name=part.file, local_files_only=True, use_safetensors=True)
+            pipe.fuse_lora(components=["unet"])
+            pipe.unload_lora_weights()
+        except (RuntimeError, ValueError, KeyError) as error:  # torch's, diffusers' or peft's
+            raise InputError(f"the LoRA {part.file} does not fit its U-Net") from error
 
 
 def _load_controlnet(folder: Path, dtype):
@@ -163,13 +219,10 @@ def _load_controlnet(folder: Path, dtype):
         from diffusers import ControlNetModel
 
         options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
+        if any(folder.glob("*.fp16.safetensors")):
+            options["variant"] = "fp16"
         controlnet, found = ControlNetModel.from_pretrained(str(folder), output_loading_info=True, **options)
     missing = sorted(found["missing_keys"])
     if missing:  # diffusers fills gaps with random numbers
         raise InputError(f"the ControlNet in {folder} lacks {len(missing)} of its weights, among them {missing[0]}")
     return controlnet
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")

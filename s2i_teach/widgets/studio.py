@@ -476,7 +476,7 @@ def _model_options(chosen: str, pipe=None) -> list[dict]:
                 "steps": min(defaults[0], MOST_STEPS),
                 "guidance": defaults[1],
                 "strength": defaults[2],
-                "download": entry.download if entry else 0,
+                "download": entry.whole_download if entry else 0,
                 "styles": list(entry.styles if entry else MODELS["sd15"].styles),
                 "led": kind.hint is not None,
                 "control_scale": entry.control_scale if entry else 1.0,

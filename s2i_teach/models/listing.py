@@ -1,0 +1,44 @@
+"""The catalog as text: what each model is for, what it takes, and what its licence means."""
+
+from collections.abc import Sequence
+
+from s2i_teach.errors import InputError
+from s2i_teach.files import shown
+from s2i_teach.models.catalog import DEFAULT, LICENCES, MODELS, Model, offered
+from s2i_teach.models.hub import in_bytes, is_here
+from s2i_teach.models.kinds import KINDS
+
+
+def listing(names: Sequence[str] = ()) -> str:
+    """The models of the catalog, or those named, a paragraph each.
+
+    Raises:
+        InputError: a name that is not in it.
+    """
+    unknown = next((name for name in names if name not in MODELS), None)
+    if unknown is not None:
+        raise InputError(f"The catalog has no model {shown(unknown)!r}: it has {', '.join(MODELS)}.")
+    return "\n\n".join(_paragraph(entry) for name, entry in offered().items() if not names or name in names)
+
+
+def _paragraph(entry: Model) -> str:
+    default = ", the default" if entry.name == DEFAULT else ""
+    led = "every step sees the sketch" if KINDS[entry.kind].hint else "the sketch is the start"
+    lines = [f"{entry.name}: {entry.title}{default}", f"  {led}"]
+    if entry.whole_download:
+        here = "already here" if is_here(entry) else f"a download of {in_bytes(entry.whole_download)}"
+        lines.append(f"  {here}; needs about {entry.memory:.1f} GB of memory in half precision")
+    else:
+        lines.append("  comes with the course")
+    width, height = entry.size
+    lines.append(
+        f"  unless told otherwise: {width} × {height} pixels, {entry.steps} steps, guidance {entry.guidance_scale:g}, "
+        f"strength {entry.strength:g}"
+    )
+    if entry.cannot:
+        lines.append(f"  cannot {entry.cannot}")
+    licences = [entry.licence, *(part.licence for part in entry.parts if part.licence)]
+    for licence in dict.fromkeys(licences):
+        lines.append(f"  licence {licence}: {LICENCES[licence]}" if licence in LICENCES else f"  licence {licence}")
+    lines += [f"  from {name}" for name in (*entry.ids, *(i for part in entry.parts for i in part.ids))]
+    return "\n".join(lines)
