@@ -19,17 +19,18 @@ LONGEST = 2048
 """Pixels of the longer side at most on which lines are sought."""
 
 
-def line_hint(picture: Image.Image, size: tuple[int, int] | None = None) -> Image.Image:
+def line_hint(picture: Image.Image, size: tuple[int, int] | None = None, pen: float = PEN) -> Image.Image:
     """The lines of a sketch as ControlNet's scribble models expect them: RGB, white on black, antialiased.
 
-    Every line comes out :data:`PEN` pixels wide at a shorter side of 128 (8 at 512), whether it was thin, thick, faint
-    or grey. Small filled dots stay dots. A larger filled area is given by its outline, and so are the coloured regions of
+    Every line comes out ``pen`` pixels wide at a shorter side of 128 (four times that at 512), whether it was thin, thick,
+    faint or grey. Small filled dots stay dots. A larger filled area is given by its outline, and so are the coloured regions of
     a coloured drawing. See :func:`contours`.
 
     Args:
         picture: an upright sketch, dark on light, of any size and mode.
         size: ``(width, height)`` of the hint in pixels; the sketch is padded to it without distortion. None keeps
             the sketch's own.
+        pen: :data:`PEN` is what the miniature learned and what suits a scribble.
 
     Raises:
         InputError: a size that cannot be used.
@@ -38,7 +39,7 @@ def line_hint(picture: Image.Image, size: tuple[int, int] | None = None) -> Imag
     width, height = check_size(size or picture.size)
     scale = min(WORK / min(width, height), LONGEST / max(width, height))
     work = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return drawn(contours(np.asarray(_reduced(picture, work))), (width, height))
+    return drawn(contours(np.asarray(_reduced(picture, work))), (width, height), pen)
 
 
 def _reduced(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -218,8 +219,9 @@ def _long(lines: np.ndarray, length: float) -> np.ndarray:
     return lines & (np.bincount(labels.ravel())[labels] >= length)
 
 
-def drawn(lines: np.ndarray, size: tuple[int, int] | None = None) -> Image.Image:
-    """Lines ``(H, W)`` bool, as :func:`contours` gives them, drawn white on black with the hint's pen, antialiased.
+def drawn(lines: np.ndarray, size: tuple[int, int] | None = None, pen: float = PEN) -> Image.Image:
+    """Lines ``(H, W)`` bool, as :func:`contours` gives them, drawn white on black, antialiased, with a pen of that width in
+    pixels at a shorter side of 128.
 
     ``size`` is ``(width, height)`` of the RGB picture, of the same shape as the lines' page; None is one pixel for one.
     """
@@ -234,6 +236,6 @@ def drawn(lines: np.ndarray, size: tuple[int, int] | None = None) -> Image.Image
     distance = gaussian_filter(distance_transform_edt(~lines).astype(np.float32), 0.35 * unit)
     zoom = min(size) / min(lines.shape)
     field = Image.fromarray(distance).resize(size, Image.Resampling.BILINEAR)
-    white = np.clip((PEN / 2 * unit - np.asarray(field)) * min(1, zoom) + 0.5, 0, 1)
+    white = np.clip((pen / 2 * unit - np.asarray(field)) * min(1, zoom) + 0.5, 0, 1)
     grey = Image.fromarray((white * 255).round().astype(np.uint8))
     return Image.merge("RGB", (grey, grey, grey))

@@ -78,6 +78,7 @@ told["full"] = tried("sd15")
 shutil.disk_usage = usage
 told["offline"] = tried("someone/second", offline=True)
 told["offline, here"] = tried("someone/tiny", offline=True)
+told["by its commit"] = tried("someone/tiny@0123456789abcdef0123456789abcdef01234567")
 told["unknown"] = tried("nobody/nothing")
 print(json.dumps(told))
 input()  # the hub closes
@@ -164,7 +165,7 @@ def test_a_commit_that_is_gone_gives_way_to_the_newest(told):
     assert told[0]["pinned"]["heard"] == [] and told[0]["pinned"]["weights"] == told[0]["first"]["weights"]
     [note] = told[0]["commit gone"]["heard"]
     assert note == "Note: someone/tiny is not here as of fffffff; its newest version is used."
-    assert told[0]["commit gone"]["weights"] == told[0]["first"]["weights"]
+    assert told[0]["commit gone"]["weights"] == told[0]["by its commit"]["weights"] == told[0]["first"]["weights"]
 
 
 def test_a_controlnet_comes_from_a_folder_of_its_own(told):
@@ -312,5 +313,11 @@ def test_an_entry_runs_with_its_defaults_and_a_grid_equals_single_runs(name, fol
     for cell, single in zip(grid.results, (one, other), strict=True):
         apart = torch.tensor(list(cell.image.tobytes())).float() - torch.tensor(list(single.image.tobytes())).float()
         assert apart.abs().max() <= 1
+    if entry.kind == "control":
+        from s2i_teach.lines import line_hint
+
+        pen = {"sd15-scribble": 2.0, "sd15-lineart": 0.5}[name]
+        for result in (one, *grid.results):
+            assert result.hint.tobytes() == line_hint(result.sketch, pen=pen).tobytes()
     again = read_record(one.save(tmp_path / "one.png"))
     assert again.settings == one.settings and again.model == name

@@ -41,7 +41,8 @@ class Model:
     An id is ``owner/name``, or ``owner/name@commit`` for weights that cannot change; where the commit is gone, the newest is
     taken.
     ``kind`` is a name of :data:`s2i_teach.models.kinds.KINDS`; ``parts`` are what comes from other folders, and
-    ``control_scale`` is what a ControlNet's residuals are multiplied by.
+    ``control_scale`` is what a ControlNet's residuals are multiplied by. ``hint`` says how it wants the sketch drawn, where its
+    kind's usual way is not right for it.
     ``scheduler`` is the short name of the one to use in place of the model's own, and ``spacing`` its way of picking
     timesteps (diffusers' ``timestep_spacing``).
     ``styles`` are words that go into ``"a turtle, … style"``; the miniature knows just these.
@@ -63,6 +64,7 @@ class Model:
     embedded: str | None = None
     parts: tuple[Part, ...] = ()
     control_scale: float = 1.0
+    hint: str | None = None
     scheduler: str | None = None
     spacing: str | None = None
     variant: str | None = None
@@ -243,7 +245,8 @@ MODELS = {
             cannot="be guided: guidance above 1 and negative prompts do not help it",
         ),
         _led(_SCRIBBLE_NET, "sd15-scribble", "Stable Diffusion 1.5, led by a scribble"),
-        _led(_LINEART_NET, "sd15-lineart", "Stable Diffusion 1.5, led by clean lines"),
+        # It was taught with the fine lines of line art; the scribbles of the other are broad.
+        replace(_led(_LINEART_NET, "sd15-lineart", "Stable Diffusion 1.5, led by clean lines"), hint="thin lines"),
     )
 }
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.models.catalog import find
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,8 @@ class Kind:
         takes: setting → the keyword of that class for it; what is not named here, the kind does not take. ``"hint"`` is
             the picture that leads the network at each step.
         evaluated: title → the pipeline's part, of all that runs in one evaluation, in this order; the U-Net is the last.
-        hint: how the hint is made of the sketch (``"lines"``: white lines on black), or None where there is none.
+        hint: how the hint is made of the sketch (``"lines"``: white lines on black), or None where there is none. A model
+            of the catalog may want it otherwise: :func:`hint_of`.
         strength: where the catalog names no other.
     """
 
@@ -76,6 +78,12 @@ def kind_of(pipe) -> Kind:
     if found.hint and type(pipe.controlnet).__name__ == "MultiControlNetModel":
         raise InputError("This pipeline has several ControlNets, and one is all that can be run here: give it one.")
     return found
+
+
+def hint_of(pipe) -> str | None:
+    """How a pipeline wants its hint made (:data:`s2i_teach.translation.prepare.PENS`), or None where it takes none."""
+    entry, usual = find(getattr(pipe, "s2i_model", "")), kind_of(pipe).hint
+    return (entry.hint if entry and usual else None) or usual
 
 
 def evaluated_parts(pipe) -> dict:

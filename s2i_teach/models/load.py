@@ -44,7 +44,8 @@ def load_pipeline(
     A model that is led by the sketch is a ``StableDiffusionControlNetImg2ImgPipeline``.
 
     Args:
-        model: a name of the catalog (``s2i models`` lists them), a folder saved by diffusers, or a Hugging Face id.
+        model: a name of the catalog (``s2i models`` lists them), a folder saved by diffusers, or a Hugging Face id,
+            which may end in ``@`` and a commit.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``; None picks the best that works.
         dtype: ``"fp32"``, ``"fp16"``, ``"bf16"`` or torch's; None picks fp16 on CUDA (bf16 from capability 8), bf16 on
             a CPU that has it, else fp32.
@@ -163,7 +164,7 @@ def _checked_source(model) -> str:
         if not (folder / "model_index.json").is_file():
             raise InputError(f"{folder} holds no diffusers pipeline (no model_index.json): give the folder that does.")
         return str(folder)
-    if re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", text) and not text.startswith((".", "~")):
+    if re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}(@[\w.-]{1,96})?", text) and not text.startswith((".", "~")):
         return text
     raise InputError(
         f"The model {shown(text)!r} is not known: use {', '.join(offered())}, a folder saved by diffusers, or a Hugging "

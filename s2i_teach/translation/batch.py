@@ -8,7 +8,7 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.models.devices import fitting_threads
-from s2i_teach.models.kinds import evaluate, hint_tensor, is_distilled, is_guided, kind_of
+from s2i_teach.models.kinds import evaluate, hint_of, hint_tensor, is_distilled, is_guided
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
@@ -130,7 +130,7 @@ class _Batch:
         self.on_step, self.counts = on_step, counts
         self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
         self._images, self._texts, self._hints = {}, {}, {}
-        self._kind, self._distilled = kind_of(pipe), is_distilled(pipe)
+        self._distilled = is_distilled(pipe)
         self._steps_done = 0
         steps = [
             settings.num_inference_steps - start_index(settings.num_inference_steps, settings.strength)[0]
@@ -209,11 +209,12 @@ class _Batch:
 
     def _hint(self, settings: Resolved) -> torch.Tensor | None:
         """The sketch's hint, made once for each way of opening it."""
-        if self._kind.hint is None:
+        how = hint_of(self.pipe)
+        if how is None:
             return None
         page, _ = self.pages[settings]
         if id(page) not in self._hints:
-            self._hints[id(page)] = hint_tensor(self.pipe, make_hint(page, self._kind.hint))
+            self._hints[id(page)] = hint_tensor(self.pipe, make_hint(page, how))
         return self._hints[id(page)]
 
     def _key(self, cell: _Cell, text: tuple) -> tuple:

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from s2i_teach.lines import line_hint
+from s2i_teach.lines import PEN, line_hint
 
 FILL = (176, 176, 176)
 
@@ -13,12 +13,16 @@ def prepare_sketch(picture: Image.Image, how: str) -> Image.Image:
     return fill_regions(picture) if how == "filled" else picture
 
 
+PENS = {"lines": PEN, "thin lines": 0.5}
+"""How a hint is made → its pen, in pixels at a shorter side of 128: 8 and 2 pixels at 512."""
+
+
 def make_hint(picture: Image.Image, how: str | None) -> Image.Image | None:
-    """The hint for a kind of model that takes it made like this (:class:`s2i_teach.models.kinds.Kind`); None makes none.
+    """The hint for a model that takes it made like this (:func:`s2i_teach.models.kinds.hint_of`); None makes none.
 
     The hint is made of the sketch's lines, whatever ``prepare`` does to the picture that the noise is added to.
     """
-    return None if how is None else line_hint(picture)
+    return None if how is None else line_hint(picture, pen=PENS[how])
 
 
 def outline_mask(picture: Image.Image, darkness: int = 128, gaps: tuple[float, ...] = (0.02, 0.06)) -> np.ndarray:

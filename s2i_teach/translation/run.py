@@ -13,7 +13,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import fitting_threads, wait_for
-from s2i_teach.models.kinds import Kind, kind_of
+from s2i_teach.models.kinds import Kind, hint_of, kind_of
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import as_opened, open_page
@@ -146,7 +146,7 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
     settings = as_opened(resolved)  # the result keeps the sketch as it is now
     prepared = prepare_sketch(picture, settings.prepare)
     kind = kind_of(pipe)
-    hint = make_hint(picture, kind.hint)
+    hint = make_hint(picture, hint_of(pipe))
     watch = _Watch(plan.evaluations, on_step)
     current = pipe.scheduler
     started = time.perf_counter()

@@ -11,7 +11,7 @@ from pathlib import Path
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.kinds import kind_of, networks
+from s2i_teach.models.kinds import hint_of, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.page import Pages, as_opened
@@ -96,7 +96,7 @@ def sweep(
                     evaluation_seconds=None,
                     precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
                     notes=pages[i][1] + notes + prompt_notes(pipe, cells[i]),
-                    hint=make_hint(pages[i][0], kind_of(pipe).hint),
+                    hint=make_hint(pages[i][0], hint_of(pipe)),
                 )
                 if folder is not None:
                     results[i].save(names[i])
@@ -289,7 +289,7 @@ def _kept(path: Path, settings: Settings, pipe) -> Result | None:
     with Image.open(path) as picture:
         image = picture.convert("RGB")
     plan = settings.plan(pipe, measure=False)
-    hint = make_hint(record.sketch, kind_of(pipe).hint)
+    hint = make_hint(record.sketch, hint_of(pipe))
     return Result(image, record.sketch, record.settings, plan, record.model, None, None, record.precision, hint=hint)
 
 
