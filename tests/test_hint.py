@@ -208,6 +208,6 @@ def test_it_is_quick():
 def test_a_finer_pen_draws_the_same_lines_finer():
     lines = np.zeros((128, 128), dtype=bool)
     lines[64, 20:108] = True
-    wide, fine = (np.asarray(drawn(lines, (512, 512), pen)).mean(axis=2) / 255 for pen in (2.0, 0.5))
-    assert wide[:, 256].sum() == pytest.approx(8, abs=0.5) and fine[:, 256].sum() == pytest.approx(2, abs=0.5)
+    wide, fine = (np.asarray(drawn(lines, (512, 512), pen)).mean(axis=2) / 255 for pen in (2.0, 1.0))
+    assert wide[:, 256].sum() == pytest.approx(8, abs=0.5) and fine[:, 256].sum() == pytest.approx(4, abs=0.5)
     assert wide[:, 256].argmax() == pytest.approx(fine[:, 256].argmax(), abs=4)

@@ -316,7 +316,7 @@ def test_an_entry_runs_with_its_defaults_and_a_grid_equals_single_runs(name, fol
     if entry.kind == "control":
         from s2i_teach.lines import line_hint
 
-        pen = {"sd15-scribble": 2.0, "sd15-lineart": 0.5}[name]
+        pen = {"sd15-scribble": 2.0, "sd15-lineart": 1.0}[name]
         for result in (one, *grid.results):
             assert result.hint.tobytes() == line_hint(result.sketch, pen=pen).tobytes()
     again = read_record(one.save(tmp_path / "one.png"))

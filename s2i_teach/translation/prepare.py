@@ -13,8 +13,8 @@ def prepare_sketch(picture: Image.Image, how: str) -> Image.Image:
     return fill_regions(picture) if how == "filled" else picture
 
 
-PENS = {"lines": PEN, "thin lines": 0.5}
-"""How a hint is made → its pen, in pixels at a shorter side of 128: 8 and 2 pixels at 512."""
+PENS = {"lines": PEN, "thin lines": 1.0}
+"""How a hint is made → its pen, in pixels at a shorter side of 128: 8 and 4 pixels at 512."""
 
 
 def make_hint(picture: Image.Image, how: str | None) -> Image.Image | None:
