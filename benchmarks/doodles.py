@@ -29,6 +29,7 @@ from s2i_teach.evaluate.realism import kernel_distance
 from s2i_teach.gallery import contact_sheet
 from s2i_teach.images import open_sketch, to_picture, to_tensor
 from s2i_teach.models.load import load_pipeline
+from s2i_teach.models.schedulers import SCHEDULERS
 from s2i_teach.models.small_clip import features, load_clip
 from s2i_teach.training.data import fetch_packages, quickdraw_drawing
 from s2i_teach.training.judge import judge_ranks
@@ -126,6 +127,8 @@ def main() -> int:
     parser.add_argument("--drawings", type=int, default=100)
     parser.add_argument("--control-scale", type=float, nargs="+", default=[1.0], help="of models that are led")
     parser.add_argument("--guidance", type=float, nargs="+", default=[None], help="default: each model's own")
+    parser.add_argument("--scheduler", nargs="+", choices=sorted(SCHEDULERS), default=[None], help="default: likewise")
+    parser.add_argument("--steps", type=int, help="default: likewise")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--packages", type=Path, default=Path("build/packages"), metavar="FOLDER")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help=f"the first {SHOWN} doodles and their pictures")
@@ -160,18 +163,21 @@ def main() -> int:
         row_of_table("the doodles themselves", overlap(themselves, outlines), ranks, real, distance, None), flush=True
     )
     shown = {}
-    for model in args.model:
-        pipe = load_pipeline(model, dtype="fp32", device="cpu")
+    for model, scheduler in product(args.model, args.scheduler):
+        pipe = load_pipeline(model, dtype="fp32", device="cpu", scheduler=scheduler)
         ways = [Way(control_scale=scale) for scale in args.control_scale] if is_led(pipe) else IMG2IMG
         for way, guidance in product(ways, args.guidance):
             started = time.perf_counter(), time.process_time()
-            made = generate(pipe, prompts, list(range(len(doodles))), drawings, way, guidance_scale=guidance)
+            made = generate(pipe, prompts, list(range(len(doodles))), drawings, way, args.steps, guidance)
             taken = (time.perf_counter() - started[0], time.process_time() - started[1])
             seconds = tuple(value / len(doodles) for value in taken)
             shown.setdefault(model, made[:SHOWN])
             distance = kernel_distance(features(clip, made), reference)
             ranks = judge_ranks(judge, made, things)
-            label = f"{model}, {way}" if guidance is None else f"{model}, {way}, guidance {guidance:g}"
+            told = {"guidance": guidance, "scheduler": scheduler, "steps": args.steps}
+            label = ", ".join(
+                [model, str(way), *(f"{name} {value}" for name, value in told.items() if value is not None)]
+            )
             print(row_of_table(label, overlap(made, outlines), ranks, real, distance, seconds), flush=True)
     if args.sheet:
         groups = []
