@@ -292,6 +292,7 @@ _GERMAN = {
     'The picture is not finite even when decoded in fp32: load the model with dtype="fp32".': (
         'Das Bild ist auch in fp32 dekodiert nicht endlich: das Modell mit dtype="fp32" laden.'
     ),
+    "Memory ran short, so {}.": "Der Speicher reichte nicht, darum: {0}.",
     "Half precision overflowed in the VAE: the picture was decoded in fp32.": (
         "Die halbe Genauigkeit lief im VAE über: das Bild wurde in fp32 dekodiert."
     ),
@@ -550,6 +551,13 @@ _GERMAN_PARTS = {
     "The second miniature, led by the sketch, in few steps": (
         "Die zweite Miniatur, von der Skizze geführt, in wenigen Schritten"
     ),
+    # what is done where memory is short
+    "attention and decoding are done in slices": "Aufmerksamkeit und Dekodieren laufen scheibchenweise",
+    "each part is on the GPU only while it works": "jeder Teil ist nur auf der GPU, solange er rechnet",
+    "each layer is on the GPU only while it works, which is slow": (
+        "jede Schicht ist nur auf der GPU, solange sie rechnet, und das ist langsam"
+    ),
+    # models
     "SD-Turbo, one to four steps": "SD-Turbo, ein bis vier Schritte",
     "Stable Diffusion 1.5 in four steps": "Stable Diffusion 1.5 in vier Schritten",
     "Stable Diffusion 1.5 in eight steps": "Stable Diffusion 1.5 in acht Schritten",

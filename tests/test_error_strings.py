@@ -16,6 +16,7 @@ from s2i_teach.error_strings import ERRORS, in_language
 from s2i_teach.errors import InputError
 from s2i_teach.languages import LANGUAGES, Sentences, literals
 from s2i_teach.models.catalog import MODELS
+from s2i_teach.models.fit import LADDER
 from s2i_teach.models.kinds import KINDS
 from s2i_teach.translation import page, run
 from s2i_teach.widgets import strings
@@ -177,6 +178,8 @@ def notes() -> set[str]:
     tree = ast.parse((PACKAGE / "translation" / "run.py").read_text(encoding="utf-8"))
     reader = Reader(PACKAGE / "translation" / "run.py", tree, set())
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "ran_short":
+            found |= reader.templates(node.body[-1].value)
         if isinstance(node, ast.FunctionDef) and node.name in ("prompt_notes", "finite"):
             for part in ast.walk(node):
                 if isinstance(part, ast.Call) and ast.unparse(part.func) == "notes.append":
@@ -232,6 +235,7 @@ def test_every_word_that_stands_in_an_error_has_one_too(readers):
     wanted = wanted - {" or "} | {" or ".join(kind.pipeline for kind in KINDS.values())}
     wanted |= {model.title for model in MODELS.values() if model.title != "Stable Diffusion 1.5"}
     wanted |= {"prompt", "negative prompt"}  # prompt_notes says of which
+    wanted |= {rung.words for rung in LADDER}  # ran_short says which
     system = {os.strerror(number) for number in errno.errorcode}
     for code, table in ERRORS.items():
         assert wanted - set(table.parts) == set(), f"{code}: translate these"

@@ -50,6 +50,11 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def device_of(pipe) -> torch.device:
+    """Where a pipeline computes; its weights may wait elsewhere (``pipe.device`` says where)."""
+    return getattr(pipe, "_execution_device", None) or pipe.device
+
+
 SMALL = 50_000_000
 """Parameters of a U-Net below which one CPU thread does."""
 
@@ -71,7 +76,7 @@ def fitting_threads(pipe):
     Threads that wait for each other at every tiny operation win nothing on a quiet machine and lose much on a busy one,
     where a browser draws beside them. One thread also makes the same picture on any machine, however many it has.
     """
-    small = pipe.device.type == "cpu" and pipe.unet.num_parameters() < SMALL
+    small = device_of(pipe).type == "cpu" and pipe.unet.num_parameters() < SMALL
     return one_thread() if small else nullcontext()
 
 

@@ -12,6 +12,7 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.models.catalog import find
+from s2i_teach.models.devices import device_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,7 @@ def led_by(scale: float, start: float, end: float, evaluations: int) -> tuple[fl
 
 def hint_tensor(pipe, hint) -> torch.Tensor:
     """A hint as the network takes it: a PIL image → ``(1, 3, H, W)`` in [0, 1]."""
-    return pipe.prepare_control_image(hint, None, None, 1, 1, pipe.device, pipe.controlnet.dtype)
+    return pipe.prepare_control_image(hint, None, None, 1, 1, device_of(pipe), pipe.controlnet.dtype)
 
 
 def evaluate(

@@ -13,6 +13,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
+from s2i_teach.models.fit import LADDER, rung_for, stand_on
 from s2i_teach.models.folder import check_controlnet, check_folder, check_text_encoder, led_by_controlnet
 from s2i_teach.models.hub import choices, fetch, why
 from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS
@@ -49,8 +50,9 @@ def load_pipeline(
         device: ``"cuda"``, ``"mps"``, ``"cpu"``; None picks the best that works.
         dtype: ``"fp32"``, ``"fp16"``, ``"bf16"`` or torch's; None picks fp16 on CUDA (bf16 from capability 8), bf16 on
             a CPU that has it, else fp32.
-        attention_slicing: computes attention in slices: less memory on old GPUs, more time. ``"auto"`` turns it on
-            where memory is short.
+        attention_slicing: computes attention in slices: less memory on old GPUs, more time. ``"auto"`` fits the model to
+            the memory that is free: attention and VAE in slices, then each part or each layer on the GPU only while it
+            works (:mod:`s2i_teach.models.fit`), and says so.
         scheduler: a short name (``"ddim"``, ``"dpm++"``, ``"euler"``, ``"lcm"``, ``"pndm"``, ``"unipc"``, ``"ddpm"``);
             None is the catalog's for this model, else the model's own.
         safety_checker: load the model's safety checker, where it has one.
@@ -74,9 +76,14 @@ def load_pipeline(
 
     parts = {part.role: (part, _part_folder(part, str(model), offline)) for part in (entry.parts if entry else ())}
 
+    need = entry.memory if entry else 2.6
+    rung = 0 if attention_slicing != "auto" else rung_for(need, free_memory(chosen_device), chosen_device)
+
     def load(source: str):
         with _loading:
-            return _load(source, entry, parts, chosen_dtype, safety_checker, offline).to(chosen_device)
+            pipe = _load(source, entry, parts, chosen_dtype, safety_checker, offline)
+            stand_on(pipe, rung, chosen_device)
+            return pipe
 
     pipe = _first(sources, load, model)
 
@@ -86,11 +93,10 @@ def load_pipeline(
     if entry and entry.spacing:
         pipe.scheduler.register_to_config(timestep_spacing=entry.spacing)
     pipe.set_progress_bar_config(disable=not progress)
-    short = attention_slicing == "auto" and free_memory(chosen_device) < 1.5 * (entry.memory if entry else 2.6)
-    if attention_slicing is True or short:
+    if attention_slicing is True:
         pipe.enable_attention_slicing()
-    if short:
-        pipe.vae.enable_slicing()
+    if rung:
+        print(f"Note: memory is short, so {LADDER[rung - 1].words}.", file=sys.stderr)
     pipe.s2i_model = str(model)
     return pipe
 

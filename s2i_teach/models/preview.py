@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from s2i_teach.images import to_picture
-from s2i_teach.models.devices import wait_for
+from s2i_teach.models.devices import device_of, wait_for
 from s2i_teach.models.shims import dtype_keyword, quiet_loading
 
 FAST = 0.15
@@ -46,7 +46,7 @@ def _pick_decoder(pipe, latents: torch.Tensor) -> Callable:
         from diffusers import AutoencoderTiny
 
         with quiet_loading():  # diffusers warns of what it wrote into the configuration itself
-            small = AutoencoderTiny.from_pretrained(str(folder), **{dtype_keyword(): vae.dtype}).to(pipe.device)
+            small = AutoencoderTiny.from_pretrained(str(folder), **{dtype_keyword(): vae.dtype}).to(device_of(pipe))
         return lambda z: to_picture(small.decode(z.to(small.dtype)).sample.float())
     if _decoding_seconds(pipe, latents) < FAST:
         return lambda z: to_picture(vae.decode((z / scale).to(vae.dtype)).sample.float())
@@ -64,10 +64,10 @@ def _decoding_seconds(pipe, latents: torch.Tensor) -> float:
     """Of a decoding of this size, judged by a small piece: at Stable Diffusion's size one takes seconds on a CPU."""
     z = torch.zeros_like(latents[..., :PIECE, :PIECE], dtype=pipe.vae.dtype)
     pipe.vae.decode(z)
-    wait_for(pipe.device)
+    wait_for(device_of(pipe))
     started = time.perf_counter()
     pipe.vae.decode(z)
-    wait_for(pipe.device)
+    wait_for(device_of(pipe))
     return (time.perf_counter() - started) * latents[0, 0].numel() / z[0, 0].numel()
 
 
@@ -82,7 +82,7 @@ def linear_map(pipe) -> torch.Tensor:
     for _ in range(FITTED_ON):
         patches = 2 * torch.rand(1, 3, PATCHES, PATCHES, generator=generator) - 1
         picture = torch.nn.functional.interpolate(patches, (FIT_SIDE, FIT_SIDE), mode="bilinear")
-        z = pipe.vae.encode(picture.to(pipe.device, pipe.vae.dtype)).latent_dist.mode().float().cpu()
+        z = pipe.vae.encode(picture.to(device_of(pipe), pipe.vae.dtype)).latent_dist.mode().float().cpu()
         small = torch.nn.functional.adaptive_avg_pool2d(picture, z.shape[2:])
         rows.append(torch.cat([z, torch.ones(1, 1, *z.shape[2:])], dim=1).flatten(2)[0].T)
         colours.append(small.flatten(2)[0].T)

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 
 from s2i_teach.errors import InputError
-from s2i_teach.models.devices import fitting_threads
+from s2i_teach.models.devices import device_of, fitting_threads
+from s2i_teach.models.fit import step_down
 from s2i_teach.models.kinds import evaluate, hint_of, hint_tensor, is_distilled, is_guided
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
-from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, out_of_memory, short_of_memory
+from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, out_of_memory, ran_short, short_of_memory
 from s2i_teach.translation.settings import Resolved, set_timesteps, start_index
 
 CPU_BATCH = 16
@@ -101,7 +102,8 @@ def run_batch(
     Args:
         sketch: anything that :func:`s2i_teach.open_sketch` opens, or its :class:`Pages`.
         cells: settings, with every default filled in (``Settings.resolved``).
-        max_batch: samples in one call of the U-Net; None chooses by size and device. Halved where memory is short.
+        max_batch: samples in one call of the U-Net; None chooses by size and device. Halved where memory is short; where one
+            is too many, the pipeline goes down :data:`s2i_teach.models.fit.LADDER`.
         on_step: called as ``on_step(done, total)`` with the evaluations finished and all of them.
         counts: is filled with what was computed.
 
@@ -132,6 +134,7 @@ class _Batch:
         self._images, self._texts, self._hints = {}, {}, {}
         self._distilled = is_distilled(pipe)
         self._steps_done = 0
+        self._notes: tuple[str, ...] = ()
         steps = [
             settings.num_inference_steps - start_index(settings.num_inference_steps, settings.strength)[0]
             for settings in self.cells
@@ -161,7 +164,7 @@ class _Batch:
         distribution = self._image(settings)
         generator = torch.Generator("cpu").manual_seed(settings.seed)
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
-        set_timesteps(scheduler, settings, pipe.device)
+        set_timesteps(scheduler, settings, device_of(pipe))
         start, _ = start_index(settings.num_inference_steps, settings.strength)
         start *= scheduler.order
         timesteps = scheduler.timesteps[start:]
@@ -169,7 +172,7 @@ class _Batch:
             scheduler.set_begin_index(start)
         # In the pipeline's order: the generator first draws the latents of the picture, then the noise.
         clean = distribution.sample(generator=generator) * pipe.vae.config.scaling_factor
-        noise = torch.randn(clean.shape, generator=generator, dtype=self._dtype).to(pipe.device)
+        noise = torch.randn(clean.shape, generator=generator, dtype=self._dtype).to(device_of(pipe))
         latents = scheduler.add_noise(clean, noise, timesteps[:1])
         held, pipe.scheduler = pipe.scheduler, scheduler  # it asks the scheduler what its step takes
         try:
@@ -189,7 +192,7 @@ class _Batch:
         key = (settings.prompt, settings.negative_prompt if guided else None)
         if key not in self._texts:
             prompt, negative = self.pipe.encode_prompt(
-                settings.prompt, self.pipe.device, 1, guided, settings.negative_prompt if guided else None
+                settings.prompt, device_of(self.pipe), 1, guided, settings.negative_prompt if guided else None
             )
             self.counts.prompts += 1
             asked = (("prompt", settings.prompt), prompt)
@@ -202,7 +205,7 @@ class _Batch:
         if key not in self._images:
             picture, _ = self.pages[settings]
             pixels = self.pipe.image_processor.preprocess(prepare_sketch(picture, settings.prepare))
-            encoded = self.pipe.vae.encode(pixels.to(self.pipe.device, self._dtype))
+            encoded = self.pipe.vae.encode(pixels.to(device_of(self.pipe), self._dtype))
             self._images[key] = encoded.latent_dist
             self.counts.encoded += 1
         return self._images[key]
@@ -260,11 +263,22 @@ class _Batch:
             try:
                 predicted |= self._call(chunk, wanted)
             except RuntimeError as error:
-                if not out_of_memory(error) or len(chunk) == 1:
+                if not out_of_memory(error):
                     raise
+                # The error keeps what the call had made: memory is freed first, and what is still short raises it again.
+                short = error.with_traceback(None)
                 self.max_batch = len(chunk) // 2
+            if not self.max_batch:
+                self._step_down(short)
             keys = [key for key in keys if key not in predicted]
         return predicted
+
+    def _step_down(self, short: RuntimeError) -> None:
+        words = step_down(self.pipe)
+        if words is None:
+            raise short
+        self.max_batch = 1
+        self._notes += (ran_short(words),)
 
     def _call(self, chunk: list, wanted: dict) -> dict:
         cells = [wanted[key][0] for key in chunk]
@@ -301,14 +315,14 @@ class _Batch:
                         one, notes = finite(self.pipe, pixels[position : position + 1], cell.latents)
                     if flagged and flagged[position]:
                         notes += (BLACKED_OUT,)
-                    yield cell.index, one, notes
+                    yield cell.index, one, notes + self._notes
 
     def _pixels(self, cells: list[_Cell]) -> tuple[torch.Tensor, list[bool] | None]:
         """The decoder's pixels ``(B, 3, H, W)`` in [0, 1] of latents of one size, and what the safety checker says."""
         pipe = self.pipe
         latents = torch.cat([cell.latents for cell in cells])
         pixels = pipe.vae.decode(latents / pipe.vae.config.scaling_factor, return_dict=False)[0]
-        pixels, flagged = pipe.run_safety_checker(pixels, pipe.device, self._dtype)
+        pixels, flagged = pipe.run_safety_checker(pixels, device_of(pipe), self._dtype)
         shown = [not flag for flag in flagged or [False] * len(cells)]
         return pipe.image_processor.postprocess(pixels, output_type="pt", do_denormalize=shown), flagged
 
@@ -330,6 +344,6 @@ def _beginning(settings: Resolved) -> tuple:
 def fitting_batch(pipe, sizes) -> int:
     """Samples in one call of the U-Net: as many as are still faster together, fewer for large pictures."""
     pixels = max((width * height for width, height in sizes), default=128 * 128)
-    if pipe.device.type == "cpu":
+    if device_of(pipe).type == "cpu":
         return max(2, min(CPU_BATCH, CPU_BATCH * 128 * 128 * 4 // pixels))
     return max(2, min(64, 16 * 512 * 512 // pixels))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from s2i_teach.models.devices import wait_for
+from s2i_teach.models.devices import device_of, wait_for
 from s2i_teach.models.kinds import evaluated_parts
 from s2i_teach.models.measure import AliveBytes
 from s2i_teach.translation.result import Result
@@ -126,14 +126,14 @@ def _timed(pipe, sketch, settings: Resolved) -> Dissection:
         started, handed = [], []
 
         def begins(module, args, kwargs):
-            wait_for(pipe.device)
+            wait_for(device_of(pipe))
             started.append(time.perf_counter())
             if part.calls == 0:
                 given = args[0] if args else kwargs.get("hidden_states", kwargs.get("input_ids"))
                 part.shape_in = tuple(given.shape)
 
         def ends(module, args, kwargs, out):
-            wait_for(pipe.device)
+            wait_for(device_of(pipe))
             part.seconds += time.perf_counter() - started.pop()
             if part.calls == 0:
                 part.shape_out = tuple(_first_tensor(out).shape)
@@ -155,12 +155,12 @@ def _timed(pipe, sketch, settings: Resolved) -> Dissection:
         watch(parts[-1], modules)
 
     def evaluation_starts(module, args, kwargs):
-        wait_for(pipe.device)
+        wait_for(device_of(pipe))
         latents.setdefault("noisy", args[0][0].float().cpu())
         evaluations.append([time.perf_counter()])
 
     def evaluation_ends(module, args, kwargs, out):
-        wait_for(pipe.device)
+        wait_for(device_of(pipe))
         evaluations[-1].append(time.perf_counter())
 
     def encoded(module, args, kwargs, out):

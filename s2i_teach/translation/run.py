@@ -12,7 +12,8 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.devices import fitting_threads, wait_for
+from s2i_teach.models.devices import device_of, fitting_threads, wait_for
+from s2i_teach.models.fit import step_down
 from s2i_teach.models.kinds import Kind, hint_of, kind_of
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
@@ -37,9 +38,35 @@ def out_of_memory(error: RuntimeError) -> bool:
 def short_of_memory(pipe, size: tuple[int, int]) -> str:
     """What to tell, and to do, where memory was not enough for a picture of this size."""
     return (
-        f"The memory of {pipe.device} is not enough for {size[0]} × {size[1]} pixels: use a "
+        f"The memory of {device_of(pipe)} is not enough for {size[0]} × {size[1]} pixels: use a "
         "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
     )
+
+
+def ran_short(words: str) -> str:
+    """The note on a picture for which memory ran short on the way; ``words`` say what was done."""
+    return f"Memory ran short, so {words}."
+
+
+def with_less_memory(pipe, size: tuple[int, int], run: Callable[[], tuple]) -> tuple:
+    """``run()``, whose last value are notes; where its memory runs short, again and again with the pipeline on the next rung.
+
+    Raises:
+        InputError: there is no further rung.
+    """
+    fitted: tuple[str, ...] = ()
+    while True:
+        try:
+            *made, notes = run()
+            return *made, (*notes, *fitted)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            short = error.with_traceback(None)  # which would keep all that the run had made
+        words = step_down(pipe)
+        if words is None:
+            raise InputError(short_of_memory(pipe, size)) from short
+        fitted += (ran_short(words),)
 
 
 BLACKED_OUT = "The model's safety checker blacked this picture out: use another prompt or seed."
@@ -147,33 +174,34 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
     prepared = prepare_sketch(picture, settings.prepare)
     kind = kind_of(pipe)
     hint = make_hint(picture, hint_of(pipe))
-    watch = _Watch(plan.evaluations, on_step)
     current = pipe.scheduler
-    started = time.perf_counter()
-    try:
-        # A scheduler remembers its last run; each run gets its own.
-        pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
-        if on_x0:
-            _watch_x0(pipe.scheduler, watch.look(on_x0))
-        with fitting_threads(pipe):
-            output = pipe(
-                image=prepared,
-                **_arguments(kind, replace(settings, strength=plan.strength_run), hint),
-                generator=torch.Generator("cpu").manual_seed(settings.seed),
-                output_type="pt",
-                callback_on_step_end=watch,
-            )
-            pixels, notes = finite(pipe, output.images, watch.latents)
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        raise InputError(short_of_memory(pipe, settings.size)) from error
-    finally:
-        pipe.scheduler = current
+    arguments = _arguments(kind, replace(settings, strength=plan.strength_run), hint)
+
+    def once():
+        watch = _Watch(plan.evaluations, on_step)
+        started = time.perf_counter()
+        try:
+            # A scheduler remembers its last run; each run gets its own.
+            pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
+            if on_x0:
+                _watch_x0(pipe.scheduler, watch.look(on_x0))
+            with fitting_threads(pipe):
+                output = pipe(
+                    image=prepared,
+                    **arguments,
+                    generator=torch.Generator("cpu").manual_seed(settings.seed),
+                    output_type="pt",
+                    callback_on_step_end=watch,
+                )
+                return watch, started, output, *finite(pipe, output.images, watch.latents)
+        finally:
+            pipe.scheduler = current
+
+    watch, started, output, pixels, notes = with_less_memory(pipe, settings.size, once)
     if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
         notes += (BLACKED_OUT,)
     notes = page_notes + notes + prompt_notes(pipe, settings)
-    wait_for(pipe.device)
+    wait_for(device_of(pipe))
     seconds = time.perf_counter() - started - watch.aside
     image = as_image(pipe, pixels)
     if watch.done > 1:  # a single step warms up and tells little
@@ -292,6 +320,6 @@ def finite(pipe, pixels: torch.Tensor, latents: torch.Tensor) -> tuple[torch.Ten
     pixels = (decoded / 2 + 0.5).clamp(0, 1)
     checker = getattr(pipe, "safety_checker", None)
     if checker is not None:  # the one before saw a picture that was not finite
-        _, flagged = pipe.run_safety_checker(decoded, pipe.device, next(checker.parameters()).dtype)
+        _, flagged = pipe.run_safety_checker(decoded, device_of(pipe), next(checker.parameters()).dtype)
         pixels = torch.zeros_like(pixels) if flagged and flagged[0] else pixels
     return pixels, ("Half precision overflowed in the VAE: the picture was decoded in fp32.",)

@@ -12,7 +12,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find, offered
-from s2i_teach.models.devices import fitting_threads, wait_for
+from s2i_teach.models.devices import device_of, fitting_threads, wait_for
 from s2i_teach.models.kinds import KINDS, evaluate, is_guided, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
 from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
@@ -212,7 +212,7 @@ class Settings:
         start, strength = start_index(settings.num_inference_steps, settings.strength)
         # The scheduler is set on the device where it will run, as the pipeline does; asked once, since diffusers looks
         # through all modules for it.
-        device = pipe.device
+        device = device_of(pipe)
         set_timesteps(scheduler, settings, device)
         timesteps = scheduler.timesteps[start * scheduler.order :]
         if hasattr(scheduler, "set_begin_index"):
@@ -429,7 +429,7 @@ def note_timing(pipe, plan: Plan, evaluation_seconds: float, total_seconds: floa
 @torch.no_grad()
 def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
     """Time the second of two evaluations, and one pass through the VAE each way."""
-    factor, device, dtype = vae_factor(pipe), pipe.device, pipe.unet.dtype
+    factor, device, dtype = vae_factor(pipe), device_of(pipe), pipe.unet.dtype
     generator = torch.Generator().manual_seed(0)
     shape = (batch, pipe.unet.config.in_channels, size[1] // factor, size[0] // factor)
     latents = torch.randn(shape, generator=generator).to(device, dtype)

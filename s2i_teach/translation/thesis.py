@@ -11,6 +11,7 @@ from typing import Any
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import check_size
+from s2i_teach.models.devices import device_of
 from s2i_teach.models.load import load_pipeline, shared_pipeline
 from s2i_teach.theory.sampler import space_timesteps
 
@@ -109,7 +110,7 @@ class ThesisSettings:
             (
                 f"use_fp16 = {given['use_fp16']}",
                 "guided-diffusion: half precision in the U-Net's torso",
-                f"the U-Net runs in {precision} on {pipe.device.type}",
+                f"the U-Net runs in {precision} on {device_of(pipe).type}",
                 "be fp16 on a CPU, where it is many times slower than fp32",
             ),
         ]
@@ -228,7 +229,7 @@ def _pipeline(model: str, use_fp16: bool) -> tuple[Any, tuple[str, ...]]:
     pipe = shared_pipeline(model) if use_fp16 else load_pipeline(model, dtype="fp32")
     precision = str(pipe.unet.dtype).removeprefix("torch.")
     if use_fp16 and precision != "float16":
-        why = f"use_fp16: on this {pipe.device.type} the U-Net runs in {precision}, which is what suits it."
+        why = f"use_fp16: on this {device_of(pipe).type} the U-Net runs in {precision}, which is what suits it."
         return pipe, (why,)
     return pipe, ()
 
