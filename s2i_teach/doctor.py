@@ -76,7 +76,7 @@ def _models() -> list[str]:
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.settings import Settings
 
-    lines = []
+    lines, for_a_gpu = [], []
     device = pick_device()
     for entry in offered().values():
         if entry.embedded:
@@ -94,17 +94,19 @@ def _models() -> list[str]:
             continue
         fetched = "already downloaded" if is_here(entry) else f"a download of {in_bytes(entry.whole_download)}"
         if device.type == "cpu":
-            lines.append(
-                f"{entry.name}: {fetched}; on a CPU a picture takes minutes: use a GPU (on Colab: Runtime, "
-                "Change runtime type, T4 GPU)"
-            )
+            for_a_gpu.append(f"{entry.name} ({fetched})")
         elif free_memory(device) < entry.memory:
             lines.append(
-                f"{entry.name}: {fetched}; needs {entry.memory:.1f} GB, {free_memory(device):.1f} GB are free: "
-                "restart the notebook, or use attention_slicing=True"
+                f"{entry.name}: {fetched}; needs {entry.memory:.1f} GB, {free_memory(device):.1f} GB are free: it runs with its "
+                "parts off the GPU by turns, or restart the notebook"
             )
         else:
             lines.append(f"{entry.name}: {fetched}; fits this GPU (its speed here was not measured)")
+    if for_a_gpu:
+        lines.append(
+            f"{', '.join(for_a_gpu)}: on a CPU a picture takes minutes, so use a GPU (on Colab: Runtime, Change runtime "
+            "type, T4 GPU)"
+        )
     return lines
 
 
