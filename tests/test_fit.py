@@ -129,6 +129,16 @@ def test_on_a_gpu_the_ladder_has_three_rungs(pipe, monkeypatch):
     assert len(moved) == 2, "on the lower rungs the weights stay where they are"
     assert [name for name, _ in asked].count("enable_model_cpu_offload") == 1
 
+    def full(device):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(pipe, "to", full)
+    asked.clear()
+    fit.stand_on(pipe, 0, torch.device("cuda"))
+    assert pipe.s2i_rung == 2 and asked[-1] == ("enable_model_cpu_offload", where)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        fit.stand_on(pipe, 0, torch.device("cpu"))
+
 
 def test_a_model_is_loaded_onto_its_rung_and_says_so(pipe, tmp_path, monkeypatch, capsys):
     pipe.save_pretrained(tmp_path / "model")

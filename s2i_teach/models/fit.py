@@ -40,6 +40,15 @@ LADDER = (
 """Each makes the same picture with less memory, and the lower rungs take more time. The numbers 1 to 3 are their places."""
 
 
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+"""How torch words it on CUDA, MPS and the CPU."""
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch says that memory was not enough."""
+    return any(words in str(error).lower() for words in OUT_OF_MEMORY)
+
+
 def rung_for(need: float, free: float, device: torch.device) -> int:
     """The rung to begin on: 0 holds all at once.
 
@@ -56,9 +65,14 @@ def rung_for(need: float, free: float, device: torch.device) -> int:
 
 
 def stand_on(pipe, rung: int, device: torch.device) -> None:
-    """Bring a freshly loaded pipeline to its device, on a rung."""
-    if rung < 2:
-        pipe.to(device)
+    """Bring a freshly loaded pipeline to its device, on a rung; on a lower one where a GPU has no room for it there."""
+    try:
+        if rung < 2:
+            pipe.to(device)
+    except RuntimeError as error:
+        if not out_of_memory(error) or device.type != "cuda":
+            raise
+        rung = 2
     for place in ([1] if rung else []) + ([rung] if rung > 1 else []):
         LADDER[place - 1].apply(pipe, device)
     pipe.s2i_rung = rung

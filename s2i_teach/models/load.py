@@ -95,8 +95,8 @@ def load_pipeline(
     pipe.set_progress_bar_config(disable=not progress)
     if attention_slicing is True:
         pipe.enable_attention_slicing()
-    if rung:
-        print(f"Note: memory is short, so {LADDER[rung - 1].words}.", file=sys.stderr)
+    if pipe.s2i_rung:
+        print(f"Note: memory is short, so {LADDER[pipe.s2i_rung - 1].words}.", file=sys.stderr)
     pipe.s2i_model = str(model)
     return pipe
 

@@ -8,12 +8,12 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.models.devices import device_of, fitting_threads
-from s2i_teach.models.fit import step_down
+from s2i_teach.models.fit import out_of_memory, step_down
 from s2i_teach.models.kinds import evaluate, hint_of, hint_tensor, is_distilled, is_guided
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
-from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, out_of_memory, ran_short, short_of_memory
+from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, ran_short, short_of_memory
 from s2i_teach.translation.settings import Resolved, set_timesteps, start_index
 
 CPU_BATCH = 16

@@ -13,7 +13,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import device_of, fitting_threads, wait_for
-from s2i_teach.models.fit import step_down
+from s2i_teach.models.fit import out_of_memory, step_down
 from s2i_teach.models.kinds import Kind, hint_of, kind_of
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
@@ -24,15 +24,6 @@ from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Settings, note_timing
 
 PRECISIONS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
-
-
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-"""How torch words it on CUDA, MPS and the CPU."""
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error of torch says that memory was not enough."""
-    return any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
 def short_of_memory(pipe, size: tuple[int, int]) -> str:
