@@ -53,13 +53,14 @@ alpha_bar = alphas_cumprod(scaled_linear_betas())  # Stable Diffusion's schedule
 # %% [markdown]
 # ## 1. Start in the middle
 #
-# Lesson 5's sampler starts with pure noise. But its steps do not know that it started there. All that a step sees is some $x_t$ and its
-# timestep. So give it another $x_t$. Take a *sketch*, add just as much noise as belongs to a timestep in the middle, and let the sampler
-# go on from there. It takes what is left of the sketch for the beginnings of a picture, and finishes it. That is the whole idea of
-# **SDEdit** (Meng et al. 2021).
+# Lesson 5's sampler starts with pure noise. But its steps do not know that. A step sees only some $x_t$ and its
+# timestep. So give it another $x_t$. Take a *sketch*, add just as much noise as belongs to a timestep in the middle,
+# and let the sampler go on from there. The network takes what is left of the sketch for the beginnings of a picture,
+# and the sampler finishes it. That is the whole idea of **SDEdit** (Meng et al. 2021).
 #
-# Where in the middle? **Strength** says it: the share of the sampling steps that run. At 1 all of them run. At 0.3 the first 70 % are
-# skipped. Pipelines calculate in whole steps and cut off: `int(steps * strength)` of them run, and the noisiest ones are skipped.
+# Where in the middle? **Strength** says it: the share of the sampling steps that run. At 1 all of them run. At 0.3 the
+# first 70 % are skipped. Pipelines calculate in whole steps and round down: `int(steps * strength)` of them run, and
+# the noisiest ones are skipped.
 
 
 # %% tags=["exercise-start_step"]
@@ -89,10 +90,10 @@ signal_left = lesson.signal_left.use(signal_left)
 
 
 # %% [markdown]
-# **Turn the knobs.** Two sliders decide how much is left.
+# **Predict**, and then turn the knobs. Two sliders decide how much is left.
 
 # %%
-half = predict("With 20 steps: the largest strength at which half of the sketch's amplitude is left?", answer=...)
+half = predict("With 20 steps: the largest strength that leaves at least half of the sketch's amplitude?", answer=...)
 
 # %%
 def where(strength, steps):
@@ -123,19 +124,21 @@ where(0.7, 20)
 at_half = {}
 for n in (10, 20, 50):
     all_times = spaced_timesteps(n, offset=1)
+    # A little above k / n, so that int() gives k steps and never k − 1.
     left = {k / n: signal_left(alpha_bar, all_times, (k + 0.01) / n) for k in range(1, n)}
     at_half[n] = max(s for s, factor in left.items() if factor >= 0.5)
     print(f"{n} steps: at least half is left up to strength {at_half[n]:.2f}, {left[at_half[n]]:.2f} of the amplitude")
 half.compare(at_half[20], within=0.1)
 
 # %% [markdown]
-# Strength is not the noise level. It is a place in a list of timesteps. Both sliders decide where the run really starts: with few steps
-# the places lie far apart, and a strength between two of them does what the lower one does. That is why this library tells you before it
-# runs (`Settings.plan`), and why "strength 0.5" of two programs need not be the same.
+# Strength is not the noise level. It is a place in a list of timesteps. Both sliders decide where the run really
+# starts. With few steps the places lie far apart, and a strength between two of them does what the lower one does. So
+# "strength 0.5" need not be the same in two programs. This library tells you the real start before a run:
+# `Settings.plan`.
 #
 # ## 2. Ten lines
 #
-# Now the whole of it.
+# The parts:
 #
 # - `timesteps` are those of all the sampling steps, whole numbers, the noisiest first.
 # - `predict_eps(x_t, t)` gives the predicted noise. Words and guidance are in it already.
@@ -233,9 +236,10 @@ arrive.compare(
 # What is lost with strength is only *where the points came from*. With little noise each point goes to the part of the heart that is near,
 # and the colours keep their order. With much noise it goes anywhere. The result is a heart, but no longer *your* heart.
 #
-# So, as little strength as possible? With a perfect denoiser, yes. A trained network is not perfect. At low noise levels it has only ever
-# seen pictures that were nearly finished. A sketch with a little noise looks to it like just that: a finished drawing of black
-# lines. It cleans the drawing and changes nothing. With pictures there is a price on *both* sides, as you will see.
+# So, as little strength as possible? With a perfect denoiser, yes. A trained network is not perfect. At low noise
+# levels it has only ever seen pictures that were nearly finished. A sketch with a little noise looks to it like just
+# that: a finished drawing of black lines. It cleans the drawing and changes nothing else. With pictures there is a
+# price on *both* sides.
 #
 # ## 3. The same with pictures
 #
@@ -296,9 +300,9 @@ sheet, alt = filmstrip(rows, [f"t = {t}" for t, x_t, eps in shown])
 s2i.show(sheet, alt=f"A house at strength 0.7, {len(path)} steps. {alt}")
 
 # %% [markdown]
-# The lowest row is the predicted noise, in latents: three of the four channels, shown as colours. Look at the first column. To the eye the
-# first $x_t$ is noise, and yet the first guess shows already where house and roof are. From pure noise the network would know only what
-# the words say: a blurred mean of all houses.
+# The lowest row is the predicted noise, in latents: three of the four channels, shown as colours. Look at the first
+# column. To the eye the first $x_t$ is noise, and yet the first guess shows already where house and roof are. From pure
+# noise the network would know only the words.
 #
 # As a film, the guesses:
 
@@ -311,8 +315,8 @@ s2i.show(film, alt="A film: a grey sketch of a house becomes a coloured house.",
 # ## 4. "Strength controls the smoothing"
 #
 # It is often said that a higher strength smooths more and so makes more realistic pictures. Let us test the claim. The
-# *roughness* of a picture is the mean difference of neighbouring pixels. Its *steepest* differences are those that only one pair of
-# neighbours in a hundred exceeds. A picture that was smoothed has no steep edges any more.
+# *roughness* of a picture is the mean difference of neighbouring pixels. Its edges are the *steepest* hundredth of
+# these differences: the number is where this hundredth begins.
 
 # %%
 steeper = predict(
@@ -359,8 +363,9 @@ kinds = "the pictures at strength 0.9", "the blurred sketches"
 steeper.compare("about equal" if 0.8 < ratio < 1.25 else kinds[ratio < 1])
 
 # %% [markdown]
-# The mean falls as strength rises: black lines give way to coloured areas. So the claim looks right. The steepest differences show that
-# it is not. And there is a better test. **A smoothing does not know the words or the seed.** Here is one sketch at one strength:
+# At high strength the mean is low: black lines gave way to coloured areas. So the claim looks right. But the edges are
+# much steeper than those of a blur that is about as rough. And there is a better test. **A smoothing does not know the
+# words or the seed.** Here is one sketch at one strength:
 
 # %%
 mushroom = pages[drawings.index("mushroom")]
@@ -377,9 +382,9 @@ sheet, alt = picture_row(row)
 s2i.show(sheet, alt=f"One sketch, blurred, and translated at strength 0.75. {alt}")
 
 # %% [markdown]
-# One strength, four pictures. Strength sets the place on the noise schedule where the denoising starts, and nothing else. So it decides
-# how much of the sketch the network still sees, and how much it makes up. What it makes up depends on the words most, and on
-# the seed.
+# One strength, four pictures. Strength sets where on the noise schedule the denoising starts, and so how many steps
+# run. It decides how much of the sketch the network still sees, and how much it makes up. What it makes up depends on
+# the words and on the seed.
 #
 # The claim has a true core, though. Noise drowns the fine lines first and the large shapes last. So **what the network can still *see***
 # is the sketch's large shapes. Its very first guess shows it:
@@ -409,8 +414,8 @@ s2i.show(sheet, alt=f"First guess and end for six strengths. {alt}")
 # are drowned, and nothing is left of them. Compare with the sketch whose closed areas were filled with grey first
 # (`prepare="filled"`), so that there is something large to see.
 #
-# **Before you run it:** at which strength do the lines of the house vanish? And from which one on does it not matter any more whether they
-# were filled?
+# **Before you run it:** at which strength do the lines of the house vanish? And from which one on does filling make no
+# difference?
 
 # %%
 strengths = [0.3, 0.5, 0.6, 0.7, 0.8, 0.9]
@@ -436,10 +441,10 @@ s2i.show(sheet, alt=f"Three sketches as lines and filled, at six strengths. {alt
 # earlier, while the sketch still decides. At high strengths both rows are alike: what you see there comes from the words. With the cat that
 # goes wrong. The sketch is a cat's *face*, and the miniature knows only whole cats. And lines that are not closed cannot be filled.
 #
-# The real models have the same weakness, at higher strengths. Some networks were made against it. **ControlNet** (Zhang et al. 2023) and
-# **T2I-Adapter** (Mou et al. 2023) show the U-Net the lines at *every* sampling step, beside $x_t$. So the denoising can start from pure
-# noise and still follow them. **pix2pix-turbo** (Parmar et al. 2024) is trained to go from lines to a picture in one step. They need
-# training on pairs. SDEdit needs nothing but a denoiser.
+# The large models have the same weakness, at higher strengths. Some networks were made against it. **ControlNet**
+# (Zhang et al. 2023) and **T2I-Adapter** (Mou et al. 2023) show the U-Net the lines at *every* sampling step, beside
+# $x_t$. So the denoising can start from pure noise and still follow them. **pix2pix-turbo** (Parmar et al. 2024) is
+# trained to go from lines to a picture in one step. They need training on pairs. SDEdit needs nothing but a denoiser.
 #
 # ## 6. It is the same
 #
@@ -473,8 +478,8 @@ print("what ran:", result.plan)
 print("by hand: ", [t for t, x_t, eps in path])
 
 # %% [markdown]
-# What differs in the first line is rounding. There is no secret in the pipeline. The second line shows that `final` is no detail: only with
-# the right one do the latents agree. For DDPM and Euler the equality is tested with this library.
+# What differs in the first line is rounding. The second line shows that `final` is no detail: only with the right one
+# do the latents agree. For DDPM and Euler the equality is tested with this library.
 #
 # **Spot the bug.** Someone compares two strengths, and fixes the seed to be fair:
 #
@@ -484,27 +489,33 @@ print("by hand: ", [t for t, x_t, eps in path])
 #     pictures.append(pipe(prompt, image=page, strength=strength, generator=generator).images[0])
 # ```
 #
-# What is wrong? The next cell makes *the same* strength twice in that way.
+# What is wrong? The next cell makes *the same* strength twice in that way, and once with a fresh generator.
 
 # %%
-equal = predict("Will the two pictures be equal?", answer=..., options=("yes", "no"))
+equal = predict(
+    "Which of the three pictures will be equal?",
+    answer=...,
+    options=("all", "first and second", "first and third", "none"),
+)
 
 # %%
 generator = torch.Generator().manual_seed(0)
-twice = [
+three = [
     pipe(
         prompt,
         image=page,
         strength=0.8,
         num_inference_steps=20,
         guidance_scale=4.0,
-        generator=generator,
+        generator=g,
     ).images[0]
-    for _ in range(2)
+    for g in (generator, generator, torch.Generator().manual_seed(0))
 ]
-sheet, alt = picture_row({"0.8, first": twice[0], "0.8, second": twice[1]})
-s2i.show(sheet, alt=f"Two different pictures from the same settings. {alt}")
-equal.compare("yes" if twice[0].tobytes() == twice[1].tobytes() else "no")
+sheet, alt = picture_row(dict(zip(("0.8, first", "0.8, second", "0.8, third"), three)))
+s2i.show(sheet, alt=f"Three pictures from the same settings. {alt}")
+second, third = (three[0].tobytes() == picture.tobytes() for picture in three[1:])
+only = "first and second" if second else "first and third" if third else "none"
+equal.compare("all" if second and third else only)
 
 # %% [markdown]
 # The generator goes on where the first picture left it, so the second one gets other noise. Such a comparison shows strength *and*
@@ -521,18 +532,19 @@ equal.compare("yes" if twice[0].tobytes() == twice[1].tobytes() else "no")
 #
 # ## 7. The anatomy of a run
 #
-# You have built all the parts. Here is one run with every part drawn. Shapes, sizes, times and memory were measured in that very
-# run. Find out: which part took most of the time? How large is the smallest map? Which parts ask the words? What comes out
-# of the VAE's encoder, and why has it twice as many channels as the latent?
+# Here is one run with every part drawn. Shapes, sizes, times and memory were measured in that very run. Find out: which
+# part took most of the time? How large is the smallest map? Which parts ask the words? What comes out of the VAE's
+# encoder, and why has it twice as many channels as the latent?
 
 # %%
 anatomy = s2i.anatomy(pipe, sketches["house"].path, prompt, strength=0.7, prepare="filled")
 anatomy
 
 # %% [markdown]
-# And Stable Diffusion 1.5? The picture is the same with larger numbers: 860 million parameters in the U-Net, 64 × 64 latents. Where it
-# cannot be downloaded, you can still look at it. Its real shapes with random weights draw nothing, but they cost what they cost. It
-# takes 3 GB of memory, or 5 GB if the computer has no bf16, and a minute or more. Set the first line to `True` if you like.
+# And Stable Diffusion 1.5? Its drawing is the same with larger numbers: 860 million parameters in the U-Net, 64 × 64
+# latents. Where it cannot be downloaded, you can still look at it. Its real shapes with random weights draw nothing,
+# but they cost what they cost. It takes 3 GB of memory, or 5 GB if the computer has no bf16, and a minute or more. Set
+# the first line to `True` if you like.
 
 # %%
 see_the_real_one = False
@@ -556,16 +568,16 @@ if see_the_real_one:
 # %% [markdown]
 # ## 8. A look ahead: the sketch leads
 #
-# Here is a ControlNet at work. `"mini-scribble"` is a second miniature, with a network beside its U-Net that is shown the lines at
-# every sampling step. It starts at strength 1, where SDEdit has next to nothing left of the sketch. The number under each picture is the
-# **edge F1**, which lesson 12 builds. It is 1 if all edges of the picture lie on lines of the sketch and all lines on edges. It is 0 if
-# none do.
+# Here is a ControlNet at work. `"mini-scribble"` is a second miniature, with a network beside its U-Net that is shown
+# the lines at every sampling step. It starts at strength 1, where SDEdit has next to nothing left of the sketch. The
+# number under each picture is the **edge F1**, which lesson 12 builds. It is 1 if all edges of the picture lie on lines
+# of the sketch and all lines on edges. It is 0 if none do.
 
 # %%
 keeps = predict(
-    "Which keeps more of the lines (a higher edge F1)?",
+    "Which has the highest edge F1?",
     answer=...,
-    options=("the start at strength 0.9", "the led picture at strength 1.0"),
+    options=("start, strength 0.5", "start, strength 0.9", "led, strength 1.0"),
 )
 
 # %%
@@ -581,12 +593,13 @@ for name, (model, s) in ways.items():
     row[f"{name}: {f1[name]:.2f}"] = result.image
 sheet, alt = picture_row(row, columns=3)
 s2i.show(sheet, alt=f"A house of lines, as a start and as a guide. {alt}")
-keeps.compare(keeps.options[f1["led, strength 1.0"] > f1["start, strength 0.9"]])
+keeps.compare(max(keeps.options, key=f1.get))
 
 # %% [markdown]
-# Compare the last two pictures. The strength is the same, and the sketch's share of the first $x_t$ too. At which strength does the start
-# become a finished picture, and what is its number by then? A start has to choose between lines and a finished picture. A guide need
-# not. In lesson 14 you build such a network, train it, and measure over many sketches what it is worth, and what it costs.
+# The start at 0.5 has the highest number: it is still a line drawing. At which strength is it a finished picture, and
+# what is its number by then? Compare the last two pictures. Strength and the sketch's share of the first $x_t$ are the
+# same. Only one of them was shown the lines. Why is the other one's number so high? One house proves little. In lesson
+# 14 you build and train such a network, and measure over many sketches what it is worth.
 #
 # ## 9. Your turn, and think about it
 #
@@ -627,8 +640,10 @@ s2i.show(sheet, alt=f"{my_prompt}. {alt}")
 # **Typical mistakes.** Skipping from the wrong end; noising the sketch up to the first of *all* timesteps; one noise for everything; the
 # network asked about the sketch instead of $x_t$.
 #
-# **The anatomy's answers.** The U-Net took most of the time, about 85 %. The smallest map is 2 × 2. Those with a thick frame ask the
-# words. Mean and log-variance come out of the encoder (lesson 7), which makes twice the channels.
+# **The anatomy's answers.** The U-Net took about 85 % of the time. The smallest map is 2 × 2. Those with a thick frame
+# ask the words. Mean and log-variance come out of the encoder (lesson 7), which makes twice the channels.
+#
+# **The start at strength 1** owes most to the words: an empty page reaches 0.55 or 0.62.
 #
 # **What to listen for.** "Strength is how much the picture changes." It is how much *may* be changed: at 0.9 a lucky prompt can still give
 # the sketch's composition. "Strength 0.5 is half the noise." Let them read √ᾱ off the plot.

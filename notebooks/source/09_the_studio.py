@@ -3,9 +3,9 @@
 #
 # {{badge}}
 #
-# You know what happens between a sketch and a picture. Now you get an instrument for it: a pad, all the settings and the picture side
-# by side, made anew while you draw and slide. With an instrument one makes experiments: predict, try it on your own sketch, then
-# measure. Not everything will come out as expected.
+# You know what happens between a sketch and a picture. Now you get an instrument for it: a pad, all the settings and
+# the picture side by side, made anew while you draw and slide. With an instrument one makes experiments: predict, try
+# it on your own sketch, then measure.
 #
 # | | |
 # |---|---|
@@ -40,10 +40,11 @@ sketches = {s.name: s for s in s2i.sketches()}
 # %% [markdown]
 # ## 1. From ten lines to sliders
 #
-# The model is `mini-fast`: the miniature with another sampler and only four sampling steps, so that a picture takes a fraction of a second.
-# The sampler is LCM's. In each step it takes the guess $\hat x_0$ and noises it afresh, to the next and lower noise level. Models made for
-# this sampler need few steps because their *network* was trained for few steps. The miniature's was not; its pictures are simple enough. Do
-# not expect four steps to do on plain Stable Diffusion 1.5.
+# The model is `mini-fast`: the miniature with another sampler and only four sampling steps, so that a picture takes a
+# fraction of a second. The sampler is that of *latent consistency models*, LCM. In each step it takes the guess
+# $\hat x_0$ and noises it afresh, to the next and lower noise level. Models made for this sampler need few steps
+# because their *network* was trained for few steps. The miniature's was not, but its pictures are simple enough. Do not
+# expect four steps to be enough for plain Stable Diffusion 1.5.
 #
 # Below is the studio. **Try it for a minute:** slide, change a word, throw the die for another seed, add a line with the brush.
 #
@@ -59,8 +60,8 @@ studio
 # There is nothing new inside. Press **Show me the code** below the picture: it is one call of `s2i.translate`, on a sketch that was
 # saved beside the notebook. That call runs lesson 8's ten lines, and every slider is one of its arguments.
 #
-# Don't believe it, check it. `studio.result` is the picture on show, with its sketch and settings. The next cell makes it again without the
-# studio. While the studio is not on the screen it makes no picture; then the cell takes one from the code.
+# Check it. `studio.result` is the picture on show, with its sketch and settings. The next cell makes it again without
+# the studio. If the studio is not on the screen, it makes no picture. Then the cell makes one itself.
 
 # %%
 shown = studio.result or s2i.translate(
@@ -114,11 +115,12 @@ s2i.show(mine, alt=f"The sketch for: {my_prompt}.")
 # %% [markdown]
 # ## 3. One thing at a time
 #
-# Two pictures differ, and you want to say why. You can say it only if *one* setting differs: a comparison of this kind is **fair**. That
-# sounds easy, but a run has more than a dozen settings, and most of them are not in view. So let a function look.
+# Two pictures differ, and you want to say why. You can say it only if *one* setting differs. Then the comparison is
+# **fair**. That sounds easy, but a run has more than a dozen settings, and most of them are not in view. So let a
+# function look.
 #
-# `Settings` is a dataclass, a class that is mostly a list of named values. `fields(a)` from `dataclasses` lists them, each with a `.name`.
-# Keep their order.
+# `Settings` is a dataclass, a class that is mostly a list of named values. `fields(a)` from `dataclasses` lists them,
+# each with a `.name`. `getattr(a, name)` gives the value of one. Keep their order.
 
 
 # %% tags=["exercise-differences"]
@@ -174,8 +176,8 @@ fair.compare(judged)
 # One of them is fair and yet shows nothing: the setting differs and the picture is the same. Of four steps, strength 0.5 and 0.6 both run
 # two. The studio's slider has no such places.
 #
-# Compare `result.settings`, not what you typed. In `result.settings` the defaults are filled in; in what you typed they are None. Sketch and
-# model must be the same as well, which `differences` does not see.
+# Compare `result.settings`, not what you typed. There the run has put the model's default in the place of each None.
+# Sketch and model must be the same as well: `differences` does not see them.
 #
 # ## 4. Strength: where do the lines go?
 #
@@ -191,9 +193,10 @@ gone = predict(
 )
 
 # %% [markdown]
-# Three people will name three strengths, so we need a number. `line_agreement` takes the local contrast of both pictures: how much
-# darker a pixel is than the pixels around it. This leaves the lines and drops the areas. The **agreement of the lines** is the correlation
-# of these two: 1 is a copy, 0 is unrelated. Before a measure is used, it should show what it can do:
+# Three people will name three strengths, so we need a number. `line_agreement` takes the local contrast of both
+# pictures: how much darker a pixel is than the pixels around it. This leaves the lines and drops the areas. The
+# **agreement of the lines** is the correlation of these two contrasts: 1 is a copy, about 0 is unrelated, −1 is a
+# negative. Before a measure is used, it should show what it can do:
 
 # %%
 pages = {
@@ -211,10 +214,9 @@ for name, picture in {
     print(f"{name}: {line_agreement(my_page, picture):+.2f}")
 
 # %% [markdown]
-# Read the list. Does the measure mind pale lines? Does it mind where the lines are? Both were decided when this measure was
-# chosen.
+# Does the measure mind pale lines? Does it mind where the lines are?
 #
-# Now all eight strengths, with three seeds each, since one seed could be an accident.
+# All eight strengths, with three seeds each, since one seed could be an accident.
 
 # %%
 seeds = [0, 1, 2]
@@ -258,8 +260,9 @@ print("agreement:", in_words(mine_agree))
 # To say at which strength the lines *vanish* we need a threshold, and nature does not give one. We take 0.25. Look at the pictures on
 # both sides of it: do you agree?
 #
-# The lines are gone from the strength on from which the agreement is below the threshold **and stays below**: at a single strength it may dip
-# by accident. The strengths may come in any order. If the lines never go, the answer is None.
+# The lines vanish at the lowest strength from which on the agreement is below the threshold **and stays below**. At a
+# single strength it may dip by accident. The strengths may come in any order. If the lines never vanish, the answer is
+# None.
 
 
 # %% tags=["exercise-vanishing_strength"]
@@ -328,8 +331,8 @@ from_nothing.compare(sum(agree["from an empty page"]) / len(seeds), within=0.1)
 # Now compare the two rows seed by seed. With one of the seeds the sketch did have a part in the picture, if only in place and size. If
 # you had taken that seed alone, you would believe in the sketch.
 #
-# So a high agreement alone does not prove that the sketch was followed. The control must be low, and one seed is not enough. Did *your*
-# curve end near 0? Then the agreement before it came from your lines.
+# So a high agreement alone does not prove that the sketch was followed. The control must be low, and one seed is not
+# enough. Did *your* curve end near 0? Then the words alone do not draw your lines: your sketch did.
 #
 # ## 5. The seed
 #
@@ -346,8 +349,8 @@ seed_matters = predict(
 )
 
 # %% [markdown]
-# We need a number for how far apart a handful of pictures is, their **spread**. Nobody gives you a formula this time, only what the number
-# should mean:
+# We need a number for how far apart a handful of pictures is, their **spread**. You get no formula this time, only what
+# the number should mean:
 #
 # - The distance of *two* pictures is the mean of |a − b| over all their values.
 # - The spread of N pictures is the distance that you get *on average* if you draw two different ones of them by lot.
@@ -391,9 +394,9 @@ for name, line in spreads.items():
 seed_matters.compare(str(farthest["yours"]))
 
 # %% [markdown]
-# Does the house follow the rule "the higher, the more"? Look at its pictures, column by column. At low strength the sketch decides. At high
-# strength the words decide: for "a house, flat style" the miniature draws nearly the same house with every seed. In between neither of
-# them decides, and there the noise makes a line drawing of it or a painting.
+# Does the house follow the rule "the higher, the more"? Look at its pictures, column by column. At low strength the
+# sketch decides. At high strength the words decide: for "a house, flat style" the miniature draws nearly the same house
+# with every seed. In between neither decides, and the noise makes a line drawing of it or a painting.
 #
 # So the seed matters where sketch and words leave something open. How much that is for *your* sketch, your curve shows. A large
 # model has seen thousands of houses, so its words should leave more open at the top. That is a guess; it was not measured here.
@@ -417,13 +420,15 @@ sheet, alt = filmstrip(rows, [f"{g:g}" for g in scales], side=110)
 s2i.show(sheet, alt=f"Two sketches at six guidance scales, from 1 to 12. {alt}")
 
 # %% [markdown]
-# Which scale would you choose for each of the two? The catalog's value is 2.5 for these four steps, and 4 for the miniature in twenty. With
-# few steps each one is long, and a strong push in each of them soon goes too far: harsh colours, stains on the paper, holes in the walls.
+# Which scale would you choose for each of the two? The model's own value is 2.5 in these four steps. The miniature in
+# twenty steps has 4. With few steps each one is long, and a strong push in each of them soon goes too far: harsh
+# colours, stains on the paper, holes in the walls.
 #
 # ## 7. Steps, and who takes them
 #
-# **In the studio:** guidance 2.5, strength at its highest, and steps from 1 to 8. Then the same with another scheduler, `ddim`, under *More
-# settings*. **Predict:** with a *single* step at strength 1, which of the two gives your sketch back?
+# A *scheduler* is a sampler. The model's own is `lcm`; `ddim` stands under *More settings*. **Predict:** with a
+# *single* step at strength 1, which of the two gives your sketch back? Then try **in the studio:** guidance 2.5,
+# strength at its highest, and steps from 1 to 8 with both.
 
 # %%
 one_step = predict(
@@ -449,9 +454,9 @@ sheet, alt = filmstrip(rows, [f"{n}" for n in numbers], side=110)
 s2i.show(sheet, alt=f"{my_prompt}, strength 1, with one to eight steps. {alt}")
 
 # %% [markdown]
-# Strength is 1 in all of them. The printed line says what the word hides: DDIM's only timestep is $t = 1$, where there is next to no
-# noise. LCM starts at 999 with any number of steps. Its one step gives a blur, the mean of what could be (lesson 3). From a few steps on,
-# one step more brings another picture rather than a better one.
+# Strength is 1 in all of them. The printed lines say what the word hides. DDIM's single step starts at $t = 1$, where
+# there is next to no noise. LCM starts at 999 with any number of steps. Its one step gives a blur, the mean of what
+# could be (lesson 3). From a few steps on, one step more brings another picture rather than a better one.
 #
 # `differences` names `scheduler` alone here, and yet two things change: how the steps go, and where they start. *Fair* means that you
 # can say what you changed. It does not mean that only one thing happens.
@@ -493,9 +498,10 @@ earlier.compare("at the same strength" if filled == plain else order)
 #
 # ## 9. Your best three
 #
-# **In the studio:** now for the picture itself. Every picture that you rest at goes into the history. The **star** keeps it. *Compare*
-# lays it over the picture on show, with a slider that uncovers one or the other. A click on it brings back its drawing and its settings.
-# Give a star to your best three, then run the cell. Without stars it takes three from section 4.
+# **In the studio:** now for the picture itself. Every picture at which you pause goes into the history. A click on it
+# brings back its drawing and its settings. The **star** keeps it. *Compare* lays it over the picture on show, with a
+# slider that uncovers one or the other. Give a star to your best three, then run the cell. Without stars it takes three
+# from section 4.
 
 # %%
 best = studio.favourites[:3]
@@ -516,7 +522,7 @@ for a, b in combinations(range(len(best)), 2):
     print(f"{a + 1} and {b + 1} differ in {names}:", "fair" if len(names) == 1 else "not fair")
 
 # %% [markdown]
-# Hardly ever: good pictures are found by changing many things, and knowledge by changing one. Both are work, and not the same work.
+# Good pictures are found by changing many things, and knowledge by changing one.
 #
 # Each file holds its settings and its sketch. If you have the file, you can make the picture again:
 
@@ -547,7 +553,7 @@ s2i.show(figure, alt=alt)
 # What are these numbers worth?
 #
 # - They come from three seeds. The next three may move them by a place on the slider.
-# - They hang on one threshold, which we chose.
+# - The strength at which lines vanish hangs on a threshold that we chose.
 # - They come from a small model. It knows few pictures for each of its words, and some of the course's sketches are among them.
 # - Neither of the two measures knows what a picture *shows*.
 #
@@ -559,8 +565,8 @@ s2i.show(figure, alt=alt)
 # It has three more sliders. **Lines lead** says how firmly: 0 is not at all, 1 is as the network was trained. **from** and **to** say in which
 # part of the run. Under the picture, *What leads the network* shows what the second network sees of your page, white on black.
 #
-# Say beforehand what you expect. What is left of your shape at 0? What if the lines lead only **from** 50 % on, after half of the steps?
-# Draw a line with a gap in it, too: does the picture have a hole there?
+# Say beforehand what you expect. What is left of the turtle's shape at 0? What if the lines lead only **from** 50 % on,
+# after half of the steps? Draw a line with a gap in it, too: does the picture have a hole there?
 
 # %%
 led_studio = s2i.Studio("turtle", model="mini-scribble-fast")

@@ -90,7 +90,7 @@ LESSON = Lesson(
             _start_cases,
             hints=(
                 "Strength is the share of the steps that *run*; the question is how many are skipped.",
-                "int(num_inference_steps * strength) run, cut off, not rounded. Never more than there are.",
+                "int(num_inference_steps * strength) run: int() rounds down. The others are skipped.",
             ),
             mistakes={
                 "those that run": Mistake(
@@ -99,12 +99,12 @@ LESSON = Lesson(
                 ),
                 "rounded": Mistake(
                     lambda num_inference_steps, strength: num_inference_steps - round(num_inference_steps * strength),
-                    "the steps that run are rounded here; diffusers cuts off, with int(): 0.58 of 50 are 28.",
+                    "the steps that run are rounded to the nearest number here: round them down, with int().",
                 ),
                 "share skipped": Mistake(
                     lambda num_inference_steps, strength: int(num_inference_steps * (1 - strength)),
-                    "one too few in places, since a computer's 1 − strength is not exact: cut off the number that *run*, with int(), "
-                    "and subtract it from all.",
+                    "one too few in places: you round down the number that is skipped. Round down the number that "
+                    "*runs*, with int(), and subtract it from all.",
                 ),
                 "a share": Mistake(
                     lambda num_inference_steps, strength: 1 - strength,

@@ -123,8 +123,8 @@ LESSON = Lesson(
                 ),
                 "None passed over": Mistake(
                     lambda a, b: _names(a, b, differ=lambda x, y: None not in (x, y) and x != y),
-                    "a None is passed over: it stands for the model's default, which need not be the other one's "
-                    "value. It differs.",
+                    "a None is passed over: it stands for the model's default, and that need not be the other one's "
+                    "value. Count it as different.",
                 ),
                 "zero is nothing": Mistake(
                     lambda a, b: _names(a, b, differ=lambda x, y: bool(x and y) and x != y),
@@ -160,8 +160,8 @@ LESSON = Lesson(
                     lambda strengths, agreements, threshold: min(
                         _below(strengths, agreements, threshold), default=None
                     ),
-                    "this is the first strength below the threshold, but the lines come back after it: gone is from "
-                    "where on they *stay* gone.",
+                    "this is the first strength below the threshold, but the lines come back after it: give the lowest "
+                    "one from which on they *stay* gone.",
                 ),
                 "the highest": Mistake(
                     lambda strengths, agreements, threshold: max(
