@@ -46,8 +46,9 @@ def grid(sketch, prompts, **settings):
 # %% [markdown]
 # ## 1. What the model reads
 #
-# A text encoder does not see letters. The **tokenizer** cuts the text into **pieces** from a fixed vocabulary, and each piece is a number.
-# A frequent word is one piece. Other words are put together from several pieces. `</w>` marks the end of a word.
+# A text encoder does not see letters. The **tokenizer** cuts the text into pieces from a fixed vocabulary, lesson 6's
+# **tokens**. Each piece has a number. A frequent word is one piece. Other words are put together from several pieces.
+# `</w>` marks the end of a word.
 
 # %%
 pieces_of = predict(
@@ -75,9 +76,10 @@ pieces_of.compare(
 # The encoder has a fixed number of places, here as in Stable Diffusion **77**. The start token takes the first place, and an end token
 # follows your pieces. What does not fit is cut off.
 #
-# Write the function that says what was read and what was lost, both as text. If nothing is lost, the second text is `""`. You have two
-# tools:
+# Write the function that says what was read and what was lost, both as text. If nothing is lost, the second text is
+# `""`. Your tools:
 #
+# - `tokenizer.model_max_length` is the number of places.
 # - `tokenizer(prompt).input_ids` is the list of numbers, with the start and the end token.
 # - `tokenizer.decode(numbers)` makes text of numbers. Its spaces may differ from yours.
 
@@ -97,13 +99,14 @@ lesson.read_and_lost.check(read_and_lost)
 read_and_lost = lesson.read_and_lost.use(read_and_lost)
 
 # %% [markdown]
-# Here are two long prompts. They differ only at the end: one wants a red hat, the other a green hill. Both have fewer than 77 *words*.
+# Here are two long prompts. Only their ends differ: one wants a red hat, the other a green hill. Both have fewer than
+# 77 *words*.
 
 # %%
 ends_matter = predict(
-    "How do the two pictures differ?",
+    "Are the two pictures equal?",
     answer=...,
-    options=("not at all", "a little or much"),
+    options=("yes, in every pixel", "no"),
 )
 
 # %%
@@ -120,11 +123,11 @@ sheet, alt = picture_row({f"…, {end}": result.image for end, result in results
 s2i.show(sheet, alt=f"Turtles from two long prompts that differ in their last words. {alt}")
 one, other = results.values()
 same_bytes = one.image.tobytes() == other.image.tobytes()
-ends_matter.compare("not at all" if same_bytes else "a little or much")
+ends_matter.compare("yes, in every pixel" if same_bytes else "no")
 print("a result says so itself:", *one.notes)
 
 # %% [markdown]
-# The red lines are warnings of transformers and diffusers. They are easy to overlook, so put what matters in front.
+# The red lines are warnings of transformers and diffusers, and they are easy to overlook. Put what matters in front.
 #
 # ## 2. One template, many prompts
 #
@@ -152,8 +155,10 @@ s2i.show(
 )
 
 # %% [markdown]
-# One sketch and one word changed make five looks. Now try words that do not fit: a style that the miniature never saw, two styles at once,
-# *not* a style, and no style at all.
+# Now try words that do not fit: a style that the miniature never saw, two styles at once, *not* a style, and no style
+# at all.
+#
+# The distance of two pictures is the mean of |a − b| over all pixels: 0 if they are equal, 2 for black against white.
 
 # %%
 negation = predict(
@@ -180,10 +185,9 @@ to_openmoji, to_none = ((x[3] - x[i]).abs().mean() for i in (0, -1))
 negation.compare("openmoji style" if to_openmoji < to_none else "no style")
 
 # %% [markdown]
-# The distance is the mean of |a − b| over all pixels: 0 if two pictures are equal, 2 for black against white.
-#
-# If *not openmoji* comes out near *openmoji*, the reason is simple: the word *openmoji* is in the prompt, and *not* is one more word. Large
-# models have trouble with *not*, too. What you do not want belongs into a field of its own.
+# If *not openmoji* comes out near *openmoji*, the reason is simple: the word *openmoji* is in the prompt, and *not* is
+# one more word. CLIP has trouble with *not*, too (Alhamoud et al. 2025, arXiv 2501.09425). What you do not want has a
+# field of its own.
 #
 # ## 3. Negative prompts
 #
@@ -198,7 +202,7 @@ negation.compare("openmoji style" if to_openmoji < to_none else "no style")
 # %%
 at_one = predict("Five negative prompts at s = 1: how many different pictures?", answer=...)
 not_green = predict(
-    "Away from *green* at s = 5: in the turtle's colour, red minus green",
+    "From *nothing* to *green* as the negative prompt, at s = 5: the picture's mean red minus its mean green",
     answer=...,
     options=("rises", "falls", "stays within 0.02"),
 )
@@ -233,10 +237,11 @@ not_green.compare("stays within 0.02" if abs(gain) <= 0.02 else "rises" if gain 
 # Put $s = 1$ into the formula: the two $\hat\varepsilon_n$ cancel. The pipeline does not even compute them. If you run a fast model with
 # guidance at 1, your negative prompt does nothing.
 #
-# Above 1 a negative prompt works as a *direction*, not as an eraser. Away from *green* is not colourless. Away from *noto style*, which has
-# no black lines, is not simply another style: look at what the picture gets too much of.
+# Above 1 a negative prompt works as a *direction*, not as an eraser. Away from *green* is not colourless. *Noto style*
+# has no black lines: look how much black the picture away from it has.
 #
-# And *bad, ugly, blurry*, which so many people write there? It can help only where the training met these words beside such pictures.
+# And *bad, ugly, blurry*, which so many people write there? Such words ask for something only where the training met
+# them beside such pictures.
 #
 # ## 4. What a word is worth
 #
@@ -291,11 +296,12 @@ print("less than another seed:", ", ".join(n for n in far if n != "plain" and fa
 # - If a change of the prompt changes less than another seed does, try another seed before you praise the comma.
 # - A distance says how *much* changed, not *what*. Look at *green* in the pictures.
 #
-# Where does *style first* stand in the column *style only*? No caption in the miniature's training had the style in front, and *turtles*
-# and *tortoise* were hardly ever in a caption. Stable Diffusion's training had captions of every form, so it should mind less. The rule
-# is the same: **a model reads well what looks like its captions.**
+# Is *style first* nearer to *style only* than to *plain*? Then the model hardly read *turtle*. No caption in the
+# miniature's training had the style in front, and *turtles* and *tortoise* were hardly ever in a caption. Stable
+# Diffusion's training had captions of every form, so it should mind less. The rule is the same: **a model reads well
+# what looks like its captions.**
 #
-# **A good place to stop.** You know what is read, what a negative prompt does, and how to measure a word against another seed.
+# **A good place to stop.**
 #
 # # Second sitting: words or luck?
 #
@@ -317,6 +323,7 @@ from s2i_teach.evaluate.prompt_match import prompt_matches
 from s2i_teach.gallery import embedded_pairs
 from s2i_teach.images import to_tensor
 from s2i_teach.lessons import predict
+from s2i_teach.models.devices import one_thread
 from s2i_teach.training.vocabulary import with_article
 from s2i_teach.translation.prompts import fill
 from s2i_teach.widgets.figures import curves, filmstrip
@@ -338,15 +345,15 @@ def grid(sketch, prompts, **settings):
 # %% [markdown]
 # ## 5. Words or luck?
 #
-# You changed the prompt and the picture got better. Was it the words, or the seed? Take *every* prompt with *every* seed, P × S pictures.
-# For each pixel, its variance over all pictures is the sum of three parts:
+# You changed the prompt and the picture got better. Was it the words, or the seed? Take *every* prompt with *every*
+# seed, P × S pictures. For each pixel, its variance over all pictures is the sum of three parts:
 #
-# - **words**: the variance of the prompts' means. This is what a prompt does whatever the seed.
-# - **seeds**: the variance of the seeds' means. This is what a seed does whatever the prompt.
+# - **words**: the variance of the prompts' means over all seeds. This is what a prompt does whatever the seed.
+# - **seeds**: the variance of the seeds' means over all prompts. This is what a seed does whatever the prompt.
 # - **both**: the rest. This is what a seed does with this prompt and not with that one.
 #
-# Add up each part over all pixels and divide by the whole. The three **shares** make 1. Statisticians call this a two-way analysis of
-# variance.
+# Add up each part over all pixels and divide by the whole. The three **shares** make 1 if every variance divides by n,
+# and not by n − 1. Statisticians call this a two-way analysis of variance.
 #
 # The function gets all pictures as one tensor: axis 0 the prompts, axis 1 the seeds, then whatever a picture has.
 
@@ -414,7 +421,7 @@ for s, sweep in made.items():
     variance = x.var((0, 1), correction=0).mean()
     by_chance = shares[-1][2] / (len(seeds) - 1)
     print(
-        f"strength {s:.2f}: {in_words(shares[-1])}   by chance: {by_chance:.2f}   variance {variance:.3f}"
+        f"strength {s:.2f}: {in_words(shares[-1])}   words by chance: {by_chance:.2f}   variance {variance:.3f}"
     )
 figure, alt = curves(
     strengths,
@@ -446,11 +453,9 @@ s2i.show(
 )
 
 # %% [markdown]
-# Compare the shares with chance, and then look at the variance itself. A large share of a small variance is little: shares do not say *how
-# much* there is to share.
+# Compare the shares with chance, and then look at the variance itself. A large share of a small variance is little.
 #
-# A large model has seen many cats, so its seeds should keep a larger share at strength 1. That was not measured here. With
-# `s2i.load_pipeline("sd15")` on a GPU the cells above would measure it.
+# A large model has seen many cats, so its seeds should keep a larger share at strength 1. That was not measured here.
 #
 # ## 6. Magic words
 #
@@ -462,6 +467,7 @@ s2i.show(
 #   the *plain* prompt. Otherwise it would judge whether the picture looks like a "masterpiece".
 # - **A control.** Any added words change the picture. So the rival is not only "nothing", but *other words*: a suffix with as many pieces
 #   that asks for nothing. We take two, to see how far apart two meaningless suffixes are.
+# - **A rule.** A difference is *shown* if chance alone would make one as large in fewer than 1 of 20 experiments.
 
 # %%
 suffixes = {
@@ -528,11 +534,12 @@ for name, of_judge in scores.items():
     print(f"{name:>10}" + "".join(f" {np.mean(values):7.3f}      " for values in of_judge.values()))
 
 # %% [markdown]
-# The means differ a little. They always do. Is it more than chance?
+# The means always differ. Is it more than chance?
 #
 # If the words did neither good nor harm, chance would decide which picture of a pair scores higher. Each difference might as well have the
-# other sign. So flip the signs, in all $2^n$ ways. The **p-value** is the share of ways whose mean is *at least as far from 0* as
-# the real one, on either side. The real signs are one of the ways, so p is never 0.
+# other sign. So flip the signs, in all $2^n$ ways. The **p-value** is the share of ways whose mean is *at least as far
+# from 0* as the real one, on either side. The real signs are one of the ways, so p is never 0. By our rule a difference
+# is shown if p is below 0.05.
 #
 # Two conditions: the differences must be independent, and without an effect $+d$ must be as likely as $-d$. Sketches are independent. Seeds
 # of one sketch are not.
@@ -583,12 +590,12 @@ judge, one, other = min(p_of, key=p_of.get)
 tried = len(p_of)
 print(f"below 0.05: {sum(p < 0.05 for p in p_of.values())} of {tried}")
 print(f"the smallest p: {p_of[judge, one, other]:.3f}, {one} − {other} by {judge}")
-print(f"of {tried} independent p-values at least one falls below 0.05 by chance in {1 - 0.95**tried:.0%} of such tests")
+print(f"chance that at least one of {tried} independent p-values falls below 0.05: {1 - 0.95**tried:.0%}")
 
 # %% [markdown]
-# Is the smallest p a discovery? Count how many comparisons you looked at. Where there is nothing to find, each of them has a chance of 1
-# in 20 to fall below 0.05. The last line says how often *some* of them does, if they were independent. Ours share pictures, so it happens
-# less often, but far more often than 1 in 20.
+# Is the smallest p a discovery? Count how many comparisons you looked at. Where there is nothing to find, each of them
+# has a chance of 1 in 20 to fall below 0.05. The last line gives the chance that *at least one* does, if they are
+# independent. Ours share pictures, so the chance is smaller, but far above 1 in 20.
 #
 # So you have a *suspicion*. Test a suspicion with **new** pictures and *one* comparison that is named beforehand. The next cell takes the
 # comparison with the smallest p. It draws sixteen other unseen things by lot and uses another seed.
@@ -597,7 +604,7 @@ print(f"of {tried} independent p-values at least one falls below 0.05 by chance 
 confirmed = predict(
     f"{one} − {other} by {judge}, on sixteen new sketches:",
     answer=...,
-    options=("shown again", "not shown", "the opposite is shown"),
+    options=("the same is shown", "not shown", "the opposite is shown"),
 )
 
 # %%
@@ -616,21 +623,23 @@ print(
     f"  p = {p:.2f}, higher in {(d > 0).sum()} of {len(d)}"
 )
 first_time = np.mean(np.subtract(scores[one][judge], scores[other][judge]))
-alike = "shown again" if gap.value * first_time > 0 else "the opposite is shown"
+alike = "the same is shown" if gap.value * first_time > 0 else "the opposite is shown"
 confirmed.compare(alike if p < 0.05 else "not shown")
 
 # %% [markdown]
-# Suppose somebody had shown only the best line of the *first* table. It would have been a success story, and nobody would have lied.
+# Suppose somebody had shown you only the best line of the *first* table. Nobody would have lied. What would you
+# believe?
 #
-# What does the experiment say? Look at the intervals. "Nothing shown" is not "nothing there": a gain up to the upper end is not excluded,
-# and more sketches would be needed to find it.
+# What does the experiment say? Look at the intervals. "Nothing shown" is not "nothing there": a gain up to the upper
+# end is not excluded.
 #
 # What did the control add? If magic had beaten only *nothing*, you would not know whether its *meaning* did it, or just the extra
 # pieces.
 #
-# **This result does not carry over to Stable Diffusion.** The miniature never saw *masterpiece*. Stable Diffusion may have met such words
-# beside pictures that somebody praised. **The experiment does carry over**: your own sketches, two suffixes with as many pieces by *its*
-# tokenizer, and one comparison named beforehand. Let people judge, since the miniature's prompt match knows only icons:
+# **This result does not carry over to Stable Diffusion.** The miniature never saw *masterpiece*. Stable Diffusion may
+# have met such words beside pictures that somebody praised. **The experiment does carry over**: your own sketches, two
+# suffixes with as many pieces by *its* tokenizer, and one comparison named beforehand. The miniature's prompt match
+# knows only icons, so let people judge:
 #
 # ```python
 # big = s2i.load_pipeline("sd15")  # on a GPU

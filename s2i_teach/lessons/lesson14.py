@@ -221,7 +221,7 @@ LESSON = Lesson(
                 ),
                 "sums multiplied": Mistake(
                     _of_w(lambda w, x, g: g.sum((0, 2, 3))[:, None] * x.sum((0, 2, 3))),
-                    "you add up first and multiply then: multiply at every pixel, and add up the products.",
+                    "you add up first and multiply afterwards: multiply at every pixel, then add up the products.",
                 ),
                 "mean": Mistake(
                     _of_w(lambda w, x, g: conv_gradients(w, x, g)[0] / g[:, 0].numel()),
