@@ -7,7 +7,7 @@ import torch
 from scipy.ndimage import binary_fill_holes
 
 from s2i_teach.models.catalog import MODELS, find
-from s2i_teach.models.kinds import kind_of
+from s2i_teach.models.kinds import hint_of
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
@@ -32,7 +32,7 @@ class Way:
 
 def is_led(pipe) -> bool:
     """Whether the sketch's lines lead a pipeline at each step."""
-    return kind_of(pipe).hint is not None
+    return hint_of(pipe) is not None
 
 
 def load_judge():
@@ -80,7 +80,7 @@ def generate(
                 "strength": way.strength,
             }
             if led:
-                hints = [make_hint(sketch, kind_of(pipe).hint) for sketch in sketches[part]]
+                hints = [make_hint(sketch, hint_of(pipe)) for sketch in sketches[part]]
                 common |= {"control_image": hints, "controlnet_conditioning_scale": way.control_scale}
         maker.scheduler = make_scheduler(None, pipe.scheduler, steps)  # it remembers its last run
         made.append(maker(**common).images.float() * 2 - 1)

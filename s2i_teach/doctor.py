@@ -72,7 +72,8 @@ def _models() -> list[str]:
     """What runs: the miniature measured now, the others by what they need."""
     from s2i_teach.models.catalog import offered
     from s2i_teach.models.devices import free_memory, pick_device
-    from s2i_teach.models.hub import in_bytes, is_here
+    from s2i_teach.models.fit import LADDER, rung_for
+    from s2i_teach.models.hub import download_of
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.settings import Settings
 
@@ -92,13 +93,13 @@ def _models() -> list[str]:
             except InputError as error:
                 lines.append(f"{entry.name}: does not run: {error}")
             continue
-        fetched = "already downloaded" if is_here(entry) else f"a download of {in_bytes(entry.whole_download)}"
+        fetched = download_of(entry)
         if device.type == "cpu":
             for_a_gpu.append(f"{entry.name} ({fetched})")
-        elif free_memory(device) < entry.memory:
+        elif rung := rung_for(entry.memory, free_memory(device), device):
             lines.append(
-                f"{entry.name}: {fetched}; needs {entry.memory:.1f} GB, {free_memory(device):.1f} GB are free: it runs with its "
-                "parts off the GPU by turns, or restart the notebook"
+                f"{entry.name}: {fetched}; needs {entry.memory:.1f} GB, {free_memory(device):.1f} GB are free, so "
+                f"{LADDER[rung - 1].words}; to free more, restart the notebook"
             )
         else:
             lines.append(f"{entry.name}: {fetched}; fits this GPU (its speed here was not measured)")

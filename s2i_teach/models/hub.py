@@ -177,6 +177,11 @@ def is_here(model: Model) -> bool:
     return all(kept(*one) for one in wanted)
 
 
+def download_of(model: Model) -> str:
+    """``"a download of 3.5 GB"``, or that it was made already."""
+    return "already downloaded" if is_here(model) else f"a download of {in_bytes(model.whole_download)}"
+
+
 def in_bytes(size: float) -> str:
     """``"2.7 GB"``, or ``"135 MB"`` below one."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT, LICENCES, MODELS, Model, offered
-from s2i_teach.models.hub import in_bytes, is_here
+from s2i_teach.models.hub import download_of
 from s2i_teach.models.kinds import KINDS
 
 
@@ -26,8 +26,7 @@ def _paragraph(entry: Model) -> str:
     led = "every step sees the sketch" if KINDS[entry.kind].hint else "the sketch is the start"
     lines = [f"{entry.name}: {entry.title}{default}", f"  {led}"]
     if entry.whole_download:
-        here = "already here" if is_here(entry) else f"a download of {in_bytes(entry.whole_download)}"
-        lines.append(f"  {here}; needs about {entry.memory:.1f} GB of memory in half precision")
+        lines.append(f"  {download_of(entry)}; needs about {entry.memory:.1f} GB of memory in half precision")
     else:
         lines.append("  comes with the course")
     width, height = entry.size

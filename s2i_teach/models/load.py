@@ -226,8 +226,8 @@ def _load_controlnet(folder: Path, dtype):
         from diffusers import ControlNetModel
 
         options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
-        if any(folder.glob("*.fp16.safetensors")):
-            options["variant"] = "fp16"
+        if any(folder.glob("*.fp16.safetensors")) and not (folder / "diffusion_pytorch_model.safetensors").is_file():
+            options["variant"] = "fp16"  # of the hub's two sets of weights only this one is fetched
         controlnet, found = ControlNetModel.from_pretrained(str(folder), output_loading_info=True, **options)
     missing = sorted(found["missing_keys"])
     if missing:  # diffusers fills gaps with random numbers

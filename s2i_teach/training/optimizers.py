@@ -36,15 +36,11 @@ def orthogonalized(matrices: torch.Tensor, rounds: int = 5) -> torch.Tensor:
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     a, b, c = NEWTON_SCHULZ
     gram = x @ x.mT
-    polynomial = None
-    for _ in range(rounds):
-        now = gram if polynomial is None else polynomial @ gram @ polynomial
-        factor = _plus_product(now, now, now, b, c)  # of the first round, whose P is 1, all that is missing is a
-        if polynomial is None:
-            polynomial = factor
-            polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
-        else:
-            polynomial = _plus_product(polynomial, factor, polynomial, a, 1.0)
+    polynomial = _plus_product(gram, gram, gram, b, c)  # the first round, whose P is 1
+    polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
+    for _ in range(rounds - 1):
+        now = polynomial @ gram @ polynomial
+        polynomial = _plus_product(polynomial, _plus_product(now, now, now, b, c), polynomial, a, 1.0)
     x = polynomial @ x
     return x.mT if tall else x
 

@@ -265,20 +265,18 @@ class _Batch:
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
-                # The error keeps what the call had made: memory is freed first, and what is still short raises it again.
+                # Its traceback would keep all that the call had made, while something smaller is tried.
                 short = error.with_traceback(None)
+            else:
+                keys = [key for key in keys if key not in predicted]
+                continue
+            if len(chunk) > 1:
                 self.max_batch = len(chunk) // 2
-            if not self.max_batch:
-                self._step_down(short)
-            keys = [key for key in keys if key not in predicted]
+            elif (words := step_down(self.pipe)) is not None:
+                self._notes += (ran_short(words),)
+            else:
+                raise short
         return predicted
-
-    def _step_down(self, short: RuntimeError) -> None:
-        words = step_down(self.pipe)
-        if words is None:
-            raise short
-        self.max_batch = 1
-        self._notes += (ran_short(words),)
 
     def _call(self, chunk: list, wanted: dict) -> dict:
         cells = [wanted[key][0] for key in chunk]
