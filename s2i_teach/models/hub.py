@@ -34,14 +34,14 @@ class Choice:
 
 
 def choices(role: str, variant: str | None = None, file: str | None = None) -> list[Choice]:
-    """What to fetch of a ``"pipeline"``, a ``"controlnet"`` or a ``"lora"``, the best first.
+    """What to fetch of a ``"pipeline"``, a ``"controlnet"``, a ``"lora"`` or a ``"small_vae"``, the best first.
 
     Never code, never pickles, no copies of a pipeline in a single file. ``variant`` names the set of weights that is taken
-    where there are two (``"fp16"``, half the size); ``file`` is the one file of a LoRA.
+    where there are two (``"fp16"``, half the size); ``file`` is the one file of weights of a LoRA or a small VAE.
     """
-    if role == "lora":
+    if role in ("lora", "small_vae"):
         wanted = file or "*.safetensors"
-        return [Choice((wanted,), (), wanted)]
+        return [Choice((wanted,) if role == "lora" else ("config.json", wanted), (), wanted)]
     folder, weights, texts = "*/", "unet/diffusion_pytorch_model", ["model_index.json", "*/*.json", "*/*.txt"]
     if role == "controlnet":
         folder, weights, texts = "", "diffusion_pytorch_model", ["config.json"]

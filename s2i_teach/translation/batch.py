@@ -9,7 +9,7 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.models.devices import device_of, fitting_threads
 from s2i_teach.models.fit import out_of_memory, step_down
-from s2i_teach.models.kinds import evaluate, hint_of, hint_tensor, is_distilled, is_guided
+from s2i_teach.models.kinds import drawn, evaluate, hint_of, hint_tensor, is_distilled, is_guided
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
@@ -161,7 +161,7 @@ class _Batch:
         settings, pipe = self.cells[index], self.pipe
         guided = is_guided(pipe, settings.guidance_scale)
         text = self._text(settings, guided)
-        distribution = self._image(settings)
+        encoded = self._image(settings)
         generator = torch.Generator("cpu").manual_seed(settings.seed)
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
         set_timesteps(scheduler, settings, device_of(pipe))
@@ -171,7 +171,7 @@ class _Batch:
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(start)
         # In the pipeline's order: the generator first draws the latents of the picture, then the noise.
-        clean = distribution.sample(generator=generator) * pipe.vae.config.scaling_factor
+        clean = drawn(encoded, generator) * pipe.vae.config.scaling_factor
         noise = torch.randn(clean.shape, generator=generator, dtype=self._dtype).to(device_of(pipe))
         latents = scheduler.add_noise(clean, noise, timesteps[:1])
         held, pipe.scheduler = pipe.scheduler, scheduler  # it asks the scheduler what its step takes
@@ -200,13 +200,12 @@ class _Batch:
         return self._texts[key]
 
     def _image(self, settings: Resolved):
-        """The distribution of the sketch's latents, encoded once for each way of preparing it."""
+        """What the VAE's encoder gives for the sketch, once for each way of preparing it."""
         key = (settings.size, settings.fit, settings.invert, settings.prepare)
         if key not in self._images:
             picture, _ = self.pages[settings]
             pixels = self.pipe.image_processor.preprocess(prepare_sketch(picture, settings.prepare))
-            encoded = self.pipe.vae.encode(pixels.to(device_of(self.pipe), self._dtype))
-            self._images[key] = encoded.latent_dist
+            self._images[key] = self.pipe.vae.encode(pixels.to(device_of(self.pipe), self._dtype))
             self.counts.encoded += 1
         return self._images[key]
 
