@@ -98,7 +98,9 @@ def as_documented(pipe, case: Case, batch: int = 1) -> Callable[[], object]:
     """The pipeline's own call, as diffusers' pages show it."""
     drawing = sketches()[0]
     page = open_sketch(drawing.path, case.size)
-    led = {} if hint_of(pipe) is None else {"control_image": make_hint(page, hint_of(pipe))}
+    led = {}
+    if hint_of(pipe) is not None:
+        led = {"control_image": make_hint(page, hint_of(pipe)), "controlnet_conditioning_scale": 1.0}
 
     def call():
         return pipe(
