@@ -10,6 +10,7 @@ import torch
 
 from s2i_teach.images import to_picture
 from s2i_teach.models.devices import device_of, wait_for
+from s2i_teach.models.kinds import encode_picture, overflows
 from s2i_teach.models.shims import dtype_keyword, quiet_loading
 
 FAST = 0.15
@@ -48,7 +49,8 @@ def _pick_decoder(pipe, latents: torch.Tensor) -> Callable:
         with quiet_loading():  # diffusers warns of what it wrote into the configuration itself
             small = AutoencoderTiny.from_pretrained(str(folder), **{dtype_keyword(): vae.dtype}).to(device_of(pipe))
         return lambda z: to_picture(small.decode(z.to(small.dtype)).sample.float())
-    if _decoding_seconds(pipe, latents) < FAST:
+    half = vae.dtype == torch.float16
+    if not (half and overflows(pipe)) and _decoding_seconds(pipe, latents) < FAST:
         return lambda z: to_picture(vae.decode((z / scale).to(vae.dtype)).sample.float())
     colours = linear_map(pipe)
 
@@ -82,7 +84,7 @@ def linear_map(pipe) -> torch.Tensor:
     for _ in range(FITTED_ON):
         patches = 2 * torch.rand(1, 3, PATCHES, PATCHES, generator=generator) - 1
         picture = torch.nn.functional.interpolate(patches, (FIT_SIDE, FIT_SIDE), mode="bilinear")
-        z = pipe.vae.encode(picture.to(device_of(pipe), pipe.vae.dtype)).latent_dist.mode().float().cpu()
+        z = encode_picture(pipe, picture).mode().float().cpu()
         small = torch.nn.functional.adaptive_avg_pool2d(picture, z.shape[2:])
         rows.append(torch.cat([z, torch.ones(1, 1, *z.shape[2:])], dim=1).flatten(2)[0].T)
         colours.append(small.flatten(2)[0].T)
