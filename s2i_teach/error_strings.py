@@ -130,8 +130,8 @@ _GERMAN = {
     "{} lists weights that are no safetensors: pickles are never read.": (
         "{0} nennt Gewichte, die keine Safetensors sind: Pickles werden nie gelesen."
     ),
-    "{} is of another kind (inpainting or SDXL, by its U-Net): use a plain Stable Diffusion 1 or 2.": (
-        "{0} ist von anderer Art (dem U-Net nach Inpainting oder SDXL): ein gewöhnliches Stable Diffusion 1 oder 2 "
+    "{} is of another kind (inpainting, say, by its U-Net or VAE): use a plain Stable Diffusion 1, 2 or XL.": (
+        "{0} ist von anderer Art (etwa Inpainting, dem U-Net oder VAE nach): ein gewöhnliches Stable Diffusion 1, 2 oder XL "
         "verwenden."
     ),
     'its ControlNet is not in {}: train it with s2i train control, or use "mini"': (
@@ -150,9 +150,7 @@ _GERMAN = {
     "The text encoder in {} lacks {} of its weights, among them {}.": (
         "Dem Text-Encoder in {0} fehlen {1} seiner Gewichte, darunter {2}."
     ),
-    "the ControlNet in {} lacks {} of its weights, among them {}": (
-        "dem ControlNet in {0} fehlen {1} seiner Gewichte, darunter {2}"
-    ),
+    "the {} in {} lacks {} of its weights, among them {}": "dem {0} in {1} fehlen {2} seiner Gewichte, darunter {3}",
     "{} needs a newer package peft: pip install -U peft.": "{0} braucht ein neueres Paket peft: pip install -U peft.",
     "the LoRA {} does not fit its U-Net": "das LoRA {0} passt nicht zu seinem U-Net",
     "its download of {} has no room, as {} are free in {}: delete something, or set HF_HOME to a folder on a larger disk": (
@@ -168,6 +166,9 @@ _GERMAN = {
     ),
     "This pipeline has several ControlNets, and one is all that can be run here: give it one.": (
         "Diese Pipeline hat mehrere ControlNets, und hier kann nur eines laufen: ihr eines geben."
+    ),
+    "This pipeline is SDXL's refiner, which finishes what SDXL's base begins: use the base alone.": (
+        "Diese Pipeline ist der Refiner von SDXL, der fertig macht, was SDXLs Basismodell beginnt: nur das Basismodell verwenden."
     ),
     'attention_slicing={} is not known: use "auto", True or False.': (
         'attention_slicing={0} gibt es nicht: "auto", True oder False verwenden.'
@@ -574,6 +575,8 @@ _GERMAN_PARTS = {
     "Stable Diffusion 1.5 in eight steps": "Stable Diffusion 1.5 in acht Schritten",
     "Stable Diffusion 1.5, led by a scribble": "Stable Diffusion 1.5, von einer Kritzelei geführt",
     "Stable Diffusion 1.5, led by clean lines": "Stable Diffusion 1.5, von sauberen Linien geführt",
+    "Stable Diffusion XL in four steps": "Stable Diffusion XL in vier Schritten",
+    "Stable Diffusion XL, led by a scribble": "Stable Diffusion XL, von einer Kritzelei geführt",
     # what is wrong with it
     "a number": "eine Zahl",
     "a whole number": "eine ganze Zahl",
@@ -595,8 +598,10 @@ _GERMAN_PARTS = {
     ' The miniature needs no network: load_pipeline("mini").': (
         ' Die Miniatur braucht kein Netzwerk: load_pipeline("mini").'
     ),
-    "StableDiffusionImg2ImgPipeline or StableDiffusionControlNetImg2ImgPipeline": (
-        "StableDiffusionImg2ImgPipeline oder StableDiffusionControlNetImg2ImgPipeline"
+    "StableDiffusionImg2ImgPipeline or StableDiffusionControlNetImg2ImgPipeline or StableDiffusionXLImg2ImgPipeline or "
+    "StableDiffusionXLControlNetImg2ImgPipeline": (
+        "StableDiffusionImg2ImgPipeline oder StableDiffusionControlNetImg2ImgPipeline oder StableDiffusionXLImg2ImgPipeline oder "
+        "StableDiffusionXLControlNetImg2ImgPipeline"
     ),
     # what an operating system says
     "No such file or directory": "Datei oder Ordner nicht gefunden",

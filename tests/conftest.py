@@ -89,6 +89,50 @@ def make_tiny_pipe(tmp, seed: int = 0):
     return pipe
 
 
+def make_tiny_xl(pipe, seed: int = 3, force_upcast: bool = False):
+    """SDXL's parts around a tiny pipeline's tokenizer: two text encoders, three resolutions, many layers of attention."""
+    from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+    from s2i_teach.training.unet import build_unet
+
+    torch.manual_seed(seed)
+    config = {**pipe.text_encoder.config.to_dict(), "num_hidden_layers": 2}
+    first = CLIPTextModel(CLIPTextConfig.from_dict({**config, "hidden_act": "quick_gelu"}))
+    config |= {"hidden_size": 48, "projection_dim": 48, "hidden_act": "gelu"}
+    second = CLIPTextModelWithProjection(CLIPTextConfig.from_dict(config))
+    tokenizer_2 = CLIPTokenizer.from_pretrained(pipe.tokenizer.name_or_path, pad_token="!")
+    unet = build_unet(
+        block_out_channels=(8, 8, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        norm_num_groups=4,
+        cross_attention_dim=32 + 48,
+        attention_head_dim=[1, 2, 4],
+        transformer_layers_per_block=[1, 2, 3],
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=6 * 8 + 48,
+        sample_size=16,
+    )
+    vae = {name: value for name, value in pipe.vae.config.items() if not name.startswith("_")}
+    vae |= {"scaling_factor": 0.13025, "force_upcast": force_upcast}
+    schedule = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "steps_offset": 1}
+    made = StableDiffusionXLImg2ImgPipeline(
+        vae=AutoencoderKL(**vae).eval(),
+        text_encoder=first.eval(),
+        text_encoder_2=second.eval(),
+        tokenizer=pipe.tokenizer,
+        tokenizer_2=tokenizer_2,
+        unet=unet.eval(),
+        scheduler=EulerDiscreteScheduler(**schedule, timestep_spacing="leading"),
+        add_watermarker=False,
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
 @pytest.fixture(scope="session")
 def tiny_pipe(tmp_path_factory):
     return make_tiny_pipe(tmp_path_factory.mktemp("tiny"))
@@ -110,7 +154,10 @@ def let_memory_be_short(network, monkeypatch, most: int = 3) -> list[int]:
 
 def led(pipe, seed: int = 1):
     """The same parts with a ControlNet of random weights before the U-Net, its zero convolutions too."""
-    from diffusers import ControlNetModel, StableDiffusionControlNetImg2ImgPipeline
+    import diffusers
+    from diffusers import ControlNetModel
+
+    from s2i_teach.models.kinds import kind_for, kind_of
 
     torch.manual_seed(seed)
     controlnet = ControlNetModel.from_unet(
@@ -124,10 +171,11 @@ def led(pipe, seed: int = 1):
         torch.nn.init.normal_(convolution.weight, std=0.3)
         torch.nn.init.normal_(convolution.bias, std=0.3)
     controlnet = controlnet.to(pipe.unet.dtype).eval()
-    with_it = StableDiffusionControlNetImg2ImgPipeline(
+    is_xl = kind_of(pipe).is_xl
+    with_it = getattr(diffusers, kind_for(led=True, is_xl=is_xl).pipeline)(
         **{name: part for name, part in pipe.components.items() if name != "controlnet"},
         controlnet=controlnet,
-        requires_safety_checker=False,
+        **({"add_watermarker": False} if is_xl else {"requires_safety_checker": False}),
     )
     with_it.set_progress_bar_config(disable=True)
     return with_it
@@ -137,6 +185,18 @@ def led(pipe, seed: int = 1):
 def tiny_led(tiny_pipe):
     """The tiny pipeline, led by a ControlNet."""
     return led(tiny_pipe)
+
+
+@pytest.fixture(scope="session")
+def tiny_xl(tiny_pipe):
+    """A tiny SDXL."""
+    return make_tiny_xl(tiny_pipe)
+
+
+@pytest.fixture(scope="session")
+def tiny_xl_led(tiny_xl):
+    """The tiny SDXL, led by a ControlNet."""
+    return led(tiny_xl)
 
 
 @pytest.fixture(scope="session")

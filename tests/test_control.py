@@ -16,7 +16,7 @@ from s2i_teach import InputError, Settings, load_pipeline, read_record, translat
 from s2i_teach.images import open_sketch
 from s2i_teach.lines import line_hint
 from s2i_teach.models.catalog import MODELS
-from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS, kind_of, led_by
+from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS, kind_for, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.batch import Counts, run_batch
@@ -490,7 +490,8 @@ def test_controlnets_that_cannot_be_used(data, tmp_path, monkeypatch, spoil, wor
 def test_every_model_of_the_catalog_is_of_a_kind():
     for entry in MODELS.values():
         has_one = any(part.role == "controlnet" for part in entry.parts)
-        assert entry.kind in KINDS and has_one == (KINDS[entry.kind] is CONTROL)
+        is_xl = any("xl" in source for source in entry.ids)
+        assert KINDS[entry.kind] is kind_for(led=has_one, is_xl=is_xl)
 
 
 # The command line

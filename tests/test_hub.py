@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ import torch
 from s2i_teach import InputError
 from s2i_teach.models import catalog, hub
 from s2i_teach.models.catalog import LICENCES, MODELS
+from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.listing import listing
 from s2i_teach.models.untrained import SHAPES
 from tests.hub import Hub
@@ -47,6 +49,7 @@ def tried(name, **options):
         row["weights"] = hashlib.sha256(pipe.unet.mid_block.attentions[0].proj_in.weight.detach().numpy().tobytes()).hexdigest()
         row["adapters"] = hasattr(pipe.unet, "peft_config")
         row["vae"] = type(pipe.vae).__name__
+        row["vae_sum"] = sum(w.sum().item() for w in pipe.vae.decoder.parameters())
         few = dict(size=(64, 64), num_inference_steps=2, strength=1.0)
         row["size"] = translate(sketch, "a turtle", pipe=pipe, **few).image.size
         row["to_q"] = pipe.unet.down_blocks[1].attentions[0].transformer_blocks[0].attn1.to_q.weight.tolist()
@@ -76,6 +79,12 @@ catalog.MODELS["sd-turbo"] = replace(
     catalog.MODELS["sd-turbo"], small_vae=replace(catalog.MODELS["sd-turbo"].small_vae, ids=("someone/small",))
 )
 told["cut"] = tried("sd-turbo")
+kinds = dict(zip(("vae", "controlnet", "lora"), (("someone/vae",), ("someone/xl-control",), ("someone/xl-lora",))))
+for name in ("sdxl-scribble", "sdxl-lcm"):
+    entry = catalog.MODELS[name]
+    parts = tuple(replace(one, ids=kinds[one.role]) for one in entry.parts)
+    catalog.MODELS[name] = replace(entry, ids=("someone/xl",), parts=parts)
+    told[name] = tried(name)
 usage = shutil.disk_usage
 shutil.disk_usage = lambda place: usage(place)._replace(free=10)
 patched("sd15", ("someone/second",))
@@ -95,11 +104,18 @@ print(json.dumps(told))
 """
 
 
+def another_vae(vae):
+    """One of the same architecture with other weights, which works in fp16."""
+    torch.manual_seed(9)
+    config = {name: value for name, value in vae.config.items() if not name.startswith("_")}
+    return type(vae)(**{**config, "force_upcast": False}).eval()
+
+
 def make_lora(unet, folder: Path, file: str, rank: int = 4) -> dict[str, torch.Tensor]:
     """A LoRA of random weights for the queries and values of a U-Net, saved as diffusers saves one; returns what is in it."""
     from copy import deepcopy
 
-    from diffusers import StableDiffusionPipeline
+    from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
     from peft import LoraConfig
     from peft.utils import get_peft_model_state_dict
 
@@ -111,12 +127,13 @@ def make_lora(unet, folder: Path, file: str, rank: int = 4) -> dict[str, torch.T
             if "lora" in name:
                 parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
     layers = get_peft_model_state_dict(unet)
-    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=layers, weight_name=file)
+    saves = StableDiffusionXLPipeline if unet.config.addition_embed_type else StableDiffusionPipeline
+    saves.save_lora_weights(folder, unet_lora_layers=layers, weight_name=file)
     return layers
 
 
 @pytest.fixture(scope="module")
-def told(tiny_pipe, tiny_led, tmp_path_factory):
+def told(tiny_pipe, tiny_led, tiny_xl, tiny_xl_led, tmp_path_factory):
     """What the program heard from a hub that works, refuses and breaks off; and what it was given."""
     from diffusers import AutoencoderTiny, UNet2DConditionModel
 
@@ -134,6 +151,13 @@ def told(tiny_pipe, tiny_led, tmp_path_factory):
     lora = make_lora(tiny_pipe.unet, folder / "lora", MODELS["sd15-lcm"].parts[0].file)
     wide = UNet2DConditionModel.from_config({**tiny_pipe.unet.config, "block_out_channels": (16, 16, 32, 32)})
     make_lora(wide, folder / "lora-of-another", MODELS["sd15-hyper"].parts[0].file)
+    tiny_xl.save_pretrained(folder / "xl", variant="fp16")
+    for other in ("vae_1_0", "vae_decoder"):
+        shutil.copytree(folder / "xl" / "vae", folder / "xl" / other)
+    another_vae(tiny_xl.vae).save_pretrained(folder / "vae")
+    (folder / "vae" / "sdxl_vae.safetensors").write_bytes(b"x" * 5000)
+    tiny_xl_led.controlnet.save_pretrained(folder / "xl-control")
+    make_lora(tiny_xl.unet, folder / "xl-lora", MODELS["sdxl-lcm"].parts[1].file)
     played = Hub({f"someone/{path.name}": path for path in folder.iterdir()}, {"gated/sd": "GatedRepo"})
     played.cut.add("someone/cut/vae/diffusion_pytorch_model.safetensors")
     surroundings = {**os.environ, "HF_ENDPOINT": played.url, "HF_HOME": str(folder / "cache"), "HF_HUB_OFFLINE": "0"}
@@ -204,6 +228,31 @@ def test_a_small_vae_is_fetched_and_used_where_steps_are_few(told):
     assert files == {"someone/small/config.json", "someone/small/diffusion_pytorch_model.safetensors"}
 
 
+def test_sdxl_comes_with_the_vae_of_another_and_without_its_own(told, tiny_xl):
+    rows, given, _, _ = told
+    assert rows["sdxl-scribble"]["kind"] == "StableDiffusionXLControlNetImg2ImgPipeline", rows["sdxl-scribble"]
+    assert rows["sdxl-lcm"]["kind"] == "StableDiffusionXLImg2ImgPipeline", rows["sdxl-lcm"]
+    for name in ("sdxl-scribble", "sdxl-lcm"):
+        assert rows[name]["size"] == [64, 64]
+        wanted = sum(w.sum().item() for w in another_vae(tiny_xl.vae).decoder.parameters())
+        assert rows[name]["vae_sum"] == pytest.approx(wanted)
+    fetched = {file for file in given if file.startswith(("someone/xl/", "someone/vae/"))}
+    assert {"someone/xl/vae/config.json", "someone/vae/diffusion_pytorch_model.safetensors"} < fetched
+    assert {f"someone/xl/text_encoder{n}/model.fp16.safetensors" for n in ("", "_2")} < fetched
+    weights = {file for file in fetched if file.endswith(".safetensors")}
+    assert not any(file.startswith("someone/xl/vae") for file in weights) and len(weights) == 3 + 1
+    assert not any("vae_" in file for file in fetched)
+
+
+def test_a_lora_is_added_to_sdxl(told, tiny_xl, tmp_path):
+    row = told[0]["sdxl-lcm"]
+    assert row["scheduler"] == "LCMScheduler" and not row["adapters"]
+    lora = make_lora(tiny_xl.unet, tmp_path, "lora.safetensors")
+    layer = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    down, up = (lora[f"{layer}.lora_{which}.weight"] for which in "AB")
+    assert (torch.tensor(row["to_q"]) - (tiny_xl.unet.get_submodule(layer).weight + up @ down)).abs().max() < 1e-6
+
+
 def test_what_goes_wrong_on_the_way_is_one_sentence(told):
     rows = told[0]
     assert rows["cut"]["size"] == [64, 64], "half a file is asked for again"
@@ -235,6 +284,13 @@ def test_every_choice_is_what_the_hub_s_folders_hold():
     half, whole = (choice.of(sd15) for choice in hub.choices("pipeline", "fp16"))
     assert half == [f for f in sd15 if f.endswith("json") or "fp16" in f]
     assert whole == [f for f in sd15 if "fp16" not in f and "ema" not in f and f != "v1-5.safetensors"]
+    xl = ["model_index.json", "unet/diffusion_pytorch_model.fp16.safetensors", "text_encoder_2/model.fp16.safetensors"]
+    xl += ["vae/config.json", "vae/diffusion_pytorch_model.fp16.safetensors", "sd_xl_base_1.0.safetensors"]
+    xl += ["vae_1_0/config.json", "vae_1_0/diffusion_pytorch_model.fp16.safetensors", "vae_decoder/config.json"]
+    assert hub.choices("pipeline", "fp16")[0].of(xl) == xl[:5]
+    assert hub.choices("pipeline", "fp16", without=["vae"])[0].of(xl) == xl[:4]
+    vae = ["config.json", "diffusion_pytorch_model.safetensors", "sdxl_vae.safetensors", "diffusion_pytorch_model.bin"]
+    assert [choice.of(vae) for choice in hub.choices("vae", "fp16")] == [vae[:1], vae[:2]]
     [one] = hub.choices("lora", "fp16", "a.safetensors")
     assert one.of(["a.safetensors", "b.safetensors", "config.json"]) == ["a.safetensors"]
     assert one.fits(["a.safetensors"]) and not one.fits(["b.safetensors"])
@@ -250,7 +306,7 @@ def test_the_catalog_is_whole():
         assert entry.name == name and entry.title and entry.licence in LICENCES and entry.steps >= 1
         assert bool(entry.embedded) != bool(entry.ids) and bool(entry.download) == bool(entry.ids)
         for part in entry.parts:
-            assert part.role in ("controlnet", "lora") and bool(part.embedded) != bool(part.ids)
+            assert part.role in ("controlnet", "lora", "vae") and bool(part.embedded) != bool(part.ids)
             assert part.licence in LICENCES and bool(part.download) == bool(part.ids)
             assert (part.file is not None) == (part.role == "lora")
         if small := entry.small_vae:
@@ -284,8 +340,8 @@ def test_what_is_here_is_said(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def folders(tiny_pipe, tiny_led, tmp_path_factory):
-    """Stable Diffusion 1's and 2's architectures, a ControlNet and two LoRAs: role or entry → folder."""
+def folders(tiny_pipe, tiny_led, tiny_xl, tiny_xl_led, tmp_path_factory):
+    """Stable Diffusion 1's, 2's and XL's architectures, ControlNets, LoRAs and a VAE: role or entry → folder."""
     from diffusers import EulerDiscreteScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -296,6 +352,10 @@ def folders(tiny_pipe, tiny_led, tmp_path_factory):
     tiny_led.controlnet.save_pretrained(folder / "controlnet")
     for name in ("sd15-lcm", "sd15-hyper"):
         make_lora(tiny_pipe.unet, folder / "lora", MODELS[name].parts[0].file)
+    tiny_xl.save_pretrained(folder / "xl" / "sdxl", variant="fp16")
+    tiny_xl_led.controlnet.save_pretrained(folder / "xl" / "controlnet")
+    another_vae(tiny_xl.vae).save_pretrained(folder / "xl" / "vae")
+    make_lora(tiny_xl.unet, folder / "xl" / "lora", MODELS["sdxl-lcm"].parts[1].file)
     # SD-Turbo is built as Stable Diffusion 2 is: linear projections, other heads at each level, another text tower.
     torch.manual_seed(2)
     more = {"use_linear_projection": True, "attention_head_dim": [1, 2, 4, 4]}
@@ -314,14 +374,16 @@ def test_an_entry_runs_with_its_defaults_and_a_grid_equals_single_runs(name, fol
     from s2i_teach.translation.result import read_record
 
     entry = MODELS[name]
-    base = folders / ("sd-turbo" if name == "sd-turbo" else "sd15")
-    parts = tuple(replace(part, ids=(str(folders / part.role),)) for part in entry.parts)
+    kind = KINDS[entry.kind]
+    folder = folders / "xl" if kind.is_xl else folders
+    base = folder / ("sdxl" if kind.is_xl else "sd-turbo" if name == "sd-turbo" else "sd15")
+    parts = tuple(replace(part, ids=(str(folder / part.role),)) for part in entry.parts)
     monkeypatch.setitem(MODELS, name, replace(entry, ids=(str(base),), parts=parts, small_vae=None))
     pipe = load_pipeline(name, device="cpu", dtype="fp32", attention_slicing=False)
     resolved = Settings("a turtle").resolved(pipe)
     assert (resolved.size, resolved.num_inference_steps, resolved.strength) == (entry.size, entry.steps, entry.strength)
     assert resolved.guidance_scale == entry.guidance_scale
-    assert (resolved.control_scale is None) == (entry.kind != "control")
+    assert kind_of(pipe) is kind and (resolved.control_scale is None) == (kind.hint is None)
     plan = resolved.plan(pipe, measure=False)
     assert plan.evaluations >= 1 and plan.batch == (2 if entry.guidance_scale > 1 else 1)
     if entry.spacing or name == "sd-turbo":
@@ -336,10 +398,10 @@ def test_an_entry_runs_with_its_defaults_and_a_grid_equals_single_runs(name, fol
     for cell, single in zip(grid.results, (one, other), strict=True):
         apart = torch.tensor(list(cell.image.tobytes())).float() - torch.tensor(list(single.image.tobytes())).float()
         assert apart.abs().max() <= 1
-    if entry.kind == "control":
+    if kind.hint:
         from s2i_teach.lines import line_hint
 
-        pen = {"sd15-scribble": 2.0, "sd15-lineart": 1.0}[name]
+        pen = {"sd15-scribble": 2.0, "sd15-lineart": 1.0, "sdxl-scribble": 2.0}[name]
         for result in (one, *grid.results):
             assert result.hint.tobytes() == line_hint(result.sketch, pen=pen).tobytes()
     again = read_record(one.save(tmp_path / "one.png"))

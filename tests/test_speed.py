@@ -46,9 +46,9 @@ def test_a_loaded_pipeline_is_counted_as_it_runs(tiny_pipe, tiny_led, led):
     parts = parts_of(pipe, size, 2)
     x, t, text = torch.zeros(2, 4, 8, 12), torch.full((2,), 9), torch.zeros(2, 77, 32)
     more = {"hint": torch.zeros(2, 3, 64, 96), "scales": [1.0, 1.0]} if led else {}
-    from s2i_teach.models.kinds import evaluate
+    from s2i_teach.models.kinds import Text, evaluate
 
-    assert parts.evaluation.flops == count(lambda: evaluate(pipe, x, t, text, **more)).flops
+    assert parts.evaluation.flops == count(lambda: evaluate(pipe, x, t, Text(text), **more)).flops
     assert parts.decoding.flops == count(lambda: pipe.vae.decode(x[:1])).flops
     assert parts.encoding.flops == count(lambda: pipe.vae.encode(torch.zeros(1, 3, 64, 96))).flops
     whole = parts.picture(3)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from s2i_teach.models.kinds import blank_text, told
 from s2i_teach.models.measure import Cost, count, nothing_computed
 from s2i_teach.translation.settings import vae_factor
 
@@ -58,9 +59,9 @@ def _runs(pipe, unet, vae, side: int, space: str):
     """What one evaluation and one decoding do, as functions; the numbers that go in."""
     factor = vae_factor(pipe) if space == "latents" else 1
     x = torch.zeros(1, unet.config.in_channels, side // factor, side // factor)
-    words = torch.zeros(1, pipe.tokenizer.model_max_length, unet.config.cross_attention_dim)
+    words = told(pipe, blank_text(pipe, 1), x)
     decode = (lambda: vae.decode(x)) if space == "latents" else None
-    return (lambda: unet(x, 500, words)), decode, x.numel()
+    return (lambda: unet(x, 500, **words)), decode, x.numel()
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ from pathlib import Path
 from s2i_teach.paths import data_dir
 
 LICENCES = {
+    "Apache 2.0": "use it for anything; keep the notices, and say what you changed",
     "CC BY-SA 4.0": "use it for anything; name the source, and share what you change under the same licence",
     "CreativeML OpenRAIL-M": "use it for anything, sale too, but what its list of harmful uses forbids; pictures are yours",
     "CreativeML OpenRAIL++-M": "use it for anything, sale too, but what its list of harmful uses forbids; pictures are yours",
@@ -21,8 +22,9 @@ LICENCES = {
 class Part:
     """What a model takes from elsewhere than from its pipeline's own folder.
 
-    ``role`` is ``"controlnet"``, which leads the U-Net, ``"lora"``, which is added to the U-Net's weights, or
-    ``"small_vae"``, which may stand in for its VAE.
+    ``role`` is ``"controlnet"``, which leads the U-Net, ``"lora"``, which is added to the U-Net's weights, ``"vae"``, an
+    ``AutoencoderKL`` in place of the pipeline's own, whose weights are then not fetched, or ``"small_vae"``, which may
+    stand in for it.
     It lies in ``embedded``, a folder below ``data/``, or under one of ``ids``, which are tried one after the other. ``file`` is
     the one that is wanted where a folder on the hub holds many. ``download`` is in bytes.
     """
@@ -167,6 +169,45 @@ def _led(controlnet: Part, name: str, title: str) -> Model:
     )
 
 
+_SDXL = Model(
+    name="sdxl",
+    title="Stable Diffusion XL",
+    ids=("stabilityai/stable-diffusion-xl-base-1.0@462165984030d82259a11f4367a4eed129e94a7b",),
+    licence="CreativeML OpenRAIL++-M",
+    kind="img2img-xl",
+    # Its own VAE overflows in fp16; this is the same one with smaller numbers inside.
+    parts=(
+        Part(
+            role="vae",
+            ids=("madebyollin/sdxl-vae-fp16-fix@207b116dae70ace3637169f1ddd2434b91b3a8cd",),
+            download=335_000_000,
+            licence="MIT",
+        ),
+    ),
+    size=(1024, 1024),
+    download=6_774_000_000,
+    memory=7.0,
+    steps=30,
+    guidance_scale=5.0,
+    strength=0.75,
+    variant="fp16",
+    shapes="sdxl",
+    small_vae=replace(_TAESD, ids=("madebyollin/taesdxl@b20258aaef75ef61e659c1e0f14f251cf0ad153e",)),
+)
+_SDXL_SCRIBBLE_NET = Part(
+    role="controlnet",
+    ids=("xinsir/controlnet-scribble-sdxl-1.0@d8ad966a3f33d9ba6a46ad663d86edb6cd779807",),
+    download=2_502_000_000,
+    licence="Apache 2.0",
+)
+_SDXL_LCM_LORA = Part(
+    role="lora",
+    ids=("latent-consistency/lcm-lora-sdxl@e4f4bc876032ad70aa9d241af2a2f33db0f3f048",),
+    file="pytorch_lora_weights.safetensors",
+    download=394_000_000,
+    licence="CreativeML OpenRAIL++-M",
+)
+
 _MINI_STYLES = ("openmoji", "noto", "fluent", "flat", "twemoji", "line")
 
 _SCRIBBLE = Model(
@@ -270,6 +311,26 @@ MODELS = {
         _led(_SCRIBBLE_NET, "sd15-scribble", "Stable Diffusion 1.5, led by a scribble"),
         # It was taught with the fine lines of line art; the scribbles of the other are broad.
         replace(_led(_LINEART_NET, "sd15-lineart", "Stable Diffusion 1.5, led by clean lines"), hint="thin lines"),
+        replace(
+            _SDXL,
+            name="sdxl-lcm",
+            title="Stable Diffusion XL in four steps",
+            parts=(*_SDXL.parts, _SDXL_LCM_LORA),
+            scheduler="lcm",
+            steps=4,
+            guidance_scale=1.0,
+            cannot="steer away with a negative prompt: it has no guidance unless you ask for a little (up to 2)",
+        ),
+        replace(
+            _SDXL,
+            name="sdxl-scribble",
+            title="Stable Diffusion XL, led by a scribble",
+            kind="control-xl",
+            parts=(*_SDXL.parts, _SDXL_SCRIBBLE_NET),
+            memory=9.5,
+            strength=1.0,
+            cannot="draw small pictures well: it was made for about 1024 × 1024 pixels",
+        ),
     )
 }
 

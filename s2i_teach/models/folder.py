@@ -11,7 +11,7 @@ LIBRARIES = {"diffusers", "transformers", "stable_diffusion"}
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a pipeline that is no Stable Diffusion 1 or 2, or that would need code or pickles of its own.
+    """Refuse a pipeline that is no Stable Diffusion 1, 2 or XL, or that would need code or pickles of its own.
 
     Older versions of diffusers import whatever a model's index names; here it is read before they see it.
 
@@ -29,18 +29,26 @@ def check_folder(folder: Path) -> None:
             continue
         if len(entry) != 2 or (entry[0] is not None and entry[0] not in LIBRARIES):
             raise InputError(f"{folder} wants code of its own for its part {part!r}: such code is never run.")
-    for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
+    more = ("text_encoder_2", "tokenizer_2") if built_as_xl(folder) else ()
+    for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler", *more):
         if not isinstance(index.get(part), list) or not (folder / part).is_dir():
             raise InputError(f"{folder} has no {part}: it is no Stable Diffusion model in diffusers' format.")
     for listing in folder.glob("*/*.safetensors.index.json"):
         files = _json(listing).get("weight_map", {}).values()
         if any(not str(name).endswith(".safetensors") or "/" in str(name) for name in files):
             raise InputError(f"{folder} lists weights that are no safetensors: pickles are never read.")
-    unet = _json(folder / "unet" / "config.json")
-    if unet.get("in_channels", 4) != 4 or unet.get("addition_embed_type"):
+    unet, vae = (_json(folder / part / "config.json") for part in ("unet", "vae"))
+    told = unet.get("addition_embed_type")
+    if unet.get("in_channels", 4) != 4 or (told and not built_as_xl(folder)) or vae.get("latents_mean"):
         raise InputError(
-            f"{folder} is of another kind (inpainting or SDXL, by its U-Net): use a plain Stable Diffusion 1 or 2."
+            f"{folder} is of another kind (inpainting, say, by its U-Net or VAE): use a plain Stable Diffusion 1, 2 or XL."
         )
+
+
+def built_as_xl(folder: Path) -> bool:
+    """Whether a pipeline's U-Net is one of SDXL, which is told the whole prompt in one vector and the picture's size."""
+    config = folder / "unet" / "config.json"
+    return config.is_file() and _json(config).get("addition_embed_type") == "text_time"
 
 
 def led_by_controlnet(folder: Path) -> bool:
@@ -77,7 +85,7 @@ def check_controlnet(folder: Path, base: Path) -> None:
 
 
 def check_text_encoder(folder: Path, model) -> None:
-    """Refuse a text encoder that its files did not fill: transformers fills gaps with random numbers in silence.
+    """Refuse the text encoder in a folder that its files did not fill: transformers fills gaps with random numbers in silence.
 
     Raises:
         InputError: weights are missing.
@@ -85,7 +93,7 @@ def check_text_encoder(folder: Path, model) -> None:
     from safetensors import safe_open
 
     there: set[str] = set()
-    files = sorted((folder / "text_encoder").glob("*.safetensors"))
+    files = sorted(folder.glob("*.safetensors"))
     for file in files:
         with safe_open(str(file), "pt") as weights:
             there |= {name.removeprefix("text_model.") for name in weights.keys()}  # noqa: SIM118

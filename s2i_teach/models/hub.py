@@ -33,23 +33,29 @@ class Choice:
         return any(fnmatch(f, self.needs) for f in files)
 
 
-def choices(role: str, variant: str | None = None, file: str | None = None) -> list[Choice]:
-    """What to fetch of a ``"pipeline"``, a ``"controlnet"``, a ``"lora"`` or a ``"small_vae"``, the best first.
+def choices(
+    role: str, variant: str | None = None, file: str | None = None, without: Sequence[str] = ()
+) -> list[Choice]:
+    """What to fetch of a ``"pipeline"``, a ``"controlnet"``, a ``"vae"``, a ``"lora"`` or a ``"small_vae"``, the best first.
 
-    Never code, never pickles, no copies of a pipeline in a single file. ``variant`` names the set of weights that is taken
-    where there are two (``"fp16"``, half the size); ``file`` is the one file of weights of a LoRA or a small VAE.
+    Never code, never pickles, no copies of a pipeline or a part in a single file. ``variant`` names the set of weights that is
+    taken where there are two (``"fp16"``, half the size); ``file`` is the one file of weights of a LoRA or a small VAE.
+    ``without`` are parts of a pipeline whose weights come from elsewhere.
     """
     if role in ("lora", "small_vae"):
         wanted = file or "*.safetensors"
         return [Choice((wanted,) if role == "lora" else ("config.json", wanted), (), wanted)]
     folder, weights, texts = "*/", "unet/diffusion_pytorch_model", ["model_index.json", "*/*.json", "*/*.txt"]
-    if role == "controlnet":
-        folder, weights, texts = "", "diffusion_pytorch_model", ["config.json"]
-    others = (f"{folder}*.fp16.*", f"{folder}*.non_ema.*")
+    # SDXL's repository also has another VAE (vae_1_0) and copies of its own for other programs.
+    left = ("vae_*/*", *(f"{part}/*.safetensors" for part in without))
+    if role in ("controlnet", "vae"):
+        folder = weights = "diffusion_pytorch_model"
+        texts, left = ["config.json"], ()
+    others = (f"{folder}*.fp16.*", f"{folder}*.non_ema.*", *left)
     plain = Choice((*texts, f"{folder}*.safetensors"), others, f"{weights}*.safetensors")
     if not variant:
         return [plain]
-    return [Choice((*texts, f"{folder}*.{variant}.safetensors"), (), f"{weights}*.{variant}.safetensors"), plain]
+    return [Choice((*texts, f"{folder}*.{variant}.safetensors"), left, f"{weights}*.{variant}.safetensors"), plain]
 
 
 def fetch(source: str, wanted: list[Choice], *, offline: bool, licence: str = "") -> Path:

@@ -5,7 +5,7 @@ evaluation goes another way.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ class Kind:
         hint: how the hint is made of the sketch (``"lines"``: white lines on black), or None where there is none. A model
             of the catalog may want it otherwise: :func:`hint_of`.
         strength: where the catalog names no other.
+        encoders: the pipeline's parts that read the prompt. With two of them it is built as SDXL (:attr:`is_xl`).
     """
 
     name: str
@@ -36,6 +37,13 @@ class Kind:
     evaluated: Mapping[str, str]
     hint: str | None
     strength: float
+    encoders: tuple[str, ...] = ("text_encoder",)
+
+    @property
+    def is_xl(self) -> bool:
+        """Whether it is built as SDXL (Podell et al. 2023): the U-Net is also told the whole prompt in one vector and the
+        picture's size, the VAE may ask for fp32, and there is no safety checker."""
+        return len(self.encoders) > 1
 
 
 _ALL_TAKE = {name: name for name in ("prompt", "negative_prompt", "strength", "guidance_scale", "num_inference_steps")}
@@ -62,14 +70,22 @@ CONTROL = Kind(
     hint="lines",
     strength=1.0,
 )
-KINDS = {kind.name: kind for kind in (IMG2IMG, CONTROL)}
+_BOTH = ("text_encoder", "text_encoder_2")
+IMG2IMG_XL = replace(IMG2IMG, name="img2img-xl", pipeline="StableDiffusionXLImg2ImgPipeline", encoders=_BOTH)
+CONTROL_XL = replace(CONTROL, name="control-xl", pipeline="StableDiffusionXLControlNetImg2ImgPipeline", encoders=_BOTH)
+KINDS = {kind.name: kind for kind in (IMG2IMG, CONTROL, IMG2IMG_XL, CONTROL_XL)}
+
+
+def kind_for(led: bool, is_xl: bool) -> Kind:
+    """The kind of a pipeline with or without a ControlNet, that is built as SDXL or as Stable Diffusion 1 and 2."""
+    return next(kind for kind in KINDS.values() if (kind.hint is not None, kind.is_xl) == (led, is_xl))
 
 
 def kind_of(pipe) -> Kind:
     """The kind of a loaded pipeline.
 
     Raises:
-        InputError: none that is known here, or one that is led by several ControlNets.
+        InputError: none that is known here, one that is led by several ControlNets, or SDXL's refiner.
     """
     names = {cls.__name__ for cls in type(pipe).__mro__}
     found = next((kind for kind in KINDS.values() if kind.pipeline in names), None)
@@ -78,6 +94,8 @@ def kind_of(pipe) -> Kind:
         raise InputError(f"A {type(pipe).__name__} cannot be run here: use load_pipeline, or make a {known}.")
     if found.hint and type(pipe.controlnet).__name__ == "MultiControlNetModel":
         raise InputError("This pipeline has several ControlNets, and one is all that can be run here: give it one.")
+    if found.is_xl and pipe.config.get("requires_aesthetics_score"):
+        raise InputError("This pipeline is SDXL's refiner, which finishes what SDXL's base begins: use the base alone.")
     return found
 
 
@@ -93,8 +111,8 @@ def evaluated_parts(pipe) -> dict:
 
 
 def networks(pipe) -> list:
-    """All networks whose weights decide the picture; the U-Net, the VAE and the text encoder first."""
-    first = [pipe.unet, pipe.vae, pipe.text_encoder]
+    """All networks whose weights decide the picture; the U-Net, the VAE and the text encoders first."""
+    first = [pipe.unet, pipe.vae, *text_encoders(pipe)]
     return first + [part for part in evaluated_parts(pipe).values() if part is not pipe.unet]
 
 
@@ -119,7 +137,7 @@ def likeliest(encoded) -> torch.Tensor:
 def is_distilled(pipe) -> bool:
     """Whether the U-Net is told the guidance scale, in place of a second evaluation without the prompt."""
     # diffusers' pipeline with a ControlNet knows of no such U-Net, and guides it like any other.
-    return kind_of(pipe) is IMG2IMG and pipe.unet.config.time_cond_proj_dim is not None
+    return kind_of(pipe).hint is None and pipe.unet.config.time_cond_proj_dim is not None
 
 
 def is_guided(pipe, guidance_scale: float) -> bool:
@@ -137,6 +155,118 @@ def led_by(scale: float, start: float, end: float, evaluations: int) -> tuple[fl
     return tuple(scale * (1.0 - float(i / n < start or (i + 1) / n > end)) for i in range(n))
 
 
+def text_encoders(pipe) -> list:
+    """The networks that read the prompt."""
+    return [getattr(pipe, name) for name in kind_of(pipe).encoders]
+
+
+def tokenizers(pipe) -> list:
+    """What cuts the prompt into pieces, for each text encoder."""
+    return [getattr(pipe, name) for name in ("tokenizer", "tokenizer_2") if hasattr(pipe, name)]
+
+
+def dtype_of(pipe) -> torch.dtype:
+    """The precision of texts, latents and noise: that of the last text encoder, as in diffusers' pipelines."""
+    return text_encoders(pipe)[-1].dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """Prompts as the U-Net takes them.
+
+    Attributes:
+        words: of each token a vector, ``(B, L, D)``; SDXL has those of both text encoders side by side.
+        pooled: of each whole prompt one, ``(B, P)``, for SDXL.
+    """
+
+    words: torch.Tensor
+    pooled: torch.Tensor | None = None
+
+    @staticmethod
+    def together(texts: Sequence["Text"]) -> "Text":
+        """Several as one batch."""
+        pooled = [text.pooled for text in texts if text.pooled is not None]
+        return Text(torch.cat([text.words for text in texts]), torch.cat(pooled) if pooled else None)
+
+    def some(self, places: list[int]) -> "Text":
+        """Those at some places of the batch."""
+        return Text(self.words[places], None if self.pooled is None else self.pooled[places])
+
+
+def encode_text(pipe, prompt: str, negative_prompt: str | None) -> tuple[Text, Text | None]:
+    """The prompt and the negative prompt, each as a batch of one; None stays None, as without guidance none is needed."""
+    words, negative, *pooled = pipe.encode_prompt(
+        prompt=prompt,
+        device=device_of(pipe),
+        num_images_per_prompt=1,
+        do_classifier_free_guidance=negative_prompt is not None,
+        negative_prompt=negative_prompt,
+    )
+    one, other = pooled or (None, None)
+    return Text(words, one), None if negative_prompt is None else Text(negative, other)
+
+
+def blank_text(pipe, batch: int) -> Text:
+    """Zeros in the shape of prompts, where only the time or the cost of an evaluation is asked for."""
+    config, like = pipe.unet.config, {"device": device_of(pipe), "dtype": pipe.unet.dtype}
+    words = torch.zeros(batch, pipe.tokenizer.model_max_length, config.cross_attention_dim, **like)
+    if not kind_of(pipe).is_xl:
+        return Text(words)
+    return Text(words, torch.zeros(batch, pipe.text_encoder_2.config.projection_dim, **like))
+
+
+def told(pipe, text: Text, latents: torch.Tensor) -> dict[str, Any]:
+    """What U-Net and ControlNet are told beside latents and timesteps, by their own keywords.
+
+    SDXL learned from pictures of all sizes and cuts, and is told them: here that the picture was of the size that it is to be,
+    and that nothing was cut off. Equals ``_get_add_time_ids`` of diffusers' pipelines.
+    """
+    if text.pooled is None:
+        return {"encoder_hidden_states": text.words}
+    height, width = (side * pipe.vae_scale_factor for side in latents.shape[-2:])
+    sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=text.words.dtype, device=text.words.device)
+    added = {"text_embeds": text.pooled, "time_ids": sizes.repeat(len(latents), 1)}
+    return {"encoder_hidden_states": text.words, "added_cond_kwargs": added}
+
+
+def overflows(pipe) -> bool:
+    """Whether the VAE must not run in fp16, as its configuration says and SDXL's pipelines heed."""
+    return kind_of(pipe).is_xl and bool(pipe.vae.config.force_upcast)
+
+
+def encode_picture(pipe, pixels: torch.Tensor):
+    """What the VAE's encoder gives for pixels ``(1, 3, H, W)`` in [-1, 1]; :func:`drawn` makes latents of it, not scaled yet."""
+    pixels = pixels.to(device_of(pipe), dtype_of(pipe))
+    if not overflows(pipe):
+        return pipe.vae.encode(pixels)
+    pipe.vae.to(dtype=torch.float32)
+    try:
+        return pipe.vae.encode(pixels.float())
+    finally:
+        pipe.vae.to(dtype=dtype_of(pipe))
+
+
+def decode_latents(pipe, latents: torch.Tensor) -> torch.Tensor:
+    """Scaled latents ``(B, C, h, w)`` → pixels ``(B, 3, H, W)`` in [-1, 1]."""
+    upcast = pipe.vae.dtype == torch.float16 and overflows(pipe)
+    if upcast:
+        # Which layers stay in fp16 differs between versions of diffusers; the pipeline knows.
+        getattr(pipe, "upcast_vae", pipe.vae.float)()
+        latents = latents.to(next(pipe.vae.post_quant_conv.parameters()).dtype)
+    try:
+        return pipe.vae.decode(latents / pipe.vae.config.scaling_factor, return_dict=False)[0]
+    finally:
+        if upcast:
+            pipe.vae.to(dtype=torch.float16)
+
+
+def look_over(pipe, pixels: torch.Tensor) -> tuple[torch.Tensor, list[bool] | None]:
+    """What a pipeline does with decoded pixels: the safety checker blackens some and says which; SDXL's may leave a watermark."""
+    if not kind_of(pipe).is_xl:
+        return pipe.run_safety_checker(pixels, device_of(pipe), dtype_of(pipe))
+    return (pixels if pipe.watermark is None else pipe.watermark.apply_watermark(pixels)), None
+
+
 def hint_tensor(pipe, hint) -> torch.Tensor:
     """A hint as the network takes it: a PIL image → ``(1, 3, H, W)`` in [0, 1]."""
     return pipe.prepare_control_image(hint, None, None, 1, 1, device_of(pipe), pipe.controlnet.dtype)
@@ -146,7 +276,7 @@ def evaluate(
     pipe,
     latents: torch.Tensor,
     t: torch.Tensor,
-    text: torch.Tensor,
+    text: Text,
     *,
     hint: torch.Tensor | None = None,
     scales: Sequence[float] = (),
@@ -157,7 +287,7 @@ def evaluate(
     Args:
         latents: ``(B, C, h, w)``, scaled as the scheduler wants them.
         t: timesteps, ``(B,)``.
-        text: embeddings, ``(B, L, D)``.
+        text: of each sample.
         hint: ``(B, 3, H, W)`` from :func:`hint_tensor`, for a kind that takes one.
         scales: of each sample, as :func:`led_by` gives them. Samples with 0 are spared the ControlNet: what it says would
             be multiplied by 0 and added.
@@ -174,11 +304,11 @@ def evaluate(
         down, middle = pipe.controlnet(
             latents[led],
             t[led],
-            encoder_hidden_states=text[led],
             controlnet_cond=hint[led],
             # In fp32, and rounded once: as half precision is multiplied by a Python number, which is diffusers' way.
             conditioning_scale=torch.tensor([scales[i] for i in led], device=latents.device).view(-1, 1, 1, 1),
             return_dict=False,
+            **told(pipe, text.some(led), latents[led]),
         )
 
         def for_all(some: torch.Tensor) -> torch.Tensor:
@@ -191,6 +321,5 @@ def evaluate(
 
         residuals["down_block_additional_residuals"] = [for_all(part) for part in down]
         residuals["mid_block_additional_residual"] = for_all(middle)
-    return pipe.unet(
-        latents, t, encoder_hidden_states=text, timestep_cond=timestep_cond, return_dict=False, **residuals
-    )[0]
+    given = {**told(pipe, text, latents), **residuals}
+    return pipe.unet(latents, t, timestep_cond=timestep_cond, return_dict=False, **given)[0]

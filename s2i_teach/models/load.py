@@ -14,9 +14,15 @@ from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
 from s2i_teach.models.fit import check_offload, explain, first_rung, stand_on, wants_small_vae, weights_of
-from s2i_teach.models.folder import check_controlnet, check_folder, check_text_encoder, led_by_controlnet
+from s2i_teach.models.folder import (
+    built_as_xl,
+    check_controlnet,
+    check_folder,
+    check_text_encoder,
+    led_by_controlnet,
+)
 from s2i_teach.models.hub import choices, fetch, why
-from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS
+from s2i_teach.models.kinds import kind_for
 from s2i_teach.models.preview import load_small_vae
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
@@ -45,7 +51,7 @@ def load_pipeline(
 ):
     """A diffusers ``StableDiffusionImg2ImgPipeline``, on the best device and in the precision that suits it.
 
-    A model that is led by the sketch is a ``StableDiffusionControlNetImg2ImgPipeline``.
+    A model that is led by the sketch is a ``StableDiffusionControlNetImg2ImgPipeline``; one of SDXL's has ``XL`` in these names.
 
     Args:
         model: a name of the catalog (``s2i models`` lists them), a folder saved by diffusers, or a Hugging Face id,
@@ -212,27 +218,32 @@ def _load(
 ):
     folder, variant = Path(source), entry.variant if entry else None
     if not folder.is_dir():
-        wanted = choices("pipeline", variant)
+        wanted = choices("pipeline", variant, without=[role for role in parts if role == "vae"])
         folder = fetch(source, wanted, offline=offline, licence=entry.licence if entry else "")
     check_folder(folder)
     options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
-    if not safety_checker:
+    controlnet = parts["controlnet"][1] if "controlnet" in parts else None
+    if controlnet is None and led_by_controlnet(folder):
+        controlnet = folder / "controlnet"
+    kind = kind_for(led=controlnet is not None, is_xl=built_as_xl(folder))
+    if kind.is_xl:
+        options["add_watermarker"] = False  # or a picture would depend on whether another package is installed
+    elif not safety_checker:
         options |= {"safety_checker": None, "requires_safety_checker": False}
     if variant and any((folder / "unet").glob(f"*.{variant}.safetensors")):
         options["variant"] = variant
-    controlnet = parts["controlnet"][1] if "controlnet" in parts else None
-    kind = KINDS[entry.kind] if entry else IMG2IMG
-    if controlnet is None and led_by_controlnet(folder):
-        controlnet, kind = folder / "controlnet", CONTROL
     loaded = saved_parts(folder, dtype)
     if controlnet is not None:
         check_controlnet(controlnet, folder)
-        loaded["controlnet"] = _load_controlnet(controlnet, dtype)
+        loaded["controlnet"] = _load_network("ControlNetModel", "ControlNet", controlnet, dtype)
+    if "vae" in parts:
+        loaded["vae"] = _load_network("AutoencoderKL", "VAE", parts["vae"][1], dtype)
     with quiet_loading():
         import diffusers
 
         pipe = getattr(diffusers, kind.pipeline).from_pretrained(str(folder), **loaded, **options)
-    check_text_encoder(folder, pipe.text_encoder)
+    for name in kind.encoders:
+        check_text_encoder(folder / name, getattr(pipe, name))
     if "lora" in parts:
         _add_lora(pipe, *parts["lora"])
     pipe.s2i_folder = str(folder)
@@ -250,15 +261,16 @@ def _add_lora(pipe, part: Part, folder: Path) -> None:
             raise InputError(f"the LoRA {part.file} does not fit its U-Net") from error
 
 
-def _load_controlnet(folder: Path, dtype):
+def _load_network(kind: str, name: str, folder: Path, dtype):
+    """A part that lies in a folder of its own, by its class in diffusers."""
     with quiet_loading():
-        from diffusers import ControlNetModel
+        import diffusers
 
         options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
         if any(folder.glob("*.fp16.safetensors")) and not (folder / "diffusion_pytorch_model.safetensors").is_file():
             options["variant"] = "fp16"  # of the hub's two sets of weights only this one is fetched
-        controlnet, found = ControlNetModel.from_pretrained(str(folder), output_loading_info=True, **options)
+        made, found = getattr(diffusers, kind).from_pretrained(str(folder), output_loading_info=True, **options)
     missing = sorted(found["missing_keys"])
     if missing:  # diffusers fills gaps with random numbers
-        raise InputError(f"the ControlNet in {folder} lacks {len(missing)} of its weights, among them {missing[0]}")
-    return controlnet
+        raise InputError(f"the {name} in {folder} lacks {len(missing)} of its weights, among them {missing[0]}")
+    return made

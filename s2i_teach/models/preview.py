@@ -10,7 +10,7 @@ import torch
 
 from s2i_teach.images import to_picture
 from s2i_teach.models.devices import device_of, wait_for
-from s2i_teach.models.kinds import likeliest
+from s2i_teach.models.kinds import encode_picture, likeliest, overflows
 from s2i_teach.models.shims import dtype_keyword, quiet_loading
 
 FAST = 0.15
@@ -55,7 +55,8 @@ def _pick_decoder(pipe, latents: torch.Tensor) -> Callable:
     if (folder / "config.json").is_file():
         small = load_small_vae(folder, vae.dtype).to(device_of(pipe))
         return lambda z: to_picture(small.decode(z.to(small.dtype)).sample.float())
-    if _decoding_seconds(pipe, latents) < FAST:
+    half = vae.dtype == torch.float16
+    if not (half and overflows(pipe)) and _decoding_seconds(pipe, latents) < FAST:
         return lambda z: to_picture(vae.decode((z / scale).to(vae.dtype)).sample.float())
     colours = linear_map(pipe)
 
@@ -89,7 +90,7 @@ def linear_map(pipe) -> torch.Tensor:
     for _ in range(FITTED_ON):
         patches = 2 * torch.rand(1, 3, PATCHES, PATCHES, generator=generator) - 1
         picture = torch.nn.functional.interpolate(patches, (FIT_SIDE, FIT_SIDE), mode="bilinear")
-        z = likeliest(pipe.vae.encode(picture.to(device_of(pipe), pipe.vae.dtype))).float().cpu()
+        z = likeliest(encode_picture(pipe, picture)).float().cpu()
         small = torch.nn.functional.adaptive_avg_pool2d(picture, (z.shape[2], z.shape[3]))
         rows.append(torch.cat([z, torch.ones(1, 1, *z.shape[2:])], dim=1).flatten(2)[0].T)
         colours.append(small.flatten(2)[0].T)

@@ -21,6 +21,17 @@ _VAE = {
     "latent_channels": 4,
     "sample_size": 512,
 }
+_XL_WAY_DOWN = {
+    "block_out_channels": (320, 640, 1280),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "transformer_layers_per_block": (1, 2, 10),
+    "attention_head_dim": (5, 10, 20),
+    "cross_attention_dim": 2048,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+}
 _WORDS = {"vocab_size": 49408, "max_position_embeddings": 77}
 
 SHAPES: dict[str, dict[str, dict[str, Any]]] = {
@@ -55,7 +66,26 @@ SHAPES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
-"""Architecture → its parts' shapes, as the configuration files of Stable Diffusion 1.5 and of SD-Turbo give them."""
+SHAPES["sdxl"] = {
+    "unet": {
+        **_XL_WAY_DOWN,
+        "sample_size": 128,
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    },
+    "controlnet": _XL_WAY_DOWN,
+    "vae": {**_VAE, "scaling_factor": 0.13025, "sample_size": 1024},
+    "text_encoder": SHAPES["sd1"]["text_encoder"],
+    "text_encoder_2": {
+        **_WORDS,
+        "hidden_size": 1280,
+        "intermediate_size": 5120,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 20,
+        "hidden_act": "gelu",
+        "projection_dim": 1280,
+    },
+}
+"""Architecture → its parts' shapes, as the configuration files of Stable Diffusion 1.5, SD-Turbo and SDXL give them."""
 
 
 def makers(entry: Model, *, small_vae: bool = False, **unet) -> dict[str, Callable]:
@@ -66,7 +96,7 @@ def makers(entry: Model, *, small_vae: bool = False, **unet) -> dict[str, Callab
         unet: entries of diffusers' ``UNet2DConditionModel`` that should differ.
     """
     from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     shapes = SHAPES[entry.shapes]
     made: dict[str, Callable] = {
@@ -75,6 +105,8 @@ def makers(entry: Model, *, small_vae: bool = False, **unet) -> dict[str, Callab
         "vae": AutoencoderTiny if small_vae else lambda: AutoencoderKL(**shapes["vae"]),
         "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**shapes["text_encoder"])),
     }
+    if "text_encoder_2" in shapes:
+        made["text_encoder_2"] = lambda: CLIPTextModelWithProjection(CLIPTextConfig(**shapes["text_encoder_2"]))
     if any(part.role == "controlnet" for part in entry.parts):
         made["controlnet"] = lambda: ControlNetModel(**shapes["controlnet"])
     return made
@@ -116,14 +148,13 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     scheduler: Any = diffusers.DDIMScheduler(**schedule, clip_sample=False, set_alpha_to_one=False, steps_offset=1)
     if entry.scheduler:
         scheduler = make_scheduler(entry.scheduler, scheduler, 1)
-    pipe: Any = getattr(diffusers, KINDS[entry.kind].pipeline)(
-        **parts,
-        tokenizer=new_tokenizer(),
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    kind = KINDS[entry.kind]
+    tokenizer: dict[str, Any] = {"tokenizer": new_tokenizer()}
+    if kind.is_xl:
+        tokenizer["tokenizer_2"] = new_tokenizer()
+    else:
+        tokenizer |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    pipe: Any = getattr(diffusers, kind.pipeline)(**parts, **tokenizer, scheduler=scheduler)
     pipe = pipe.to(chosen_device)
     pipe.set_progress_bar_config(disable=True)
     pipe.s2i_model = f"{model}, untrained"

@@ -9,7 +9,20 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.models.devices import device_of, fitting_threads
 from s2i_teach.models.fit import out_of_memory, step_down
-from s2i_teach.models.kinds import drawn, evaluate, hint_of, hint_tensor, is_distilled, is_guided
+from s2i_teach.models.kinds import (
+    Text,
+    decode_latents,
+    drawn,
+    dtype_of,
+    encode_picture,
+    encode_text,
+    evaluate,
+    hint_of,
+    hint_tensor,
+    is_distilled,
+    is_guided,
+    look_over,
+)
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
@@ -66,6 +79,7 @@ class _Cell:
     scales: tuple[float, ...]
     done: int = 0
     requests: list = field(default_factory=list)
+    inputs: torch.Tensor | None = None  # the latents as the scheduler wants them before an evaluation
 
     @property
     def left(self) -> int:
@@ -171,8 +185,8 @@ class _Batch:
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(start)
         # In the pipeline's order: the generator first draws the latents of the picture, then the noise.
-        clean = drawn(encoded, generator) * pipe.vae.config.scaling_factor
-        noise = torch.randn(clean.shape, generator=generator, dtype=self._dtype).to(device_of(pipe))
+        clean = drawn(encoded, generator).to(dtype_of(pipe)) * pipe.vae.config.scaling_factor
+        noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype).to(device_of(pipe))
         latents = scheduler.add_noise(clean, noise, timesteps[:1])
         held, pipe.scheduler = pipe.scheduler, scheduler  # it asks the scheduler what its step takes
         try:
@@ -183,17 +197,11 @@ class _Batch:
         hint, scales = self._hint(settings), settings.control_scales(len(timesteps))
         return _Cell(index, settings, scheduler, timesteps, latents, extra, guided, text, past, hint, scales)
 
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.pipe.text_encoder.dtype
-
     def _text(self, settings: Resolved, guided: bool) -> tuple:
-        """``((key, embedding), …)``: of the negative prompt and the prompt, or of the prompt alone."""
+        """``((key, Text), …)``: of the negative prompt and the prompt, or of the prompt alone."""
         key = (settings.prompt, settings.negative_prompt if guided else None)
         if key not in self._texts:
-            prompt, negative = self.pipe.encode_prompt(
-                settings.prompt, device_of(self.pipe), 1, guided, settings.negative_prompt if guided else None
-            )
+            prompt, negative = encode_text(self.pipe, *key)
             self.counts.prompts += 1
             asked = (("prompt", settings.prompt), prompt)
             self._texts[key] = ((("negative", settings.negative_prompt), negative), asked) if guided else (asked,)
@@ -205,7 +213,7 @@ class _Batch:
         if key not in self._images:
             picture, _ = self.pages[settings]
             pixels = self.pipe.image_processor.preprocess(prepare_sketch(picture, settings.prepare))
-            self._images[key] = self.pipe.vae.encode(pixels.to(device_of(self.pipe), self._dtype))
+            self._images[key] = encode_picture(self.pipe, pixels)
             self.counts.encoded += 1
         return self._images[key]
 
@@ -225,11 +233,12 @@ class _Batch:
 
     def _advance(self, active: list[_Cell]) -> None:
         """One step of every active cell."""
-        wanted: dict[tuple, tuple[_Cell, torch.Tensor]] = {}
+        wanted: dict[tuple, tuple[_Cell, Text]] = {}
         for cell in active:
             cell.requests = [self._key(cell, text) for text in cell.text]
-            for key, (_, embedding) in zip(cell.requests, cell.text, strict=True):
-                wanted.setdefault(key, (cell, embedding))
+            cell.inputs = cell.scheduler.scale_model_input(cell.latents, cell.timesteps[cell.done])
+            for key, (_, text) in zip(cell.requests, cell.text, strict=True):
+                wanted.setdefault(key, (cell, text))
         self.counts.evaluations += len(wanted)
         self.counts.shared += sum(len(cell.requests) for cell in active) - len(wanted)
         self.counts.led += sum(cell.scale != 0 for cell, _ in wanted.values())
@@ -279,11 +288,9 @@ class _Batch:
 
     def _call(self, chunk: list, wanted: dict) -> dict:
         cells = [wanted[key][0] for key in chunk]
-        inputs = torch.cat(
-            [cell.scheduler.scale_model_input(cell.latents, cell.timesteps[cell.done]) for cell in cells]
-        )
+        inputs = torch.cat([cell.inputs for cell in cells])
         t = torch.stack([cell.timesteps[cell.done] for cell in cells])
-        embeddings = torch.cat([wanted[key][1] for key in chunk])
+        texts = Text.together([wanted[key][1] for key in chunk])
         condition = None
         if self._distilled:
             weights = torch.tensor([cell.settings.guidance_scale - 1 for cell in cells])
@@ -292,7 +299,7 @@ class _Batch:
         led: dict[str, Any] = {}
         if any(cell.scale for cell in cells):
             led = {"hint": torch.cat([cell.hint for cell in cells]), "scales": [cell.scale for cell in cells]}
-        output = evaluate(self.pipe, inputs, t, embeddings, timestep_cond=condition, **led)
+        output = evaluate(self.pipe, inputs, t, texts, timestep_cond=condition, **led)
         self.counts.calls += 1
         return dict(zip(chunk, output.split(1), strict=True))
 
@@ -318,8 +325,7 @@ class _Batch:
         """The decoder's pixels ``(B, 3, H, W)`` in [0, 1] of latents of one size, and what the safety checker says."""
         pipe = self.pipe
         latents = torch.cat([cell.latents for cell in cells])
-        pixels = pipe.vae.decode(latents / pipe.vae.config.scaling_factor, return_dict=False)[0]
-        pixels, flagged = pipe.run_safety_checker(pixels, device_of(pipe), self._dtype)
+        pixels, flagged = look_over(pipe, decode_latents(pipe, latents))
         shown = [not flag for flag in flagged or [False] * len(cells)]
         return pipe.image_processor.postprocess(pixels, output_type="pt", do_denormalize=shown), flagged
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from s2i_teach.models.devices import device_of, wait_for
-from s2i_teach.models.kinds import evaluated_parts
+from s2i_teach.models.kinds import evaluated_parts, text_encoders
 from s2i_teach.models.measure import AliveBytes
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.run import run
@@ -21,7 +21,8 @@ class Part:
     Attributes:
         organ: ``"text encoder"``, ``"VAE encoder"``, ``"ControlNet"``, ``"U-Net"`` or ``"VAE decoder"``.
         name: within the organ: ``"in"``, ``"down 1"``, ``"middle"``, ``"up 1"``, ``"out"``. A ControlNet also has
-            ``"hint"``, which shrinks the hint to the latents' size, and its ``"out"`` is all its zero convolutions.
+            ``"hint"``, which shrinks the hint to the latents' size, and its ``"out"`` is all its zero convolutions. A text
+            encoder is ``"all"``; of two they are ``"first"`` and ``"second"``.
         parameters: weights and biases.
         words: whether the text is asked here, by cross-attention.
         calls: how often it ran.
@@ -69,7 +70,7 @@ class Dissection:
 
 def _organs(pipe) -> dict:
     return {
-        "text encoder": pipe.text_encoder,
+        "text encoder": torch.nn.ModuleList(text_encoders(pipe)),
         "VAE encoder": pipe.vae.encoder,
         **evaluated_parts(pipe),
         "VAE decoder": pipe.vae.decoder,
@@ -79,8 +80,10 @@ def _organs(pipe) -> dict:
 def _modules(pipe):
     """``(organ, name, modules)`` of everything that is watched: one module, or several that run one after the other."""
     for organ, network in _organs(pipe).items():
-        if not hasattr(network, "conv_in"):  # the text encoder, and the halves of a small VAE
-            yield organ, "all", [network]
+        if not hasattr(network, "conv_in"):  # text encoders, and the halves of a small VAE
+            several = list(network) if isinstance(network, torch.nn.ModuleList) else [network]
+            names = ["all"] if len(several) == 1 else ["first", "second"]
+            yield from ((organ, name, [one]) for name, one in zip(names, several, strict=True))
             continue
         yield organ, "in", [network.conv_in]
         if hasattr(network, "controlnet_cond_embedding"):
@@ -97,8 +100,10 @@ def _modules(pipe):
 
 
 def _first_tensor(value) -> torch.Tensor:
-    """The tensor itself, or the first of a tuple, or of a model's output."""
-    return value if isinstance(value, torch.Tensor) else _first_tensor(value[0])
+    """The tensor itself, or the first of a tuple, or of a model's output; of a text encoder's the one with all tokens."""
+    if isinstance(value, torch.Tensor):
+        return value
+    return _first_tensor(value["last_hidden_state"] if isinstance(value, dict) else value[0])
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import device_of, fitting_threads, wait_for
 from s2i_teach.models.fit import out_of_memory, step_down
-from s2i_teach.models.kinds import Kind, has_small_vae, hint_of, kind_of
+from s2i_teach.models.kinds import Kind, has_small_vae, hint_of, kind_of, tokenizers
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import as_opened, open_page
@@ -281,14 +281,15 @@ class _Watch:
 
 
 def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
-    """A sentence for each prompt that is longer than the text encoder reads."""
+    """A sentence for each prompt that is longer than the text encoder reads; two that read the same of it say it once."""
     notes = []
-    room = pipe.tokenizer.model_max_length - 2  # without the start and the end token
-    for name, words in (("prompt", settings.prompt), ("negative prompt", settings.negative_prompt)):
-        _, lost = read_and_lost(pipe.tokenizer, words)
-        if lost:
-            notes.append(f"The model reads {room} pieces of words; of the {name} it did not read: {shown(lost)}.")
-    return tuple(notes)
+    for tokenizer in tokenizers(pipe):
+        room = tokenizer.model_max_length - 2  # without the start and the end token
+        for name, words in (("prompt", settings.prompt), ("negative prompt", settings.negative_prompt)):
+            _, lost = read_and_lost(tokenizer, words)
+            if lost:
+                notes.append(f"The model reads {room} pieces of words; of the {name} it did not read: {shown(lost)}.")
+    return tuple(dict.fromkeys(notes))
 
 
 @torch.no_grad()

@@ -13,7 +13,17 @@ from s2i_teach.files import shown
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find, offered
 from s2i_teach.models.devices import device_of, fitting_threads, is_small, wait_for
-from s2i_teach.models.kinds import KINDS, evaluate, is_guided, kind_of, led_by, likeliest
+from s2i_teach.models.kinds import (
+    KINDS,
+    blank_text,
+    decode_latents,
+    encode_picture,
+    evaluate,
+    is_guided,
+    kind_of,
+    led_by,
+    likeliest,
+)
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
 from s2i_teach.models.speed import parts_of, speed_here
 from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
@@ -444,7 +454,7 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
     generator = torch.Generator().manual_seed(0)
     shape = (batch, pipe.unet.config.in_channels, size[1] // factor, size[0] // factor)
     latents = torch.randn(shape, generator=generator).to(device, dtype)
-    text = torch.zeros(batch, pipe.tokenizer.model_max_length, pipe.text_encoder.config.hidden_size).to(device, dtype)
+    text = blank_text(pipe, batch)
     t = torch.full((batch,), 500, device=device)
     led = {}
     if kind_of(pipe).hint is not None:
@@ -461,8 +471,8 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
         evaluate(pipe, latents, t, text, **led)
 
     def there_and_back():
-        pixels = torch.zeros(1, 3, size[1], size[0], device=device, dtype=pipe.vae.dtype)
-        pipe.vae.decode(likeliest(pipe.vae.encode(pixels)))
+        z = likeliest(encode_picture(pipe, torch.zeros(1, 3, size[1], size[0])))
+        decode_latents(pipe, z.to(dtype))
 
     with fitting_threads(pipe):
         evaluation()

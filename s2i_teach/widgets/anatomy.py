@@ -327,13 +327,16 @@ class _Drawing:
             f"{_time(each)} an evaluation{twice}",
             size=8.5,
         )  # fmt: skip
-        words = self.found.organ("text encoder")[0]
-        low = bottom - 8.2
-        self.box(words, x, low, "text encoder", self.WIDTH + 3)
-        self.arrow((x, low + 2.5), (x, bottom - 2.6))
-        self.text(x + 1.3, (low + bottom) / 2, "to all boxes with a thick frame", size=8, ha="left")
+        encoders = self.found.organ("text encoder")
+        low, above = bottom - 8.2, bottom - 4.7
+        places = [x] if len(encoders) == 1 else [x - away, x + away]
+        for number, (encoder, place) in enumerate(zip(encoders, places, strict=True), start=1):
+            name = "text encoder" if len(encoders) == 1 else f"text encoder {number}"
+            self.box(encoder, place, low, name, self.WIDTH + 3)
+            self.path((place, low + 2.5), (place, above), (x, above), (x, bottom - 2.6))
+            self.arrow((x, low - 4.0), (place, low - 2.5))
+        self.text(x + 1.3, (above + bottom - 2.6) / 2, "to all boxes with a thick frame", size=8, ha="left")
         self.text(
             x, low - 4.8, f"“{shorten(self.result.settings.prompt, 60, placeholder=' …')}”", size=10, style="italic"
         )
-        self.arrow((x, low - 4.0), (x, low - 2.5))
         self.text(x, low - 11, LEGEND, size=8.5, linespacing=1.5)
