@@ -117,7 +117,7 @@ def make_tiny_xl(pipe, seed: int = 3, force_upcast: bool = False):
         sample_size=16,
     )
     vae = {name: value for name, value in pipe.vae.config.items() if not name.startswith("_")}
-    vae |= {"scaling_factor": 0.13025, "force_upcast": force_upcast}
+    vae |= {"scaling_factor": 0.13025, "force_upcast": force_upcast, "mid_block_add_attention": True}
     schedule = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "steps_offset": 1}
     made = StableDiffusionXLImg2ImgPipeline(
         vae=AutoencoderKL(**vae).eval(),

@@ -6,7 +6,7 @@ import torch
 from s2i_teach import InputError, Settings, load_pipeline, sweep, translate
 from s2i_teach.models import fit
 from s2i_teach.models.devices import device_of
-from tests.conftest import led, make_tiny_pipe
+from tests.conftest import led, make_tiny_pipe, make_tiny_xl
 
 FEW = dict(num_inference_steps=3, strength=1.0, size=(64, 64), guidance_scale=3.0)
 
@@ -90,10 +90,11 @@ def test_at_the_foot_of_the_ladder_one_sentence_says_what_to_do(pipe, sketch, mo
         sweep(sketch, "a turtle", pipe=pipe, seed=[0, 1], quiet=True, **FEW)
 
 
-@pytest.mark.parametrize("kind", ["plain", "led"])
+@pytest.mark.parametrize("kind", ["plain", "led", "xl", "xl led"])
 def test_offloaded_parts_make_the_same_pictures(pipe, kind, sketch):
     """accelerate's hooks as on a GPU; the CPU stands in for it, and is what they bring parts to."""
-    pipe = led(pipe) if kind == "led" else pipe
+    pipe = make_tiny_xl(pipe, force_upcast=True) if "xl" in kind else pipe
+    pipe = led(pipe) if "led" in kind else pipe
     wanted = translate(sketch, "a turtle", pipe=pipe, seed=1, **FEW)
     plan = Settings("a turtle", **FEW).plan(pipe, measure=False)
     cpu = torch.device("cpu")
