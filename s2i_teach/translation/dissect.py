@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from s2i_teach.models.devices import device_of, wait_for
+from s2i_teach.models.kept import forget_texts
 from s2i_teach.models.kinds import evaluated_parts, text_encoders
 from s2i_teach.models.measure import AliveBytes
 from s2i_teach.translation.result import Result
@@ -180,6 +181,7 @@ def _timed(pipe, sketch, settings: Resolved) -> Dissection:
     pairs.extend([(evaluated[0], evaluation_starts, None), (evaluated[-1], None, evaluation_ends)])
     pairs.append((getattr(pipe.vae, "quant_conv", None) or pipe.vae.encoder, None, encoded))
     pairs.append((getattr(pipe.vae, "post_quant_conv", None) or pipe.vae.decoder, to_be_decoded, None))
+    forget_texts(pipe)  # so that the text encoder is seen at work
     with _hooks(pairs):
         result = run(sketch, settings, pipe)
     between = sum(after[0] - before[1] for before, after in zip(evaluations, evaluations[1:], strict=False))
@@ -206,6 +208,7 @@ def _weigh(pipe, sketch, settings: Resolved, parts: list[Part]) -> None:
     for organ, name, modules in _modules(pipe):
         if (organ, name) in table:
             watch(table[organ, name], modules)
+    forget_texts(pipe)
     with _hooks(pairs), memory:
         run(sketch, replace(settings, strength=1 / settings.num_inference_steps), pipe)
 
