@@ -192,16 +192,18 @@ def _translate(args) -> None:
             print("Note: it was made in fp16 on a GPU; here fp32 is used, and pixels will differ.", file=sys.stderr)
             dtype = "fp32"
         settings = replace(settings, **given)
+        small_vae = record.small_vae if model == record.model else "auto"
         sketch = record.sketch if args.sketch is None else args.sketch
     else:
         model, dtype, settings, sketch = args.model or DEFAULT, args.dtype, Settings(**given), args.sketch
+        small_vae = "auto"
     read_picture(sketch)
     out = _out_path(args)
 
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.run import run
 
-    pipe = load_pipeline(model, dtype=dtype, attention_slicing=True if args.slicing else "auto")
+    pipe = load_pipeline(model, dtype=dtype, attention_slicing=True if args.slicing else "auto", small_vae=small_vae)
     if args.plan:
         print(settings.plan(pipe))
         return

@@ -69,46 +69,54 @@ def _machine() -> list[str]:
 
 
 def _models() -> list[str]:
-    """What runs: the miniature measured now, the others by what they need."""
+    """What runs: the miniatures measured now, the others predicted from what they have to compute."""
     from s2i_teach.models.catalog import offered
-    from s2i_teach.models.devices import free_memory, pick_device
-    from s2i_teach.models.fit import LADDER, rung_for
-    from s2i_teach.models.hub import download_of
+    from s2i_teach.models.devices import pick_device
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.settings import Settings
 
-    lines, for_a_gpu = [], []
+    lines = []
     device = pick_device()
     for entry in offered().values():
-        if entry.embedded:
-            try:
-                started = time.perf_counter()
-                pipe = load_pipeline(entry.name)
-                loaded = time.perf_counter() - started
-                plan = Settings("a cat").plan(pipe)
-                lines.append(
-                    f"{entry.name}: runs here; loaded in {loaded:.1f} s, a picture in about {plan.seconds:.1f} s "
-                    f"({plan.evaluations} evaluations at {plan.size[0]} × {plan.size[1]})"
-                )
-            except InputError as error:
-                lines.append(f"{entry.name}: does not run: {error}")
+        if not entry.embedded:
+            lines.append(_predicted(entry, device))
             continue
-        fetched = download_of(entry)
-        if device.type == "cpu":
-            for_a_gpu.append(f"{entry.name} ({fetched})")
-        elif rung := rung_for(entry.memory, free_memory(device), device):
+        try:
+            started = time.perf_counter()
+            pipe = load_pipeline(entry.name)
+            loaded = time.perf_counter() - started
+            plan = Settings("a cat").plan(pipe)
             lines.append(
-                f"{entry.name}: {fetched}; needs {entry.memory:.1f} GB, {free_memory(device):.1f} GB are free, so "
-                f"{LADDER[rung - 1].words}; to free more, restart the notebook"
+                f"{entry.name}: runs here; loaded in {loaded:.1f} s, a picture in about {plan.seconds:.1f} s "
+                f"({plan.evaluations} evaluations at {plan.size[0]} × {plan.size[1]})"
             )
-        else:
-            lines.append(f"{entry.name}: {fetched}; fits this GPU (its speed here was not measured)")
-    if for_a_gpu:
-        lines.append(
-            f"{', '.join(for_a_gpu)}: on a CPU a picture takes minutes, so use a GPU (on Colab: Runtime, Change runtime "
-            "type, T4 GPU)"
-        )
+        except InputError as error:
+            lines.append(f"{entry.name}: does not run: {error}")
+    if device.type == "cpu":
+        lines.append("with a GPU the larger models are much quicker (on Colab: Runtime, Change runtime type, T4 GPU)")
     return lines
+
+
+def _predicted(entry, device) -> str:
+    """A model that may not even be downloaded: what it takes, whether it fits, and how long a picture would take."""
+    from s2i_teach.models.devices import free_memory, pick_dtype
+    from s2i_teach.models.fit import LADDER, need_of, rung_for, wants_small_vae
+    from s2i_teach.models.hub import download_of
+    from s2i_teach.models.speed import predicted
+
+    dtype, free = pick_dtype(device), free_memory(device)
+    need = need_of(entry, dtype)
+    small_vae = entry.small_vae is not None and wants_small_vae("auto", entry.evaluations, device)
+    seconds = predicted(entry, device, dtype, small_vae=small_vae)
+    about = (
+        f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    )
+    words = f"{entry.name}: {download_of(entry)}; a picture would take about {about}"
+    if device.type == "cpu" and need > free:
+        return f"{words}, but it needs {need:.1f} GB and {free:.1f} GB are free"
+    if rung := rung_for(need, free, device):
+        words += f", and longer as memory is short: {LADDER[rung - 1].words}"
+    return words
 
 
 def open_lab(options: list[str]) -> None:

@@ -173,6 +173,17 @@ _GERMAN = {
     'attention_slicing={} is not known: use "auto", True or False.': (
         'attention_slicing={0} gibt es nicht: "auto", True oder False verwenden.'
     ),
+    "The shapes of {} are not known here: use {}.": "Die Formen von {0} sind hier nicht bekannt: {1} verwenden.",
+    "offload={} is not known: use {}.": "offload={0} gibt es nicht: {1} verwenden.",
+    'offload="{}" needs a GPU, and this runs on {}: leave it out.': (
+        'offload="{0}" braucht eine GPU, und hier läuft es auf {1}: weglassen.'
+    ),
+    'small_vae={} is not known: use "auto", True or False.': (
+        'small_vae={0} gibt es nicht: "auto", True oder False verwenden.'
+    ),
+    "For {} no small VAE is known: leave small_vae out.": (
+        "Für {0} ist kein kleiner VAE bekannt: small_vae weglassen."
+    ),
     "{} could not be loaded ({}).{}": "{0} konnte nicht geladen werden ({1}).{2}",
     "{} holds no diffusers pipeline (no model_index.json): give the folder that does.": (
         "{0} enthält keine Pipeline von diffusers (kein model_index.json): den Ordner angeben, der sie enthält."

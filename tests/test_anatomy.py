@@ -8,7 +8,7 @@ from PIL import ImageChops
 
 import s2i_teach as s2i
 from s2i_teach.models.measure import count
-from s2i_teach.models.untrained import SD15, untrained_pipeline
+from s2i_teach.models.untrained import SHAPES, untrained_pipeline
 from s2i_teach.widgets.anatomy import _short, _time, latent_picture
 
 
@@ -147,16 +147,24 @@ def test_short_numbers():
 
 
 def test_the_shapes_of_stable_diffusion_have_its_sizes():
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     with torch.device("meta"):
         parts = (
-            UNet2DConditionModel(**SD15["unet"]),
-            AutoencoderKL(**SD15["vae"]),
-            CLIPTextModel(CLIPTextConfig(**SD15["text"])),
+            UNet2DConditionModel(**SHAPES["sd1"]["unet"]),
+            AutoencoderKL(**SHAPES["sd1"]["vae"]),
+            CLIPTextModel(CLIPTextConfig(**SHAPES["sd1"]["text_encoder"])),
+            ControlNetModel(**SHAPES["sd1"]["controlnet"]),
+            UNet2DConditionModel(**SHAPES["sd2"]["unet"]),
+            CLIPTextModel(CLIPTextConfig(**SHAPES["sd2"]["text_encoder"])),
+            UNet2DConditionModel(**SHAPES["sdxl"]["unet"]),
+            ControlNetModel(**SHAPES["sdxl"]["controlnet"]),
+            CLIPTextModelWithProjection(CLIPTextConfig(**SHAPES["sdxl"]["text_encoder_2"])),
         )
-    assert [sum(p.numel() for p in part.parameters()) for part in parts] == [859_520_964, 83_653_863, 123_060_480]
+    wanted = [859_520_964, 83_653_863, 123_060_480, 361_279_120, 865_910_724, 340_387_840]
+    wanted += [2_567_463_684, 1_251_014_160, 694_659_840]
+    assert [sum(p.numel() for p in part.parameters()) for part in parts] == wanted
 
 
 def test_only_models_whose_shapes_are_known():

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from benchmarks import doodles, miniature, scenes
+from benchmarks import doodles, miniature, real_models, scenes
 from benchmarks.judging import Way, generate, overlap
 from benchmarks.latents import hue_figures
 from s2i_teach import translate
@@ -208,3 +209,37 @@ def test_from_noise_alone_no_sketch_leads(tiny_pipe, tiny_led, monkeypatch):
         made.append(generate(pipe, ["a turtle", "a cat"], [3, 4], steps=2))
     assert made[0].shape == (2, 3, 128, 128) and (made[0][0] - made[0][1]).abs().max() > 0.05
     assert torch.equal(*made)
+
+
+@pytest.mark.parametrize("case", real_models.CASES, ids=lambda case: case.model)
+def test_the_real_models_two_ways_do_the_same_work(tiny_pipe, tiny_led, monkeypatch, case):
+    pipe = tiny_led if case.model == "sd15-scribble" else tiny_pipe
+    case = replace(case, size=(64, 64))
+    one = real_models.ours(pipe, case)()
+    [other] = real_models.as_documented(pipe, case)()
+    assert one.image.tobytes() == other.tobytes()
+    assert len(real_models.as_documented(pipe, case, 2)()) == len(real_models.ours(pipe, case, 2)().results) == 2
+    assert one.plan.evaluations == max(1, int(case.steps * case.strength))
+    assert real_models.predicted(pipe, case) > 0
+
+
+def test_the_real_models_table(tiny_pipe, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(real_models, "untrained_pipeline", lambda name, **more: asked.append((name, more)) or tiny_pipe)
+    monkeypatch.setattr("sys.argv", ["real_models", "--device", "cpu", "--narrow", "--rounds", "1", "--threads", "1"])
+    threads = torch.get_num_threads()
+    try:
+        assert real_models.main() == 0
+    finally:
+        torch.set_num_threads(threads)
+    said = capsys.readouterr().out
+    assert (
+        "these figures mean nothing" in said
+        and "ratio of CPU seconds: " in said
+        and "On a GPU: unmeasured here." in said
+    )
+    assert [name for name, _ in asked] == ["sd-turbo", "sd-turbo"] and asked[1][1]["small_vae"]
+    rows = real_models.on_a_gpu(replace(real_models.CASES[2], size=(64, 64)), 2, torch.device("cpu"), 1, {})
+    assert list(rows) == ["as documented", "ours", "ours, attention in slices"]
+    assert all(taken.seconds > 0 and taken.peak is None for taken in rows.values())
+    tiny_pipe.unet.set_default_attn_processor()

@@ -143,9 +143,16 @@ def test_on_a_gpu_the_ladder_has_three_rungs(pipe, monkeypatch):
 
 def test_a_model_is_loaded_onto_its_rung_and_says_so(pipe, tmp_path, monkeypatch, capsys):
     pipe.save_pretrained(tmp_path / "model")
-    monkeypatch.setattr("s2i_teach.models.load.free_memory", lambda device: 3.0)
+    monkeypatch.setattr("s2i_teach.models.load.free_memory", lambda device: 0.0)
+    capsys.readouterr()
     made = load_pipeline(tmp_path / "model", device="cpu", dtype="fp32")
     assert made.s2i_rung == 1 and "Sliced" in type(next(iter(made.unet.attn_processors.values()))).__name__
-    assert "Note: memory is short, so attention and decoding are done in slices." in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "On the CPU: fp32, as asked; attention and decoding are done in slices, as it needs 0.0 GB and 0.0 GB were free.\n"
+    )
     made = load_pipeline(tmp_path / "model", device="cpu", dtype="fp32", attention_slicing=False)
-    assert made.s2i_rung == 0 and capsys.readouterr().err == ""
+    assert made.s2i_rung == 0
+    assert capsys.readouterr().err == "On the CPU: fp32, as asked; all of it in memory at once.\n"
+    made = load_pipeline(tmp_path / "model", device="cpu", dtype="fp32", offload="none")
+    assert made.s2i_rung == 0 and str(made.s2i_fit) == "On the CPU: fp32, as asked; all of it in memory at once."
+    assert load_pipeline("mini", device="cpu").s2i_fit.rung == 1 and capsys.readouterr().err.count("\n") == 1

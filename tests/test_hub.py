@@ -16,6 +16,7 @@ from s2i_teach.models import catalog, hub
 from s2i_teach.models.catalog import LICENCES, MODELS
 from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.listing import listing
+from s2i_teach.models.untrained import SHAPES
 from tests.hub import Hub
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +48,8 @@ def tried(name, **options):
         row["spacing"] = pipe.scheduler.config.get("timestep_spacing")
         row["weights"] = hashlib.sha256(pipe.unet.mid_block.attentions[0].proj_in.weight.detach().numpy().tobytes()).hexdigest()
         row["adapters"] = hasattr(pipe.unet, "peft_config")
-        row["vae"] = pipe.vae.decoder.conv_in.weight.sum().item()
+        row["vae"] = type(pipe.vae).__name__
+        row["decoder"] = next(pipe.vae.decoder.parameters()).sum().item()
         few = dict(size=(64, 64), num_inference_steps=2, strength=1.0)
         row["size"] = translate(sketch, "a turtle", pipe=pipe, **few).image.size
         row["to_q"] = pipe.unet.down_blocks[1].attentions[0].transformer_blocks[0].attn1.to_q.weight.tolist()
@@ -73,12 +75,15 @@ told["foreign lora"] = tried("sd15-hyper")
 patched("sd15-lineart", ("someone/tiny",), ("gone/control",))
 told["no control"] = tried("sd15-lineart")
 patched("sd-turbo", ("someone/cut",))
+catalog.MODELS["sd-turbo"] = replace(
+    catalog.MODELS["sd-turbo"], small_vae=replace(catalog.MODELS["sd-turbo"].small_vae, ids=("someone/small",))
+)
 told["cut"] = tried("sd-turbo")
 kinds = dict(zip(("vae", "controlnet", "lora"), (("someone/vae",), ("someone/xl-control",), ("someone/xl-lora",))))
 for name in ("sdxl-scribble", "sdxl-lcm"):
     entry = catalog.MODELS[name]
     parts = tuple(replace(one, ids=kinds[one.role]) for one in entry.parts)
-    catalog.MODELS[name] = replace(entry, ids=("someone/xl",), parts=parts)
+    catalog.MODELS[name] = replace(entry, ids=("someone/xl",), parts=parts, small_vae=None)
     told[name] = tried(name)
 usage = shutil.disk_usage
 shutil.disk_usage = lambda place: usage(place)._replace(free=10)
@@ -130,7 +135,7 @@ def make_lora(unet, folder: Path, file: str, rank: int = 4) -> dict[str, torch.T
 @pytest.fixture(scope="module")
 def told(tiny_pipe, tiny_led, tiny_xl, tiny_xl_led, tmp_path_factory):
     """What the program heard from a hub that works, refuses and breaks off; and what it was given."""
-    from diffusers import UNet2DConditionModel
+    from diffusers import AutoencoderTiny, UNet2DConditionModel
 
     folder = tmp_path_factory.mktemp("hub")
     for name in ("tiny", "cut", "second"):
@@ -140,6 +145,9 @@ def told(tiny_pipe, tiny_led, tiny_xl, tiny_xl_led, tmp_path_factory):
     (folder / "tiny" / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"x" * 5000)
     tiny_led.controlnet.save_pretrained(folder / "control", variant="fp16")
     (folder / "control" / "control_net_scribble.py").write_text("1 / 0\n", encoding="utf-8")
+    AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4).save_pretrained(
+        folder / "small"
+    )
     lora = make_lora(tiny_pipe.unet, folder / "lora", MODELS["sd15-lcm"].parts[0].file)
     wide = UNet2DConditionModel.from_config({**tiny_pipe.unet.config, "block_out_channels": (16, 16, 32, 32)})
     make_lora(wide, folder / "lora-of-another", MODELS["sd15-hyper"].parts[0].file)
@@ -219,7 +227,8 @@ def test_sdxl_comes_with_the_vae_of_another_and_without_its_own(told, tiny_xl):
     assert rows["sdxl-lcm"]["kind"] == "StableDiffusionXLImg2ImgPipeline", rows["sdxl-lcm"]
     for name in ("sdxl-scribble", "sdxl-lcm"):
         assert rows[name]["size"] == [64, 64]
-        assert rows[name]["vae"] == pytest.approx(another_vae(tiny_xl.vae).decoder.conv_in.weight.sum().item())
+        wanted = next(another_vae(tiny_xl.vae).decoder.parameters()).sum().item()
+        assert rows[name]["decoder"] == pytest.approx(wanted)
     fetched = {file for file in given if file.startswith(("someone/xl/", "someone/vae/"))}
     assert {"someone/xl/vae/config.json", "someone/vae/diffusion_pytorch_model.safetensors"} < fetched
     assert {f"someone/xl/text_encoder{n}/model.fp16.safetensors" for n in ("", "_2")} < fetched
@@ -235,6 +244,13 @@ def test_a_lora_is_added_to_sdxl(told, tiny_xl, tmp_path):
     layer = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
     down, up = (lora[f"{layer}.lora_{which}.weight"] for which in "AB")
     assert (torch.tensor(row["to_q"]) - (tiny_xl.unet.get_submodule(layer).weight + up @ down)).abs().max() < 1e-6
+
+
+def test_a_small_vae_is_fetched_and_used_where_steps_are_few(told):
+    rows, given, _, _ = told
+    assert rows["cut"]["vae"] == "AutoencoderTiny" and rows["first"]["vae"] == "AutoencoderKL"
+    files = {file for file in given if file.startswith("someone/small/")}
+    assert files == {"someone/small/config.json", "someone/small/diffusion_pytorch_model.safetensors"}
 
 
 def test_what_goes_wrong_on_the_way_is_one_sentence(told):
@@ -278,6 +294,11 @@ def test_every_choice_is_what_the_hub_s_folders_hold():
     [one] = hub.choices("lora", "fp16", "a.safetensors")
     assert one.of(["a.safetensors", "b.safetensors", "config.json"]) == ["a.safetensors"]
     assert one.fits(["a.safetensors"]) and not one.fits(["b.safetensors"])
+    [one] = hub.choices("small_vae", "fp16", "d.safetensors")
+    assert one.of(["d.safetensors", "taesd_encoder.safetensors", "d.bin", "config.json"]) == [
+        "d.safetensors",
+        "config.json",
+    ]
 
 
 def test_the_catalog_is_whole():
@@ -288,6 +309,9 @@ def test_the_catalog_is_whole():
             assert part.role in ("controlnet", "lora", "vae") and bool(part.embedded) != bool(part.ids)
             assert part.licence in LICENCES and bool(part.download) == bool(part.ids)
             assert (part.file is not None) == (part.role == "lora")
+        if small := entry.small_vae:
+            assert small.role == "small_vae" and small.ids and small.file and small.licence in LICENCES
+        assert bool(entry.ids) == (entry.shapes in SHAPES)
 
 
 def test_the_list_says_what_each_model_is():
@@ -354,7 +378,7 @@ def test_an_entry_runs_with_its_defaults_and_a_grid_equals_single_runs(name, fol
     folder = folders / "xl" if kind.is_xl else folders
     base = folder / ("sdxl" if kind.is_xl else "sd-turbo" if name == "sd-turbo" else "sd15")
     parts = tuple(replace(part, ids=(str(folder / part.role),)) for part in entry.parts)
-    monkeypatch.setitem(MODELS, name, replace(entry, ids=(str(base),), parts=parts))
+    monkeypatch.setitem(MODELS, name, replace(entry, ids=(str(base),), parts=parts, small_vae=None))
     pipe = load_pipeline(name, device="cpu", dtype="fp32", attention_slicing=False)
     resolved = Settings("a turtle").resolved(pipe)
     assert (resolved.size, resolved.num_inference_steps, resolved.strength) == (entry.size, entry.steps, entry.strength)

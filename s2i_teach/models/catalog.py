@@ -22,8 +22,9 @@ LICENCES = {
 class Part:
     """What a model takes from elsewhere than from its pipeline's own folder.
 
-    ``role`` is ``"controlnet"``, which leads the U-Net, ``"lora"``, which is added to the U-Net's weights, or ``"vae"``, an
-    ``AutoencoderKL`` in place of the pipeline's own, whose weights are then not fetched.
+    ``role`` is ``"controlnet"``, which leads the U-Net, ``"lora"``, which is added to the U-Net's weights, ``"vae"``, an
+    ``AutoencoderKL`` in place of the pipeline's own, whose weights are then not fetched, or ``"small_vae"``, which may stand in
+    for its VAE.
     It lies in ``embedded``, a folder below ``data/``, or under one of ``ids``, which are tried one after the other. ``file`` is
     the one that is wanted where a folder on the hub holds many. ``download`` is in bytes.
     """
@@ -47,6 +48,8 @@ class Model:
     kind's usual way is not right for it.
     ``scheduler`` is the short name of the one to use in place of the model's own, and ``spacing`` its way of picking
     timesteps (diffusers' ``timestep_spacing``).
+    ``shapes`` names its architecture (:data:`s2i_teach.models.untrained.SHAPES`), and ``small_vae`` is a VAE of the same
+    latents that is many times quicker and keeps less detail.
     ``styles`` are words that go into ``"a turtle, … style"``; the miniature knows just these.
     ``size`` is ``(width, height)`` in pixels, ``download`` in bytes (0: nothing; the parts' own come on top), ``memory`` in GB
     with half precision. ``cannot`` says what it should not be asked for.
@@ -70,6 +73,8 @@ class Model:
     scheduler: str | None = None
     spacing: str | None = None
     variant: str | None = None
+    shapes: str = ""
+    small_vae: Part | None = None
     cannot: str = ""
     styles: tuple[str, ...] = ("watercolour", "oil painting", "pencil drawing", "comic book", "photograph")
 
@@ -79,12 +84,28 @@ class Model:
         return local + list(self.ids)
 
     @property
+    def evaluations(self) -> int:
+        """Samples that the U-Net is asked for in a picture with the defaults: one per step, two with guidance."""
+        return max(1, int(self.steps * self.strength)) * (2 if self.guidance_scale > 1 else 1)
+
+    @property
     def whole_download(self) -> int:
-        """Bytes to fetch for the model with its parts; 0 if all of it comes with the course."""
+        """Bytes to fetch for the model with its parts, but for a small VAE; 0 if all of it comes with the course."""
         return self.download + sum(part.download for part in self.parts)
 
 
 _OPENRAIL = "CreativeML OpenRAIL-M"
+
+_TAESD = Part(
+    role="small_vae",
+    ids=("madebyollin/taesd@f4a5c744c09b16bba019971e6fdb156bd633332b",),
+    file="diffusion_pytorch_model.safetensors",
+    download=9_800_000,
+    licence="MIT",
+)
+"""A small VAE for the latents of Stable Diffusion 1 and 2."""
+_TAESDXL = replace(_TAESD, ids=("madebyollin/taesdxl@b20258aaef75ef61e659c1e0f14f251cf0ad153e",))
+"""The same for those of SDXL."""
 
 _SD15 = Model(
     name="sd15",
@@ -104,6 +125,8 @@ _SD15 = Model(
     guidance_scale=7.5,
     strength=0.75,
     variant="fp16",
+    shapes="sd1",
+    small_vae=_TAESD,
     cannot="follow a line drawing closely: below strength 0.8 the lines show through, above it they are forgotten",
 )
 """The thesis's model."""
@@ -170,6 +193,8 @@ _SDXL = Model(
     guidance_scale=5.0,
     strength=0.75,
     variant="fp16",
+    shapes="sdxl",
+    small_vae=_TAESDXL,
 )
 _SDXL_SCRIBBLE_NET = Part(
     role="controlnet",
@@ -281,6 +306,8 @@ MODELS = {
             guidance_scale=1.0,
             strength=0.6,
             variant="fp16",
+            shapes="sd2",
+            small_vae=_TAESD,
             cannot="be guided: guidance above 1 and negative prompts do not help it",
         ),
         _led(_SCRIBBLE_NET, "sd15-scribble", "Stable Diffusion 1.5, led by a scribble"),

@@ -70,14 +70,18 @@ def one_thread():
         torch.set_num_threads(before)
 
 
+def is_small(pipe) -> bool:
+    """Whether a model's U-Net has less than :data:`SMALL` parameters."""
+    return pipe.unet.num_parameters() < SMALL
+
+
 def fitting_threads(pipe):
     """Within it a small model on a CPU runs in one thread; others in as many as torch was told.
 
     Threads that wait for each other at every tiny operation win nothing on a quiet machine and lose much on a busy one,
     where a browser draws beside them. One thread also makes the same picture on any machine, however many it has.
     """
-    small = device_of(pipe).type == "cpu" and pipe.unet.num_parameters() < SMALL
-    return one_thread() if small else nullcontext()
+    return one_thread() if device_of(pipe).type == "cpu" and is_small(pipe) else nullcontext()
 
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from s2i_teach.models.devices import device_of
+from s2i_teach.errors import InputError
+from s2i_teach.models.catalog import Model
+from s2i_teach.models.devices import DTYPES, cpu_is_fast_in_bf16, device_of
 
 
 def _slices(pipe, device: torch.device) -> None:
@@ -47,6 +49,118 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether an error of torch says that memory was not enough."""
     return any(words in str(error).lower() for words in OUT_OF_MEMORY)
+
+
+OFFLOAD = {"none": 0, "parts": 2, "layers": 3}
+"""What may be asked for → its place on the ladder."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was chosen for a model on this machine; as text one line that says it and why.
+
+    Attributes:
+        device: where it computes.
+        dtype: its precision.
+        rung: its place on the ladder, 0 to 3.
+        small_vae: whether a small VAE stands in for its own.
+        reasons: a few words for each choice.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    rung: int
+    small_vae: bool
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"On {'the CPU' if self.device.type == 'cpu' else self.device}: {'; '.join(self.reasons)}."
+
+
+def check_offload(offload: str, device: torch.device) -> str:
+    """What was asked for.
+
+    Raises:
+        InputError: not a word we know, or nothing to bring parts away from.
+    """
+    if offload not in ("auto", *OFFLOAD):
+        raise InputError(f"offload={offload!r} is not known: use {', '.join(['auto', *OFFLOAD])}.")
+    if offload in ("parts", "layers") and device.type != "cuda":
+        raise InputError(f'offload="{offload}" needs a GPU, and this runs on {device}: leave it out.')
+    return offload
+
+
+def need_of(entry: Model, dtype: torch.dtype) -> float:
+    """GB that the weights of a model of the catalog take in a precision."""
+    return entry.memory * (2 if dtype == torch.float32 else 1)
+
+
+def weights_of(pipe) -> float:
+    """GB that a loaded pipeline's weights take."""
+    parts = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+    return sum(p.numel() * p.element_size() for part in parts for p in part.parameters()) / 1e9
+
+
+def first_rung(need: float, free: float, device: torch.device, attention_slicing: bool | str, offload: str) -> int:
+    """The rung to begin on: what memory asks for, but for what was asked for by hand.
+
+    Args:
+        need, free: GB that the model's weights take, and that are free on the device.
+        attention_slicing: True or False instead of ``"auto"`` leaves the ladder to ``offload``.
+        offload: ``"auto"``, or a name of :data:`OFFLOAD`.
+    """
+    if offload != "auto":
+        return OFFLOAD[offload]
+    return rung_for(need, free, device) if attention_slicing == "auto" else 0
+
+
+def explain(pipe, free: float, *, asked_dtype: bool, vae: str) -> Fit:
+    """The fit of a loaded pipeline, which stands on its rung.
+
+    Args:
+        free: GB that were free before.
+        asked_dtype: whether the precision was asked for.
+        vae: ``"own"``, ``"small"``, or why a small one is not used.
+    """
+    device, dtype = device_of(pipe), pipe.unet.dtype
+    name = next(short for short, known in DTYPES.items() if known == dtype)
+    reasons = [f"{name}, {'as asked' if asked_dtype else _why_precision(device, dtype)}"]
+    rung = getattr(pipe, "s2i_rung", 0)
+    if rung:
+        reasons.append(f"{LADDER[rung - 1].words}, as it needs {weights_of(pipe):.1f} GB and {free:.1f} GB were free")
+    else:
+        reasons.append("all of it in memory at once")
+    if vae == "small":
+        reasons.append("a small VAE, which is many times quicker and loses fine detail (small_vae=False: its own)")
+    elif vae != "own":
+        reasons.append(f"its own VAE, as the small one could not be had ({vae})")
+    return Fit(device, dtype, rung, vae == "small", tuple(reasons))
+
+
+def _why_precision(device: torch.device, dtype: torch.dtype) -> str:
+    if dtype == torch.float16:
+        return "since this GPU has no bf16"
+    if dtype == torch.bfloat16:
+        return f"for which this {'CPU' if device.type == 'cpu' else 'GPU'} has instructions"
+    if device.type == "cpu" and not cpu_is_fast_in_bf16():
+        return "since this CPU has no instructions for less"
+    return "the safe choice here"
+
+
+FEW_EVALUATIONS = 8
+"""Samples in a picture up to which a small VAE is worth its loss on a CPU: Stable Diffusion's own, there and back at 512 × 512,
+takes the time of four to five."""
+
+
+def wants_small_vae(asked: bool | str, evaluations: int, device: torch.device) -> bool:
+    """Whether a model with a small VAE should use it.
+
+    Raises:
+        InputError: not True, False or ``"auto"``.
+    """
+    if asked not in (True, False, "auto"):
+        raise InputError(f'small_vae={asked!r} is not known: use "auto", True or False.')
+    return asked is True or (asked == "auto" and device.type == "cpu" and evaluations <= FEW_EVALUATIONS)
 
 
 def rung_for(need: float, free: float, device: torch.device) -> int:

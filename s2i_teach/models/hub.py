@@ -36,15 +36,15 @@ class Choice:
 def choices(
     role: str, variant: str | None = None, file: str | None = None, without: Sequence[str] = ()
 ) -> list[Choice]:
-    """What to fetch of a ``"pipeline"``, a ``"controlnet"``, a ``"vae"`` or a ``"lora"``, the best first.
+    """What to fetch of a ``"pipeline"``, a ``"controlnet"``, a ``"vae"``, a ``"lora"`` or a ``"small_vae"``, the best first.
 
     Never code, never pickles, no copies of a pipeline or a part in a single file. ``variant`` names the set of weights that is
-    taken where there are two (``"fp16"``, half the size); ``file`` is the one file of a LoRA. ``without`` are parts of a
-    pipeline whose weights come from elsewhere.
+    taken where there are two (``"fp16"``, half the size); ``file`` is the one file of weights of a LoRA or a small VAE.
+    ``without`` are parts of a pipeline whose weights come from elsewhere.
     """
-    if role == "lora":
+    if role in ("lora", "small_vae"):
         wanted = file or "*.safetensors"
-        return [Choice((wanted,), (), wanted)]
+        return [Choice((wanted,) if role == "lora" else ("config.json", wanted), (), wanted)]
     folder, weights, texts = "*/", "unet/diffusion_pytorch_model", ["model_index.json", "*/*.json", "*/*.txt"]
     # SDXL's repository also has another VAE (vae_1_0) and copies of its own for other programs.
     left = ("vae_*/*", *(f"{part}/*.safetensors" for part in without))

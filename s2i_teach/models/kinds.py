@@ -116,6 +116,24 @@ def networks(pipe) -> list:
     return first + [part for part in evaluated_parts(pipe).values() if part is not pipe.unet]
 
 
+def has_small_vae(pipe) -> bool:
+    """Whether a small VAE encodes and decodes, whose latents have no distribution."""
+    return type(pipe.vae).__name__ == "AutoencoderTiny"
+
+
+def drawn(encoded, generator: torch.Generator) -> torch.Tensor:
+    """Latents from what a VAE's encoder gave, as diffusers' pipelines take them: drawn from its distribution.
+
+    A small VAE has none: its latents are what they are, and the generator is left alone.
+    """
+    return encoded.latent_dist.sample(generator=generator) if hasattr(encoded, "latent_dist") else encoded.latents
+
+
+def likeliest(encoded) -> torch.Tensor:
+    """The likeliest latents of what a VAE's encoder gave; a small VAE's are all it has."""
+    return encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+
+
 def is_distilled(pipe) -> bool:
     """Whether the U-Net is told the guidance scale, in place of a second evaluation without the prompt."""
     # diffusers' pipeline with a ControlNet knows of no such U-Net, and guides it like any other.
@@ -217,13 +235,13 @@ def overflows(pipe) -> bool:
 
 
 def encode_picture(pipe, pixels: torch.Tensor):
-    """The distribution of a picture's latents, not scaled yet; pixels ``(1, 3, H, W)`` in [-1, 1]."""
+    """What the VAE's encoder gives for pixels ``(1, 3, H, W)`` in [-1, 1], for :func:`drawn` and :func:`likeliest`."""
     pixels = pixels.to(device_of(pipe), dtype_of(pipe))
     if not overflows(pipe):
-        return pipe.vae.encode(pixels).latent_dist
+        return pipe.vae.encode(pixels)
     pipe.vae.to(dtype=torch.float32)
     try:
-        return pipe.vae.encode(pixels.float()).latent_dist
+        return pipe.vae.encode(pixels.float())
     finally:
         pipe.vae.to(dtype=dtype_of(pipe))
 

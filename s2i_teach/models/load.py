@@ -13,7 +13,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
-from s2i_teach.models.fit import LADDER, rung_for, stand_on
+from s2i_teach.models.fit import check_offload, explain, first_rung, stand_on, wants_small_vae, weights_of
 from s2i_teach.models.folder import (
     built_as_xl,
     check_controlnet,
@@ -23,6 +23,7 @@ from s2i_teach.models.folder import (
 )
 from s2i_teach.models.hub import choices, fetch, why
 from s2i_teach.models.kinds import kind_for
+from s2i_teach.models.preview import load_small_vae
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
 from s2i_teach.paths import data_dir
@@ -41,6 +42,8 @@ def load_pipeline(
     device: str | None = None,
     dtype=None,
     attention_slicing: bool | str = "auto",
+    offload: str = "auto",
+    small_vae: bool | str = "auto",
     scheduler: str | None = None,
     safety_checker: bool = True,
     offline: bool | None = None,
@@ -58,12 +61,19 @@ def load_pipeline(
             a CPU that has it, else fp32.
         attention_slicing: computes attention in slices: less memory on old GPUs, more time. ``"auto"`` fits the model to
             the memory that is free: attention and VAE in slices, then each part or each layer on the GPU only while it
-            works (:mod:`s2i_teach.models.fit`), and says so.
+            works (:mod:`s2i_teach.models.fit`).
+        offload: ``"none"``; ``"parts"``, each on the GPU only while it works; ``"layers"``, likewise each layer; ``"auto"``
+            chooses by the memory that is free.
+        small_vae: take a small VAE in place of the model's own, where one is known (TAESD): many times quicker, and fine
+            detail is lost. ``"auto"`` takes it on a CPU, for models of few steps.
         scheduler: a short name (``"ddim"``, ``"dpm++"``, ``"euler"``, ``"lcm"``, ``"pndm"``, ``"unipc"``, ``"ddpm"``);
             None is the catalog's for this model, else the model's own.
         safety_checker: load the model's safety checker, where it has one.
         offline: use only what is on this machine. None: offline if ``HF_HUB_OFFLINE`` is set.
         progress: show diffusers' progress bar.
+
+    What was chosen for this machine, and why, is printed in one line for models that do not come with the course, and is
+    kept in ``pipe.s2i_fit``.
 
     Only safetensors are read, never pickles, and no code that comes with a model is run.
 
@@ -80,15 +90,32 @@ def load_pipeline(
     if offline is None:
         offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
 
-    parts = {part.role: (part, _part_folder(part, str(model), offline)) for part in (entry.parts if entry else ())}
+    check_offload(offload, chosen_device)
+    small = entry.small_vae if entry else None
+    if small_vae is True and small is None:
+        raise InputError(f"For {shown(str(model))} no small VAE is known: leave small_vae out.")
+    use_small = wants_small_vae(small_vae, entry.evaluations if entry else 0, chosen_device) and small is not None
 
-    need = entry.memory if entry else 2.6
-    rung = 0 if attention_slicing != "auto" else rung_for(need, free_memory(chosen_device), chosen_device)
+    parts = {part.role: (part, _part_folder(part, str(model), offline)) for part in (entry.parts if entry else ())}
+    vae, small_folder = "own", None
+    if small is not None:
+        try:
+            small_folder = _part_folder(small, str(model), offline)
+        except InputError as error:
+            if small_vae is True:
+                raise
+            vae = str(error) if use_small else "own"
+        else:
+            vae = "small" if use_small else "own"
+
+    free = free_memory(chosen_device)
 
     def load(source: str):
         with _loading:
             pipe = _load(source, entry, parts, chosen_dtype, safety_checker, offline)
-            stand_on(pipe, rung, chosen_device)
+            if vae == "small" and small_folder is not None:
+                pipe.register_modules(vae=load_small_vae(small_folder, chosen_dtype))
+            stand_on(pipe, first_rung(weights_of(pipe), free, chosen_device, attention_slicing, offload), chosen_device)
             return pipe
 
     pipe = _first(sources, load, model)
@@ -101,8 +128,10 @@ def load_pipeline(
     pipe.set_progress_bar_config(disable=not progress)
     if attention_slicing is True:
         pipe.enable_attention_slicing()
-    if pipe.s2i_rung:
-        print(f"Note: memory is short, so {LADDER[pipe.s2i_rung - 1].words}.", file=sys.stderr)
+    pipe.s2i_small_vae = small_folder
+    pipe.s2i_fit = explain(pipe, free, asked_dtype=dtype is not None, vae=vae)
+    if entry is None or entry.whole_download:
+        print(pipe.s2i_fit, file=sys.stderr)
     pipe.s2i_model = str(model)
     return pipe
 

@@ -10,7 +10,7 @@ import torch
 
 from s2i_teach.images import to_picture
 from s2i_teach.models.devices import device_of, wait_for
-from s2i_teach.models.kinds import encode_picture, overflows
+from s2i_teach.models.kinds import encode_picture, likeliest, overflows
 from s2i_teach.models.shims import dtype_keyword, quiet_loading
 
 FAST = 0.15
@@ -23,6 +23,15 @@ FIT_SIDE = 256
 PATCHES = 12
 
 _decoders: WeakKeyDictionary = WeakKeyDictionary()
+
+
+def load_small_vae(folder: Path, dtype: torch.dtype):
+    """A diffusers ``AutoencoderTiny`` from a folder."""
+    from diffusers import AutoencoderTiny
+
+    with quiet_loading():  # diffusers warns of what it wrote into the configuration itself
+        options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
+        return AutoencoderTiny.from_pretrained(str(folder), **options)
 
 
 @torch.no_grad()
@@ -42,12 +51,9 @@ def preview(pipe, latents: torch.Tensor):
 def _pick_decoder(pipe, latents: torch.Tensor) -> Callable:
     """The best cheap way from this pipeline's latents to a picture. What it returns must not keep the pipeline alive."""
     vae, scale = pipe.vae, pipe.vae.config.scaling_factor
-    folder = Path(getattr(pipe, "s2i_folder", "")) / FOLDER
+    folder = getattr(pipe, "s2i_small_vae", None) or Path(getattr(pipe, "s2i_folder", "")) / FOLDER
     if (folder / "config.json").is_file():
-        from diffusers import AutoencoderTiny
-
-        with quiet_loading():  # diffusers warns of what it wrote into the configuration itself
-            small = AutoencoderTiny.from_pretrained(str(folder), **{dtype_keyword(): vae.dtype}).to(device_of(pipe))
+        small = load_small_vae(folder, vae.dtype).to(device_of(pipe))
         return lambda z: to_picture(small.decode(z.to(small.dtype)).sample.float())
     half = vae.dtype == torch.float16
     if not (half and overflows(pipe)) and _decoding_seconds(pipe, latents) < FAST:
@@ -84,8 +90,8 @@ def linear_map(pipe) -> torch.Tensor:
     for _ in range(FITTED_ON):
         patches = 2 * torch.rand(1, 3, PATCHES, PATCHES, generator=generator) - 1
         picture = torch.nn.functional.interpolate(patches, (FIT_SIDE, FIT_SIDE), mode="bilinear")
-        z = encode_picture(pipe, picture).mode().float().cpu()
-        small = torch.nn.functional.adaptive_avg_pool2d(picture, z.shape[2:])
+        z = likeliest(encode_picture(pipe, picture)).float().cpu()
+        small = torch.nn.functional.adaptive_avg_pool2d(picture, (z.shape[2], z.shape[3]))
         rows.append(torch.cat([z, torch.ones(1, 1, *z.shape[2:])], dim=1).flatten(2)[0].T)
         colours.append(small.flatten(2)[0].T)
     return torch.linalg.lstsq(torch.cat(rows), torch.cat(colours)).solution

@@ -1,55 +1,140 @@
 """The real models' architectures with random weights: to see how they are built, where nothing can be downloaded."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.models.catalog import MODELS, Model, find
 from s2i_teach.models.devices import check_dtype, pick_device
+from s2i_teach.models.kinds import KINDS
+from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import quiet_loading
 from s2i_teach.models.small_clip import new_tokenizer
 
-SD15: dict[str, dict[str, Any]] = {
-    "unet": {"sample_size": 64, "cross_attention_dim": 768},  # all else is diffusers' default, which is this model
-    "vae": {
-        "block_out_channels": (128, 256, 512, 512),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-        "layers_per_block": 2,
-        "latent_channels": 4,
-        "sample_size": 512,
+_VAE = {
+    "block_out_channels": (128, 256, 512, 512),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "layers_per_block": 2,
+    "latent_channels": 4,
+    "sample_size": 512,
+}
+_WORDS = {"vocab_size": 49408, "max_position_embeddings": 77}
+_CLIP_L = {
+    **_WORDS,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "hidden_act": "quick_gelu",
+}
+_SDXL_DOWN = {
+    "block_out_channels": (320, 640, 1280),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "transformer_layers_per_block": (1, 2, 10),
+    "attention_head_dim": (5, 10, 20),
+    "cross_attention_dim": 2048,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 6 * 256 + 1280,
+}
+"""What SDXL's U-Net and its ControlNets have in common."""
+
+SHAPES: dict[str, dict[str, dict[str, Any]]] = {
+    "sd1": {
+        "unet": {"sample_size": 64, "cross_attention_dim": 768},  # all else is diffusers' default, which is this model
+        "controlnet": {"cross_attention_dim": 768},
+        "vae": _VAE,
+        "text_encoder": _CLIP_L,
     },
-    "text": {
-        "vocab_size": 49408,
-        "hidden_size": 768,
-        "intermediate_size": 3072,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "max_position_embeddings": 77,
-        "hidden_act": "quick_gelu",
+    "sd2": {
+        "unet": {
+            "sample_size": 64,
+            "cross_attention_dim": 1024,
+            "attention_head_dim": (5, 10, 20, 20),
+            "use_linear_projection": True,
+        },
+        "vae": _VAE,
+        "text_encoder": {
+            **_WORDS,
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 23,
+            "num_attention_heads": 16,
+            "hidden_act": "gelu",
+        },
+    },
+    "sdxl": {
+        "unet": {
+            **_SDXL_DOWN,
+            "sample_size": 128,
+            "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        },
+        "controlnet": _SDXL_DOWN,
+        "vae": {**_VAE, "scaling_factor": 0.13025, "force_upcast": False},
+        "text_encoder": _CLIP_L,
+        "text_encoder_2": {
+            **_WORDS,
+            "hidden_size": 1280,
+            "intermediate_size": 5120,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 20,
+            "hidden_act": "gelu",
+            "projection_dim": 1280,
+        },
     },
 }
-"""Stable Diffusion 1.5's shapes, as its configuration files give them."""
+"""Architecture → its parts' shapes, as the configuration files of Stable Diffusion 1.5, SD-Turbo and SDXL give them."""
 
 
-def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=None, **unet):
-    """Stable Diffusion 1.5 as it is built, with random weights: it runs and costs the same, and draws nothing.
-
-    1,066 million parameters: 2.1 GB of memory in half precision, 4.3 GB in fp32, and as much again for a moment. The
-    words are cut by the miniature's tokenizer, which is all that is at hand.
+def makers(entry: Model, *, small_vae: bool = False, **unet) -> dict[str, Callable]:
+    """Part → a function that makes it with random weights, for a model of the catalog that is on the hub.
 
     Args:
-        model: only ``"sd15"``.
+        small_vae: TAESD's shape in place of the model's own VAE.
+        unet: entries of diffusers' ``UNet2DConditionModel`` that should differ.
+    """
+    from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    shapes = SHAPES[entry.shapes]
+    made: dict[str, Callable] = {
+        "unet": lambda: UNet2DConditionModel(**{**shapes["unet"], **unet}),
+        # AutoencoderTiny's defaults are TAESD.
+        "vae": AutoencoderTiny if small_vae else lambda: AutoencoderKL(**shapes["vae"]),
+        "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**shapes["text_encoder"])),
+    }
+    if "text_encoder_2" in shapes:
+        made["text_encoder_2"] = lambda: CLIPTextModelWithProjection(CLIPTextConfig(**shapes["text_encoder_2"]))
+    if any(part.role == "controlnet" for part in entry.parts):
+        made["controlnet"] = lambda: ControlNetModel(**shapes["controlnet"])
+    return made
+
+
+def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=None, small_vae: bool = False, **unet):
+    """A real model as it is built, with random weights: it runs and costs the same, and draws nothing.
+
+    Stable Diffusion 1.5 has 1,066 million parameters: 2.1 GB of memory in half precision, 4.3 GB in fp32, and as much
+    again for a moment. The words are cut by the miniature's tokenizer, which is all that is at hand. A LoRA is left out,
+    since it adds nothing to the cost of a run.
+
+    Args:
+        model: a name of the catalog that is on the hub, such as ``"sd15"``, ``"sd-turbo"``, ``"sd15-scribble"``.
         device, dtype: as for :func:`s2i_teach.load_pipeline`.
+        small_vae: TAESD's shape in place of the model's own VAE.
         unet: entries of diffusers' ``UNet2DConditionModel`` that should differ.
 
     Raises:
         InputError: another model.
     """
-    if model != "sd15":
-        raise InputError(f'The shapes of {model!r} are not known here: use "sd15".')
-    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionImg2ImgPipeline, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    entry = find(model)
+    if entry is None or entry.shapes not in SHAPES:
+        known = ", ".join(name for name, other in MODELS.items() if other.shapes in SHAPES)
+        raise InputError(f"The shapes of {model!r} are not known here: use {known}.")
+    import diffusers
 
     chosen_device = pick_device(device)
     chosen_dtype = check_dtype(dtype, chosen_device)
@@ -58,23 +143,19 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     try:
         with quiet_loading(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            parts: dict[str, Any] = {
-                "unet": UNet2DConditionModel(**{**SD15["unet"], **unet}),
-                "vae": AutoencoderKL(**SD15["vae"]),
-                "text_encoder": CLIPTextModel(CLIPTextConfig(**SD15["text"])),
-            }
+            parts = {name: make().eval() for name, make in makers(entry, small_vae=small_vae, **unet).items()}
     finally:
         torch.set_default_dtype(usual)
     schedule = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
-    pipe: Any = StableDiffusionImg2ImgPipeline(
-        **{name: part.eval() for name, part in parts.items()},
-        tokenizer=new_tokenizer(),
-        scheduler=DDIMScheduler(**schedule, clip_sample=False, set_alpha_to_one=False, steps_offset=1),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    scheduler: Any = diffusers.DDIMScheduler(**schedule, clip_sample=False, set_alpha_to_one=False, steps_offset=1)
+    if entry.scheduler:
+        scheduler = make_scheduler(entry.scheduler, scheduler, 1)
+    kind = KINDS[entry.kind]
+    more: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    if kind.is_xl:
+        more = {"tokenizer_2": new_tokenizer(), "add_watermarker": False}
+    pipe: Any = getattr(diffusers, kind.pipeline)(**parts, tokenizer=new_tokenizer(), scheduler=scheduler, **more)
     pipe = pipe.to(chosen_device)
     pipe.set_progress_bar_config(disable=True)
-    pipe.s2i_model = "sd15, untrained"
+    pipe.s2i_model = f"{model}, untrained"
     return pipe

@@ -12,6 +12,7 @@ from s2i_teach.models.fit import out_of_memory, step_down
 from s2i_teach.models.kinds import (
     Text,
     decode_latents,
+    drawn,
     dtype_of,
     encode_picture,
     encode_text,
@@ -174,7 +175,7 @@ class _Batch:
         settings, pipe = self.cells[index], self.pipe
         guided = is_guided(pipe, settings.guidance_scale)
         text = self._text(settings, guided)
-        distribution = self._image(settings)
+        encoded = self._image(settings)
         generator = torch.Generator("cpu").manual_seed(settings.seed)
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
         set_timesteps(scheduler, settings, device_of(pipe))
@@ -184,7 +185,7 @@ class _Batch:
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(start)
         # In the pipeline's order: the generator first draws the latents of the picture, then the noise.
-        clean = distribution.sample(generator=generator).to(dtype_of(pipe)) * pipe.vae.config.scaling_factor
+        clean = drawn(encoded, generator).to(dtype_of(pipe)) * pipe.vae.config.scaling_factor
         noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype).to(device_of(pipe))
         latents = scheduler.add_noise(clean, noise, timesteps[:1])
         held, pipe.scheduler = pipe.scheduler, scheduler  # it asks the scheduler what its step takes
@@ -207,7 +208,7 @@ class _Batch:
         return self._texts[key]
 
     def _image(self, settings: Resolved):
-        """The distribution of the sketch's latents, encoded once for each way of preparing it."""
+        """What the VAE's encoder gives for the sketch, once for each way of preparing it."""
         key = (settings.size, settings.fit, settings.invert, settings.prepare)
         if key not in self._images:
             picture, _ = self.pages[settings]

@@ -84,6 +84,9 @@ def _modules(pipe):
             names = ["all"] if len(network) == 1 else ["first", "second"]
             yield from ((organ, name, [encoder]) for name, encoder in zip(names, network, strict=True))
             continue
+        if not hasattr(network, "conv_in"):  # the halves of a small VAE
+            yield organ, "all", [network]
+            continue
         yield organ, "in", [network.conv_in]
         if hasattr(network, "controlnet_cond_embedding"):
             yield organ, "hint", [network.controlnet_cond_embedding]
@@ -168,7 +171,8 @@ def _timed(pipe, sketch, settings: Resolved) -> Dissection:
         evaluations[-1].append(time.perf_counter())
 
     def encoded(module, args, kwargs, out):
-        mean = out[0].chunk(2)[0]  # the encoder's means and log-variances
+        channels = pipe.vae.config.latent_channels
+        mean = out[0][:channels]  # a VAE's log-variances follow its means; a small VAE has none
         latents["encoded"] = mean.float().cpu() * pipe.vae.config.scaling_factor
 
     def to_be_decoded(module, args, kwargs):
@@ -176,8 +180,8 @@ def _timed(pipe, sketch, settings: Resolved) -> Dissection:
 
     evaluated = list(evaluated_parts(pipe).values())
     pairs.extend([(evaluated[0], evaluation_starts, None), (evaluated[-1], None, evaluation_ends)])
-    pairs.append((pipe.vae.quant_conv or pipe.vae.encoder, None, encoded))
-    pairs.append((pipe.vae.post_quant_conv or pipe.vae.decoder, to_be_decoded, None))
+    pairs.append((getattr(pipe.vae, "quant_conv", None) or pipe.vae.encoder, None, encoded))
+    pairs.append((getattr(pipe.vae, "post_quant_conv", None) or pipe.vae.decoder, to_be_decoded, None))
     with _hooks(pairs):
         result = run(sketch, settings, pipe)
     between = sum(after[0] - before[1] for before, after in zip(evaluations, evaluations[1:], strict=False))

@@ -37,6 +37,7 @@ class Result:
         evaluation_seconds: mean wall time of one evaluation of the U-Net with its scheduler step, or None.
         precision: of the U-Net: "fp32", "fp16" or "bf16".
         notes: sentences on what was done besides, for instance a decoding repeated in fp32.
+        small_vae: whether a small VAE encoded and decoded, in place of the model's own.
         hint: the picture that led the network at each step, white lines on black, or None for a model that takes none.
     """
 
@@ -50,6 +51,7 @@ class Result:
     precision: str
     notes: tuple[str, ...] = ()
     hint: Image.Image | None = None
+    small_vae: bool = False
 
     @property
     def prepared(self) -> Image.Image:
@@ -65,6 +67,7 @@ class Result:
             "format": FORMAT,
             "model": self.model,
             "precision": self.precision,
+            **({"small_vae": True} if self.small_vae else {}),
             "settings": self.settings.to_dict(),
             "sketch_sha256": hashlib.sha256(sketch).hexdigest(),
             "sketch_png": base64.b64encode(sketch).decode("ascii"),
@@ -119,6 +122,7 @@ class Record:
     precision: str
     settings: Settings
     sketch: Image.Image
+    small_vae: bool = False
 
 
 def read_record(path: str | Path) -> Record:
@@ -145,7 +149,8 @@ def read_record(path: str | Path) -> Record:
         if hashlib.sha256(png).hexdigest() != table["sketch_sha256"]:
             raise ValueError("the sketch inside does not have the hash that was noted")
         settings = Settings.from_dict(table["settings"])
-        return Record(str(table["model"]), str(table["precision"]), settings, read_picture(png))
+        small_vae = table.get("small_vae", False) is True
+        return Record(str(table["model"]), str(table["precision"]), settings, read_picture(png), small_vae)
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

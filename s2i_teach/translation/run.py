@@ -14,7 +14,7 @@ from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import device_of, fitting_threads, wait_for
 from s2i_teach.models.fit import out_of_memory, step_down
-from s2i_teach.models.kinds import Kind, hint_of, kind_of, tokenizers
+from s2i_teach.models.kinds import Kind, has_small_vae, hint_of, kind_of, tokenizers
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import as_opened, open_page
@@ -208,6 +208,7 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
         precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
         notes=notes,
         hint=hint,
+        small_vae=has_small_vae(pipe),
     )
 
 

@@ -12,7 +12,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find, offered
-from s2i_teach.models.devices import device_of, fitting_threads, wait_for
+from s2i_teach.models.devices import device_of, fitting_threads, is_small, wait_for
 from s2i_teach.models.kinds import (
     KINDS,
     blank_text,
@@ -22,8 +22,10 @@ from s2i_teach.models.kinds import (
     is_guided,
     kind_of,
     led_by,
+    likeliest,
 )
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
+from s2i_teach.models.speed import parts_of, speed_here
 from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
 from s2i_teach.translation.thesis import ThesisSettings, from_thesis
 
@@ -214,7 +216,8 @@ class Settings:
     def plan(self, pipe, measure: bool = True) -> "Plan":
         """What a run with these settings will do on this pipeline, before it runs.
 
-        ``measure=False`` leaves the seconds out where nothing was measured yet (else one evaluation is timed).
+        ``measure=False`` leaves the seconds out where nothing was measured yet. Else one evaluation is timed, or, for a
+        large model on a CPU, predicted (:mod:`s2i_teach.models.speed`).
         """
         settings = self.resolved(pipe)
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
@@ -422,11 +425,20 @@ _timings: WeakKeyDictionary = WeakKeyDictionary()
 
 
 def timing(pipe, size: tuple[int, int], batch: int, measure: bool) -> Timing | None:
-    """The cost known for this pipeline, size and batch; measured now, once, if asked."""
+    """The cost known for this pipeline, size and batch; measured or predicted now, once, if asked."""
     table = _timings.setdefault(pipe, {})
     if (size, batch) not in table and measure:
-        table[size, batch] = _measure(pipe, size, batch)
+        table[size, batch] = (_measure if is_small(pipe) or device_of(pipe).type != "cpu" else _predict)(
+            pipe, size, batch
+        )
     return table.get((size, batch))
+
+
+def _predict(pipe, size: tuple[int, int], batch: int) -> Timing:
+    """By counted operations and this machine's speed: to run them would take a large model on a CPU half a minute."""
+    parts, speed = parts_of(pipe, size, batch), speed_here(device_of(pipe), pipe.unet.dtype)
+    fixed = parts.words + parts.encoding + parts.decoding
+    return Timing(speed.seconds(parts.evaluation), speed.seconds(fixed))
 
 
 def note_timing(pipe, plan: Plan, evaluation_seconds: float, total_seconds: float) -> None:
@@ -459,7 +471,7 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
         evaluate(pipe, latents, t, text, **led)
 
     def there_and_back():
-        z = encode_picture(pipe, torch.zeros(1, 3, size[1], size[0])).mode()
+        z = likeliest(encode_picture(pipe, torch.zeros(1, 3, size[1], size[0])))
         decode_latents(pipe, z.to(dtype))
 
     with fitting_threads(pipe):

@@ -4,14 +4,14 @@ import hashlib
 import html
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.kinds import hint_of, networks
+from s2i_teach.models.kinds import has_small_vae, hint_of, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.page import Pages, as_opened
@@ -97,6 +97,7 @@ def sweep(
                     precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
                     notes=pages[i][1] + notes + prompt_notes(pipe, cells[i]),
                     hint=make_hint(pages[i][0], hint_of(pipe)),
+                    small_vae=has_small_vae(pipe),
                 )
                 if folder is not None:
                     results[i].save(names[i])
@@ -290,7 +291,8 @@ def _kept(path: Path, settings: Settings, pipe) -> Result | None:
         image = picture.convert("RGB")
     plan = settings.plan(pipe, measure=False)
     hint = make_hint(record.sketch, hint_of(pipe))
-    return Result(image, record.sketch, record.settings, plan, record.model, None, None, record.precision, hint=hint)
+    made = Result(image, record.sketch, record.settings, plan, record.model, None, None, record.precision, hint=hint)
+    return replace(made, small_vae=record.small_vae)
 
 
 class _progress:

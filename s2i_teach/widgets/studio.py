@@ -534,10 +534,11 @@ def python_call(result: Result, sketch: str) -> str:
     usual = PRECISIONS[pick_dtype(pick_device())]
     if result.model == OWN:
         pipe = "pipe=pipe,  # the pipeline that you gave to the studio"
-    elif result.precision == usual:
+    elif result.precision == usual and not result.small_vae:
         pipe = f"pipe={result.model!r},"
     else:
-        pipe = f"pipe=s2i.load_pipeline({result.model!r}, dtype={result.precision!r}),"
+        small = ", small_vae=True" if result.small_vae else ""
+        pipe = f"pipe=s2i.load_pipeline({result.model!r}, dtype={result.precision!r}{small}),"
     lines = [
         f"strength={s.strength!r}",
         f"guidance_scale={s.guidance_scale!r}",
