@@ -159,9 +159,11 @@ def test_the_shapes_of_stable_diffusion_have_its_sizes():
             UNet2DConditionModel(**SHAPES["sd2"]["unet"]),
             CLIPTextModel(CLIPTextConfig(**SHAPES["sd2"]["text_encoder"])),
             UNet2DConditionModel(**SHAPES["sdxl"]["unet"]),
+            ControlNetModel(**SHAPES["sdxl"]["controlnet"]),
             CLIPTextModelWithProjection(CLIPTextConfig(**SHAPES["sdxl"]["text_encoder_2"])),
         )
-    wanted = [859_520_964, 83_653_863, 123_060_480, 361_279_120, 865_910_724, 340_387_840, 2_567_463_684, 694_659_840]
+    wanted = [859_520_964, 83_653_863, 123_060_480, 361_279_120, 865_910_724, 340_387_840]
+    wanted += [2_567_463_684, 1_251_014_160, 694_659_840]
     assert [sum(p.numel() for p in part.parameters()) for part in parts] == wanted
 
 

@@ -40,15 +40,17 @@ def test_work_adds_up_and_speed_makes_seconds_of_it():
     assert Speed(0.5, 1, 2, 3, 0.1, 7).seconds(both) == pytest.approx(0.5 * 2 + 2 * 6 + 0.1 * 10 + 7)
 
 
-@pytest.mark.parametrize("led", [False, True])
-def test_a_loaded_pipeline_is_counted_as_it_runs(tiny_pipe, tiny_led, led):
-    pipe, size = (tiny_led if led else tiny_pipe), (96, 64)
+@pytest.mark.parametrize("name", ["tiny_pipe", "tiny_led", "tiny_xl", "tiny_xl_led"])
+def test_a_loaded_pipeline_is_counted_as_it_runs(name, request):
+    pipe, size = request.getfixturevalue(name), (96, 64)
     parts = parts_of(pipe, size, 2)
-    x, t, text = torch.zeros(2, 4, 8, 12), torch.full((2,), 9), torch.zeros(2, 77, 32)
-    more = {"hint": torch.zeros(2, 3, 64, 96), "scales": [1.0, 1.0]} if led else {}
-    from s2i_teach.models.kinds import Text, evaluate
+    x, t = torch.zeros(2, 4, 8, 12), torch.full((2,), 9)
+    more = {"hint": torch.zeros(2, 3, 64, 96), "scales": [1.0, 1.0]} if "led" in name else {}
+    from s2i_teach.models.kinds import blank_text, encode_text, evaluate
 
-    assert parts.evaluation.flops == count(lambda: evaluate(pipe, x, t, Text(text), **more)).flops
+    text = blank_text(pipe, 2)
+    assert parts.evaluation.flops == count(lambda: evaluate(pipe, x, t, text, **more)).flops
+    assert parts.words.flops == count(lambda: encode_text(pipe, "a turtle", "a stone")).flops
     assert parts.decoding.flops == count(lambda: pipe.vae.decode(x[:1])).flops
     assert parts.encoding.flops == count(lambda: pipe.vae.encode(torch.zeros(1, 3, 64, 96))).flops
     whole = parts.picture(3)

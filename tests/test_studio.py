@@ -1,5 +1,6 @@
 """The studio without a browser: its worker, its answers, and that they are translate's own."""
 
+import copy
 import threading
 import time
 
@@ -513,7 +514,8 @@ def test_the_linear_map_finds_a_decoder_that_is_linear(tiny_pipe):
             z = torch.einsum("dc,bchw->bdhw", self.mix, small) + 0.25
             return type("E", (), {"latent_dist": type("D", (), {"mode": staticmethod(lambda: z)})})
 
-    pipe = type("P", (), {"vae": Linear(), "device": torch.device("cpu")})
+    pipe = copy.copy(tiny_pipe)
+    pipe.vae = Linear()
     solution = previews.linear_map(pipe)
     colour = torch.tensor([0.3, -0.5, 0.8])
     z = torch.cat([Linear.mix @ colour + 0.25, torch.ones(1)])

@@ -23,8 +23,8 @@ class Part:
     """What a model takes from elsewhere than from its pipeline's own folder.
 
     ``role`` is ``"controlnet"``, which leads the U-Net, ``"lora"``, which is added to the U-Net's weights, ``"vae"``, an
-    ``AutoencoderKL`` in place of the pipeline's own, whose weights are then not fetched, or ``"small_vae"``, which may
-    stand in for it.
+    ``AutoencoderKL`` in place of the pipeline's own, whose weights are then not fetched, or ``"small_vae"``, which may stand in
+    for its VAE.
     It lies in ``embedded``, a folder below ``data/``, or under one of ``ids``, which are tried one after the other. ``file`` is
     the one that is wanted where a folder on the hub holds many. ``download`` is in bytes.
     """
@@ -104,6 +104,8 @@ _TAESD = Part(
     licence="MIT",
 )
 """A small VAE for the latents of Stable Diffusion 1 and 2."""
+_TAESDXL = replace(_TAESD, ids=("madebyollin/taesdxl@b20258aaef75ef61e659c1e0f14f251cf0ad153e",))
+"""The same for those of SDXL."""
 
 _SD15 = Model(
     name="sd15",
@@ -192,7 +194,7 @@ _SDXL = Model(
     strength=0.75,
     variant="fp16",
     shapes="sdxl",
-    small_vae=replace(_TAESD, ids=("madebyollin/taesdxl@b20258aaef75ef61e659c1e0f14f251cf0ad153e",)),
+    small_vae=_TAESDXL,
 )
 _SDXL_SCRIBBLE_NET = Part(
     role="controlnet",

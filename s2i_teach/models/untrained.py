@@ -21,7 +21,16 @@ _VAE = {
     "latent_channels": 4,
     "sample_size": 512,
 }
-_XL_WAY_DOWN = {
+_WORDS = {"vocab_size": 49408, "max_position_embeddings": 77}
+_CLIP_L = {
+    **_WORDS,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "hidden_act": "quick_gelu",
+}
+_SDXL_DOWN = {
     "block_out_channels": (320, 640, 1280),
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "transformer_layers_per_block": (1, 2, 10),
@@ -30,23 +39,16 @@ _XL_WAY_DOWN = {
     "use_linear_projection": True,
     "addition_embed_type": "text_time",
     "addition_time_embed_dim": 256,
-    "projection_class_embeddings_input_dim": 2816,
+    "projection_class_embeddings_input_dim": 6 * 256 + 1280,
 }
-_WORDS = {"vocab_size": 49408, "max_position_embeddings": 77}
+"""What SDXL's U-Net and its ControlNets have in common."""
 
 SHAPES: dict[str, dict[str, dict[str, Any]]] = {
     "sd1": {
         "unet": {"sample_size": 64, "cross_attention_dim": 768},  # all else is diffusers' default, which is this model
         "controlnet": {"cross_attention_dim": 768},
         "vae": _VAE,
-        "text_encoder": {
-            **_WORDS,
-            "hidden_size": 768,
-            "intermediate_size": 3072,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "hidden_act": "quick_gelu",
-        },
+        "text_encoder": _CLIP_L,
     },
     "sd2": {
         "unet": {
@@ -65,24 +67,24 @@ SHAPES: dict[str, dict[str, dict[str, Any]]] = {
             "hidden_act": "gelu",
         },
     },
-}
-SHAPES["sdxl"] = {
-    "unet": {
-        **_XL_WAY_DOWN,
-        "sample_size": 128,
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    },
-    "controlnet": _XL_WAY_DOWN,
-    "vae": {**_VAE, "scaling_factor": 0.13025, "sample_size": 1024},
-    "text_encoder": SHAPES["sd1"]["text_encoder"],
-    "text_encoder_2": {
-        **_WORDS,
-        "hidden_size": 1280,
-        "intermediate_size": 5120,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 20,
-        "hidden_act": "gelu",
-        "projection_dim": 1280,
+    "sdxl": {
+        "unet": {
+            **_SDXL_DOWN,
+            "sample_size": 128,
+            "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        },
+        "controlnet": _SDXL_DOWN,
+        "vae": {**_VAE, "scaling_factor": 0.13025, "force_upcast": False},
+        "text_encoder": _CLIP_L,
+        "text_encoder_2": {
+            **_WORDS,
+            "hidden_size": 1280,
+            "intermediate_size": 5120,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 20,
+            "hidden_act": "gelu",
+            "projection_dim": 1280,
+        },
     },
 }
 """Architecture → its parts' shapes, as the configuration files of Stable Diffusion 1.5, SD-Turbo and SDXL give them."""
@@ -149,12 +151,10 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     if entry.scheduler:
         scheduler = make_scheduler(entry.scheduler, scheduler, 1)
     kind = KINDS[entry.kind]
-    tokenizer: dict[str, Any] = {"tokenizer": new_tokenizer()}
+    more: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     if kind.is_xl:
-        tokenizer["tokenizer_2"] = new_tokenizer()
-    else:
-        tokenizer |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    pipe: Any = getattr(diffusers, kind.pipeline)(**parts, **tokenizer, scheduler=scheduler)
+        more = {"tokenizer_2": new_tokenizer(), "add_watermarker": False}
+    pipe: Any = getattr(diffusers, kind.pipeline)(**parts, tokenizer=new_tokenizer(), scheduler=scheduler, **more)
     pipe = pipe.to(chosen_device)
     pipe.set_progress_bar_config(disable=True)
     pipe.s2i_model = f"{model}, untrained"
