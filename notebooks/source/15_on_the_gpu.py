@@ -166,7 +166,7 @@ tidy(lane.device)
 # **bf16** keeps all of fp32's exponent.
 
 # %%
-from s2i_teach.theory.precision import answers_rounded, bits_of, spacing, weight_bytes
+from s2i_teach.theory.precision import answers_rounded, bits_of, spacing
 
 print(f"{'':6} {'exponent':>8} {'fraction':>9} {'largest':>10} {'next above 1':>13} {'next above 1000':>16}")
 for name, kind in DTYPES.items():
@@ -305,6 +305,8 @@ black.compare(was_black)
 
 # %% tags=["teacher"]
 from collections.abc import Callable, Iterable  # the library's lines name these
+
+from torch import nn
 
 
 # %% tags=["exercise-decode_safely"]
