@@ -3,7 +3,7 @@
 #
 # {{badge}}
 #
-# Fourteen lessons ran on two CPU cores. Stable Diffusion itself wants a graphics card, and a graphics card has little memory. In this
+# All lessons so far ran on two CPU cores. Stable Diffusion itself wants a graphics card, and a graphics card has little memory. In this
 # lesson you read the script that people run there, line by line. You find out what half precision can break, measure what memory is
 # spent on, and plan an hour for a whole class.
 #
@@ -52,7 +52,7 @@ print(lane)
 #
 # ## 1. The script, line by line
 #
-# The thesis ran Stable Diffusion's img2img with diffusers, and so do most scripts that you find. They have these lines:
+# The thesis used Stable Diffusion's img2img through diffusers, and so do most scripts that you find. They have these lines:
 #
 # ```python
 # pipe = StableDiffusionImg2ImgPipeline.from_pretrained(name, torch_dtype=torch.float16)   # 1
@@ -68,7 +68,7 @@ print(lane)
 # 2. **Move.** The weights are copied to the card. Colab's free computers have less memory of their own than the card has. So a model that is
 #    loaded as fp32 can fail *here*, before the card has seen it.
 # 3. **Slice.** Attention is computed in parts. Section 3 measures what this wins.
-# 4. **Draw.** The seed fixes the noise. A generator on the CPU gives the same numbers with every card. One on the card does not.
+# 4. **Draw.** The seed fixes the noise. A generator on the CPU gives the same numbers with every card. One on the card need not.
 # 5. **Run.** Strength, guidance and steps are lessons 8, 6 and 5.
 #
 # Your lane now runs this script by hand. The files of the weights lie in a folder that the course's own loader has found. The miniature
@@ -76,8 +76,6 @@ print(lane)
 
 # %%
 from pathlib import Path
-
-from diffusers import StableDiffusionImg2ImgPipeline
 
 from s2i_teach.models.shims import dtype_keyword, quiet_loading
 
@@ -88,22 +86,26 @@ settings = dict(
     strength=0.75, guidance_scale=entry.guidance_scale, num_inference_steps=entry.steps
 )
 sketch = s2i.open_sketch(turtle.path, lane.size)
-
 full = lane.load(lane.full)
 folder = Path(full.s2i_folder)
-halved = {"variant": "fp16"} if list(folder.glob("unet/*.fp16.safetensors")) else {}
-with quiet_loading():
-    by_hand = StableDiffusionImg2ImgPipeline.from_pretrained(  # 1
-        folder, **{dtype_keyword(): dtype}, **halved
-    )
-by_hand = by_hand.to(lane.device)  # 2
-by_hand.set_progress_bar_config(disable=True)
+halved = {"variant": "fp16"} if list(folder.glob("unet/*.fp16.safetensors")) else {}  # files of fp16
+
+from diffusers import StableDiffusionImg2ImgPipeline
 
 
-def run_by_hand(seed=0):
+def script(dtype=dtype, slices=False, seed=0):
+    """The five lines."""
+    with quiet_loading():
+        pipe = StableDiffusionImg2ImgPipeline.from_pretrained(  # 1
+            folder, **{dtype_keyword(): dtype}, **halved
+        )
+    pipe = pipe.to(lane.device)  # 2
+    pipe.set_progress_bar_config(disable=True)
+    if slices:
+        pipe.enable_attention_slicing()  # 3
     generator = torch.Generator("cpu").manual_seed(seed)  # 4
-    with fitting_threads(by_hand):
-        return by_hand(prompt, image=sketch, **settings, generator=generator).images[0]  # 5
+    with fitting_threads(pipe):
+        return pipe(prompt, image=sketch, **settings, generator=generator).images[0]  # 5
 
 
 def tones(a, b):
@@ -112,9 +114,9 @@ def tones(a, b):
     return gap.max().item(), gap.mean().item()
 
 
-theirs = run_by_hand()
+by_hand = script()
 ours = s2i.translate(turtle.path, prompt, pipe=full, seed=0, **settings)
-print(f"script and translate differ by at most {tones(theirs, ours.image)[0]:.0f} of 255 tones")
+print(f"script and translate differ by at most {tones(by_hand, ours.image)[0]:.0f} of 255 tones")
 print("what ran:", ours.plan)
 
 # %% [markdown]
@@ -133,28 +135,24 @@ changed_line = predict(
 )
 
 # %%
-ottheirs = {}
-by_hand.enable_attention_slicing()
-ottheirs["attention in slices (line 3)"] = run_by_hand()
-by_hand.disable_attention_slicing()
-other_dtype = torch.bfloat16 if dtype == torch.float32 else torch.float32
-by_hand = by_hand.to(other_dtype)
-ottheirs["another precision (line 1)"] = run_by_hand()
-by_hand = by_hand.to(dtype)
-ottheirs["seed 1 (line 4)"] = run_by_hand(seed=1)
+other = "bf16" if lane.dtype == "fp32" else "fp32"
+others = {
+    "attention in slices (line 3)": script(slices=True),
+    "another precision (line 1)": script(dtype=DTYPES[other]),
+    "seed 1 (line 4)": script(seed=1),
+}
+tidy(lane.device)
 
 happened = {}
-for name, picture in ottheirs.items():
-    largest, mean = tones(theirs, picture)
+for name, picture in others.items():
+    largest, mean = tones(by_hand, picture)
     kinds = changed_line.options
     happened[name] = kinds[0] if mean < 0.5 else kinds[1] if mean < 8 else kinds[2]
     print(f"{name}: largest difference {largest:.0f} tones, mean {mean:.2f}")
-sheet, _ = picture_row({"sketch": sketch, "the script": theirs} | ottheirs, side=128)
-s2i.show(sheet, alt=f"A turtle's sketch, the script's picture, and three that differ in one line: {', '.join(ottheirs)}.")
+sheet, _ = picture_row({"sketch": sketch, "the script": by_hand} | others, side=128)
+s2i.show(sheet, alt=f"A turtle's sketch, the script's picture, and three that differ in one line: {', '.join(others)}.")
 changed_line.compare(happened)
-print(f"the other precision here: {str(other_dtype).removeprefix('torch.')}")
-del by_hand
-tidy(lane.device)
+print(f"precision: {lane.dtype}, the other one: {other}")
 
 # %% [markdown]
 # Slices are a way to compute the same thing. Precision and seed belong to the settings: if you report a picture, report both.
@@ -269,7 +267,7 @@ black = predict(
 )
 
 # %% [markdown]
-# A CPU is very slow in real fp16: decoding three pictures took us 27 seconds, and less than one in fp32. So `answers_rounded` imitates
+# A CPU is very slow in real fp16: decoding two pictures took us 27 seconds, and less than one in fp32. So `answers_rounded` imitates
 # fp16 in both lanes. Each layer's answer is rounded to 16 bits. The sums inside a layer stay in fp32, as they do in a GPU's matrix
 # units.
 
@@ -285,7 +283,7 @@ for factor, kind in ((100, "fp16"), (10_000, "fp16"), (10_000, "bf16")):
     lost = 1 - torch.isfinite(rounded).float().mean().item()
     was_black[label] = "yes" if lost else "no"
     error = "all lost" if lost else f"off by at most {(rounded - painted).abs().max() * 255 / 2:.2f} tones"
-    print(f"{label:20} {lost:4.0%} of its numbers are not finite, {error}; in fp32 off by {apart * 255 / 2:.5f}")
+    print(f"{label:20} {lost:4.0%} of its numbers are not finite, {error}; in fp32 off by {apart * 255 / 2:.5f} tones")
     row[label] = torch.nan_to_num(rounded[0], nan=-1.0)  # as a screen shows it
 sheet, _ = picture_row({name: to_picture(x.cpu()).resize((128, 128)) for name, x in row.items()})
 s2i.show(sheet, alt=f"One picture decoded in four ways: {', '.join(row)}. Black: {[n for n, b in was_black.items() if b == 'yes']}.")
@@ -501,6 +499,8 @@ at_768 = predict(
 # %%
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
+from s2i_teach.models.fit import out_of_memory
+
 by_diffusers = {
     "whole table": lambda unet: unet.set_attn_processor(AttnProcessor()),
     "in slices": lambda unet: unet.set_attention_slice("auto"),
@@ -519,9 +519,14 @@ running, counted = {}, {}
 for side in lane.sides:
     for name, switch in by_diffusers.items():
         switch(full.unet)
-        with fitting_threads(full):
-            run = evaluation(full.unet, side, device=lane.device, dtype=dtype)
-            running[side, name] = measured(run, lane.device)
+        try:
+            with fitting_threads(full):
+                run = evaluation(full.unet, side, device=lane.device, dtype=dtype)
+                running[side, name] = measured(run, lane.device)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            print(f"{side} × {side}, {name}: the memory here is not enough")
 by_diffusers["fused"](full.unet)
 with nothing_computed():
     real_unet = UNet2DConditionModel(**SD15["unet"]).eval()
@@ -543,17 +548,19 @@ at_768.compare("less memory" if sliced < fused else "more memory" if sliced > fu
 small = lane.sides[0]
 for name in ("whole table", "in slices"):
     times = counted[512, name] / counted[512, "fused"]
-    here = running[small, name][1] / running[small, "fused"][1]
-    print(f"{name}: {times:.1f} times the memory of fused attention in SD 1.5 at 512; {here:.2f} times the time here at {small}")
-same_here = len({running[small, name][0] for name in by_diffusers}) == 1
-print(f"{lane.full} at {small}: the three take", "the same memory" if same_here else "different memory")
+    print(f"{name}: {times:.1f} times the memory of fused attention in SD 1.5 at 512 × 512")
+here = {name: running[small, name] for name in by_diffusers if (small, name) in running}
+same_here = len({peak for peak, _ in here.values()}) == 1
+print(f"{lane.full} here at {small} × {small}: {'the same memory' if same_here else 'different memory'} in all ways")
+print("the quickest here:", min(here, key=lambda name: here[name][1]))
 winner = "slicing" if sliced < fused else "torch's own way"
 print(f"conclusion, from these numbers: {winner} takes the least memory at SD 1.5's size with torch {torch.__version__}")
 
 # %% [markdown]
 # Read the conclusion that your machine printed, and then old advice on the web: "enable attention slicing to save memory". It was true
 # when the whole table was the other choice. `enable_attention_slicing()` *replaces* fused attention. If the miniature shows no difference,
-# look for the reason in its size: its attention has at most $8 \cdot 8$ places, and a convolution needs more than that.
+# look for the reason in its size: its attention has few places, and its convolutions need more than that. The times of a small network
+# tremble. Run the cell again before you believe them.
 #
 # ### In the VAE
 #
@@ -576,7 +583,8 @@ full.vae.disable_slicing()
 # ### A ladder
 #
 # What if even that is not enough? The course's loader has a ladder. It begins on the rung that the free memory allows, and goes one further
-# where a run fails. Each rung makes the same picture.
+# where a run fails. Each rung makes the same picture. Compare the first rung with what you have measured: which half of it helps, and which
+# one has outlived its time?
 
 # %%
 from s2i_teach.models.fit import LADDER, rung_for
@@ -794,7 +802,7 @@ print(f"of the faster half, {best} keeps the lines best")
 judged = report([r for name in lane.models for r in results[name]])
 judged.save("models.html")
 for cell in judged.cells:
-    print(f"F1 {cell.f1}   {cell.name.replace(' the model’s own', ' own')}")
+    print(f"F1 {cell.f1}   {cell.name}")
 print()
 print(judged.conclusions.not_so[0])
 print(judged.conclusions.not_so[1])
@@ -803,7 +811,7 @@ print("models.html: the whole report, with all pictures; open it in a browser")
 # %% [markdown]
 # The names are long, and that is the point. A model comes with its own steps, guidance and sampler, and the starts had another
 # strength than the guides. So this table can say *which of these* you should take. It cannot say *why* one is better. For a reason
-# you would have to change one thing, as the control did.
+# you would have to change one thing at a time.
 #
 # ## 6. A class of thirty, one card, one hour
 #
@@ -882,7 +890,7 @@ of_a_t4 = {n: (38 / 7 + 0.5) * n * (1 if n == 1 else 0.97) for n in (1, 2, 4)}
 print("a T4 as assumed, 50 steps:", pictures_each(30, 3600, 180, of_a_t4))
 
 # %% [markdown]
-# An average hides who waits. There are two ways to serve a queue. *Orders*: the first student gets all of his pictures, then the second.
+# An average hides who waits. There are two ways to serve a queue. *Orders*: the first student gets a whole order, then the second.
 # *Turns*: everybody gets one picture, then everybody gets a second one. The card does the same work in both.
 
 # %%
@@ -941,7 +949,7 @@ waits.compare(np.mean(first["orders"]) / np.mean(first["turns"]), within=3)
 # 20 minutes for the few steps, 10 for the table, 20 for the class. Short of time? Leave out the ladder and the queue. These minutes
 # are estimates. The cells alone take about two minutes on two CPU cores.
 #
-# **On a GPU.** We have not run this lesson on one. Expect downloads of 6.2 GB in section 4, one model after the other, and lines that say
+# **On a GPU.** We have not run this lesson on one. Expect a download of 2.7 GB in section 1 and of 3.4 GB in section 4, and lines that say
 # so. On a T4 attention without fused kernels at 768 × 768 needs some 6 GB in half precision by our count. Run the first sitting
 # once before class, and keep what it printed: it is the handout for those whose session has no card.
 #
