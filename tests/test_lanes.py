@@ -1,13 +1,21 @@
 """A lesson takes the real models only where a GPU works and they can be had."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import jupytext
 import pytest
 import torch
 
+import s2i_teach as s2i
 from s2i_teach import InputError
 from s2i_teach.lessons import lanes
 from s2i_teach.lessons.lanes import LANES, choose_lane
 from s2i_teach.models import hub
 from s2i_teach.models.catalog import MODELS
+from tests.test_hub import folders  # noqa: F401 (a fixture)
+
+SOURCE = Path(__file__).resolve().parent.parent / "notebooks" / "source" / "15_on_the_gpu.py"
 
 
 @pytest.fixture
@@ -85,3 +93,29 @@ def test_within_reach_is_what_is_here_or_what_the_hub_has(monkeypatch):
     assert not hub.is_within_reach(model), "the hub does not answer"
     monkeypatch.setattr(hub, "is_here", lambda model: True)
     assert hub.is_within_reach(model)
+
+
+@pytest.mark.lessons
+@pytest.mark.seconds(60)
+def test_lesson_15_runs_in_the_lane_of_the_real_models(a_t4, folders, tmp_path, capsys):  # noqa: F811
+    """Every cell, with the real models' architectures made small, random weights, and a CPU in the GPU's place."""
+    for name in choose_lane().models:
+        entry = MODELS[name]
+        base = folders / ("sd-turbo" if name == "sd-turbo" else "sd15")
+        parts = tuple(replace(part, ids=(str(folders / part.role),)) for part in entry.parts)
+        a_t4.setitem(MODELS, name, replace(entry, ids=(str(base),), parts=parts, size=(64, 64), variant=None))
+    lane = replace(choose_lane(), device=torch.device("cpu"), dtype="fp32", sides=(64, 128))
+    a_t4.setattr(lanes, "choose_lane", lambda wanted=None: lane)
+    pictures = []
+    a_t4.setattr(s2i, "show", lambda figure, *, alt: pictures.append(alt))
+    a_t4.chdir(tmp_path)
+    space = {"s2i": s2i}
+    for cell in jupytext.reads(SOURCE.read_text(encoding="utf-8"), fmt="py:percent").cells:
+        if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", []):
+            exec(compile(cell.source, "<cell>", "exec"), space)
+    said = capsys.readouterr().out
+    assert "the real models on cpu in fp32: sd15, sd15-lcm, sd-turbo, sd15-scribble" in said
+    assert "script and translate differ by at most 0 of 255 tones" in said
+    assert "decoded were, in order: 4 in float16, 1 in float32" in said
+    assert list(space["pictures"]) == ["sd15", "sd15, few steps", "sd15-lcm", "sd-turbo", "sd15-scribble"]
+    assert len(pictures) == 7 and (tmp_path / "models.html").is_file()
