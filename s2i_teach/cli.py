@@ -70,7 +70,9 @@ def build_parser() -> Parser:
     translate.add_argument(
         "--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)"
     )
-    translate.add_argument("--slicing", action="store_true", help="attention slicing: less memory, more time")
+    translate.add_argument(
+        "--slicing", action="store_true", help="attention in slices, for a torch without fused attention"
+    )
     translate.add_argument("--out", metavar="FILE", help="PNG to write (default: out/<sketch>.png)")
     translate.add_argument("--plan", action="store_true", help="say what would run, and stop")
     translate.set_defaults(run=_translate)

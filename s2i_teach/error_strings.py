@@ -291,10 +291,10 @@ _GERMAN = {
         "Das Modell liest {0} Wortstücke; vom {1} las es nicht: {2}."
     ),
     # runs and their results
-    "The memory of {} is not enough for {} × {} pixels: use a smaller size, load with attention_slicing=True, or "
-    "restart the notebook to free what it holds.": (
-        "Der Speicher von {0} reicht nicht für {1} × {2} Pixel: eine kleinere Größe verwenden, mit "
-        "attention_slicing=True laden oder das Notebook neu starten, damit frei wird, was es belegt."
+    "The memory of {} is not enough for {} × {} pixels: use a smaller size, or restart the notebook "
+    "to free what it holds.": (
+        "Der Speicher von {0} reicht nicht für {1} × {2} Pixel: eine kleinere Größe verwenden "
+        "oder das Notebook neu starten, damit frei wird, was es belegt."
     ),
     'The latents are not finite in this precision: load the model with dtype="fp32" (some GPUs, such as the GTX 16 '
     "series, cannot run it in fp16).": (
@@ -564,7 +564,7 @@ _GERMAN_PARTS = {
         "Die zweite Miniatur, von der Skizze geführt, in wenigen Schritten"
     ),
     # what is done where memory is short
-    "attention and decoding are done in slices": "Aufmerksamkeit und Dekodieren laufen scheibchenweise",
+    "pictures are decoded one after the other": "werden Bilder nacheinander dekodiert",
     "each part is on the GPU only while it works": "jeder Teil ist nur auf der GPU, solange er rechnet",
     "each layer is on the GPU only while it works, which is slow": (
         "jede Schicht ist nur auf der GPU, solange sie rechnet, und das ist langsam"

@@ -353,7 +353,7 @@ def test_errors_as_they_are_really_raised(tmp_path):
         run.short_of_memory(
             pipe, (512, 640)
         ): "Der Speicher von cuda reicht nicht für 512 × 640 Pixel: eine kleinere Größe "
-        "verwenden, mit attention_slicing=True laden oder das Notebook neu starten, damit frei wird, was es belegt.",
+        "verwenden oder das Notebook neu starten, damit frei wird, was es belegt.",
     }
     for english, german in said.items():
         assert in_language(english, "de") == german

@@ -24,11 +24,11 @@ def apart(one, two) -> float:
 
 
 def short_until_sliced(module, monkeypatch, pipe) -> list[int]:
-    """Memory is not enough for one evaluation until attention goes in slices; returns how often it ran short."""
+    """Memory is not enough for one evaluation until pictures are decoded one by one; returns how often it ran short."""
     forward, failed = module.forward, []
 
     def short(*rest, **more):
-        if not any("Sliced" in type(p).__name__ for p in pipe.unet.attn_processors.values()):
+        if not pipe.vae.use_slicing:
             failed.append(1)
             raise RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
         return forward(*rest, **more)
@@ -63,7 +63,7 @@ def test_short_memory_is_met_one_rung_further_with_the_same_picture(pipe, sketch
         sketch, "a turtle", pipe=pipe, seed=5, on_step=lambda done, total: steps.append((done, total)), **FEW
     )
     assert failed == [1] and pipe.s2i_rung == 1 and apart(made.image, wanted.image) <= 1
-    assert made.notes == (*wanted.notes, "Memory ran short, so attention and decoding are done in slices.")
+    assert made.notes == (*wanted.notes, "Memory ran short, so pictures are decoded one after the other.")
     assert steps[-1] == (3, 3)
     again = translate(sketch, "a turtle", pipe=pipe, seed=5, **FEW)
     assert failed == [1] and again.notes == wanted.notes, "it stays on its rung, and says so once"
@@ -75,7 +75,7 @@ def test_a_grid_goes_down_as_well(pipe, sketch, monkeypatch):
     made = sweep(sketch, "a turtle", pipe=pipe, seed=[0, 1], quiet=True, **FEW)
     for one, other in zip(made.results, wanted.results, strict=True):
         assert apart(one.image, other.image) <= 1
-        assert "Memory ran short, so attention and decoding are done in slices." in one.notes
+        assert "Memory ran short, so pictures are decoded one after the other." in one.notes
 
 
 def test_at_the_foot_of_the_ladder_one_sentence_says_what_to_do(pipe, sketch, monkeypatch):
@@ -112,13 +112,14 @@ def test_on_a_gpu_the_ladder_has_three_rungs(pipe, monkeypatch):
     asked = []
     for name in ("enable_attention_slicing", "enable_model_cpu_offload", "enable_sequential_cpu_offload"):
         monkeypatch.setattr(pipe, name, lambda name=name, **more: asked.append((name, more)))
+    monkeypatch.setattr(pipe.vae, "enable_slicing", lambda: asked.append(("vae.enable_slicing", {})))
     monkeypatch.setattr(fit, "device_of", lambda pipe: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: asked.append("emptied"))
     words = [fit.step_down(pipe) for _ in range(4)]
     assert words == [rung.words for rung in fit.LADDER] + [None] and pipe.s2i_rung == 3
     where = {"device": torch.device("cuda")}
     assert [one for one in asked if one != "emptied"] == [
-        ("enable_attention_slicing", {}),
+        ("vae.enable_slicing", {}),
         ("enable_model_cpu_offload", where),
         ("enable_sequential_cpu_offload", where),
     ]
@@ -139,6 +140,9 @@ def test_on_a_gpu_the_ladder_has_three_rungs(pipe, monkeypatch):
     assert pipe.s2i_rung == 2 and asked[-1] == ("enable_model_cpu_offload", where)
     with pytest.raises(RuntimeError, match="out of memory"):
         fit.stand_on(pipe, 0, torch.device("cpu"))
+    asked.clear()
+    fit.LADDER[0].apply(pipe, torch.device("mps"))
+    assert [name for name, _ in asked] == ["vae.enable_slicing", "enable_attention_slicing"], "Apple's has no fused one"
 
 
 def test_a_model_is_loaded_onto_its_rung_and_says_so(pipe, tmp_path, monkeypatch, capsys):
@@ -146,9 +150,12 @@ def test_a_model_is_loaded_onto_its_rung_and_says_so(pipe, tmp_path, monkeypatch
     monkeypatch.setattr("s2i_teach.models.load.free_memory", lambda device: 0.0)
     capsys.readouterr()
     made = load_pipeline(tmp_path / "model", device="cpu", dtype="fp32")
-    assert made.s2i_rung == 1 and "Sliced" in type(next(iter(made.unet.attn_processors.values()))).__name__
+    assert made.s2i_rung == 1 and made.vae.use_slicing
+    assert "Sliced" not in type(next(iter(made.unet.attn_processors.values()))).__name__, (
+        "it would replace the fused one"
+    )
     assert capsys.readouterr().err == (
-        "On the CPU: fp32, as asked; attention and decoding are done in slices, as it needs 0.0 GB and 0.0 GB were free.\n"
+        "On the CPU: fp32, as asked; pictures are decoded one after the other, as it needs 0.0 GB and 0.0 GB were free.\n"
     )
     made = load_pipeline(tmp_path / "model", device="cpu", dtype="fp32", attention_slicing=False)
     assert made.s2i_rung == 0

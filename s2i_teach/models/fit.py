@@ -12,8 +12,10 @@ from s2i_teach.models.devices import DTYPES, cpu_is_fast_in_bf16, device_of
 
 
 def _slices(pipe, device: torch.device) -> None:
-    pipe.enable_attention_slicing()
     pipe.vae.enable_slicing()
+    # Elsewhere torch's fused attention takes less memory than attention in slices, which would replace it.
+    if device.type == "mps":
+        pipe.enable_attention_slicing()
 
 
 def _parts_by_turns(pipe, device: torch.device) -> None:
@@ -35,7 +37,7 @@ class Rung:
 
 
 LADDER = (
-    Rung("slices", "attention and decoding are done in slices", _slices, False),
+    Rung("slices", "pictures are decoded one after the other", _slices, False),
     Rung("parts", "each part is on the GPU only while it works", _parts_by_turns, True),
     Rung("layers", "each layer is on the GPU only while it works, which is slow", _layers_by_turns, True),
 )

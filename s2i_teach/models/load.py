@@ -59,9 +59,9 @@ def load_pipeline(
         device: ``"cuda"``, ``"mps"``, ``"cpu"``; None picks the best that works.
         dtype: ``"fp32"``, ``"fp16"``, ``"bf16"`` or torch's; None picks fp16 on CUDA (bf16 from capability 8), bf16 on
             a CPU that has it, else fp32.
-        attention_slicing: computes attention in slices: less memory on old GPUs, more time. ``"auto"`` fits the model to
-            the memory that is free: attention and VAE in slices, then each part or each layer on the GPU only while it
-            works (:mod:`s2i_teach.models.fit`).
+        attention_slicing: computes attention in slices. Where torch has fused attention this takes more memory, and more
+            time. ``"auto"`` fits the model to the memory that is free: pictures decoded one by one, then each part or each
+            layer on the GPU only while it works (:mod:`s2i_teach.models.fit`).
         offload: ``"none"``; ``"parts"``, each on the GPU only while it works; ``"layers"``, likewise each layer; ``"auto"``
             chooses by the memory that is free.
         small_vae: take a small VAE in place of the model's own, where one is known (TAESD): many times quicker, and fine

@@ -31,7 +31,7 @@ def short_of_memory(pipe, size: tuple[int, int]) -> str:
     """What to tell, and to do, where memory was not enough for a picture of this size."""
     return (
         f"The memory of {device_of(pipe)} is not enough for {size[0]} × {size[1]} pixels: use a "
-        "smaller size, load with attention_slicing=True, or restart the notebook to free what it holds."
+        "smaller size, or restart the notebook to free what it holds."
     )
 
 
