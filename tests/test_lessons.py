@@ -23,7 +23,7 @@ from s2i_teach.lessons.compare import difference
 from s2i_teach.lessons.engine import Exercise, is_stub
 from s2i_teach.lessons.progress import Progress
 
-NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 EXERCISES = [(number, exercise) for number in NUMBERS for exercise in s2i.lesson(number)]
 IDS = [f"{number}-{exercise.name}" for number, exercise in EXERCISES]
 every_exercise = pytest.mark.parametrize(("number", "exercise"), EXERCISES, ids=IDS)
@@ -195,6 +195,33 @@ def test_wrong_type_shape_and_values_are_told_apart():
     for words, answer in answers.items():
         outcome = exercise.judge(answer)
         assert outcome.status == "incorrect" and words in outcome.message
+
+
+def test_tensors_that_end_in_nan_or_infinity_are_alike_where_they_do_so_at_the_same_places():
+    inf, nan = torch.inf, torch.nan
+    one = torch.tensor([1.0, nan, inf, -inf])
+    assert difference(one.clone(), one, 1e-5) is None
+    for other in ([1.0, inf, nan, -inf], [1.0, nan, inf, inf], [1.1, nan, inf, -inf], [1.0, 0.0, inf, -inf]):
+        assert "wrong values" in difference(torch.tensor(other), one, 1e-5), other
+    assert "1 of its 4 values are not finite" in difference(torch.tensor([1.0, 2, 3, nan]), torch.ones(4), 1e-5)
+
+
+def test_an_exercise_may_look_at_what_was_used_on_the_way():
+    def counted(function):
+        def run(x):
+            before = x.numel()
+            return function(x), x.numel() - before
+
+        return run
+
+    def grows(x):
+        answer = 2 * x
+        x.resize_(10)
+        return answer
+
+    exercise = make_exercise(seen=counted, explain=lambda arguments, answer: f"{answer[1]} more were used")
+    assert exercise.judge(double).passed
+    assert exercise.judge(grows).message == "4 more were used"
 
 
 def test_the_learner_s_own_line_is_shown():

@@ -144,7 +144,7 @@ for name in ("diffusion_steps", "num_resolutions", "start_scale"):
 # in img2img, and `rescale_timesteps` does nothing.
 #
 # `use_fp16` depends on your machine. Most CPUs do not calculate in 16-bit floats, so switching it off changes nothing there. On a GPU the
-# model runs in half precision, and switching that off changes the last bits of the picture. That is why this lesson's own model
+# model runs in half precision (lesson 15), and switching that off changes the last bits of the picture. That is why this lesson's own model
 # calculates in fp32 on the CPU: its numbers then are the same on every computer, to rounding.
 #
 # The table says where each name comes from, and what becomes of it here:

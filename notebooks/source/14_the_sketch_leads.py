@@ -902,7 +902,8 @@ print("no other way beats these in both edge F1 and micro-KID:", ", ".join(front
 # - Parmar et al., *One-Step Image Translation with Text-to-Image Models*, 2024, arXiv 2403.12036: pix2pix-turbo, and its authors' code.
 # - Meng et al., *SDEdit*, 2021, arXiv 2108.01073.
 #
-# **Next:** draw something of your own, and let it lead: `s2i.translate(my_sketch, my_words, pipe=scribble, strength=1.0)`.
+# **Next:** lesson 15, *On the GPU*. Before it, draw something of your own and let it lead:
+# `s2i.translate(my_sketch, my_words, pipe=scribble, strength=1.0)`.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher

@@ -63,6 +63,8 @@ class Exercise:
         lets_through: errors that the right answer does not catch, where a case raises them.
         explain: ``explain(arguments, answer)`` gives a sentence for a wrong answer that is no typical mistake, or None
             for the plain difference.
+        seen: where more than the answer counts, ``seen(function)`` is a function of the same arguments; what it gives is
+            compared in place of what ``function`` gives. It can add what was used on the way, such as memory.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Exercise:
     praise: str = "It agrees with the library's own function."
     lets_through: tuple[type[Exception], ...] = ()
     explain: Callable[[tuple, object], str | None] | None = None
+    seen: Callable[[Callable], Callable] = lambda function: function
     progress: Progress | None = field(default=None, repr=False)
 
     def check(self, answer: Callable, seed: int = 0) -> Outcome:
@@ -100,7 +103,7 @@ class Exercise:
         except ValueError:
             pass  # some callables have no signature; calling them will tell
         for arguments in self.cases(torch.Generator().manual_seed(seed)):
-            ran = sandbox.call(answer, arguments, self.seconds)
+            ran = sandbox.call(self.seen(answer), arguments, self.seconds)
             if ran.timed_out:
                 return Outcome(
                     "raised", f"it ran for more than {self.seconds:g} s and was stopped: is there an endless loop?"
@@ -109,7 +112,9 @@ class Exercise:
                 return self._not_attempted()
             try:
                 with sandbox.kept_random_state():
-                    expected = self.reference(*deepcopy(arguments))  # a generator among them must not move on
+                    expected = self.seen(self.reference)(
+                        *deepcopy(arguments)
+                    )  # a generator among them must not move on
             except self.lets_through as error:
                 if type(ran.error) is type(error):
                     continue
@@ -127,7 +132,7 @@ class Exercise:
     def _explain(self, answer, arguments, ran, words) -> Outcome:
         """The message of the typical mistake that does the same, else what is seen."""
         for mistake in self.mistakes.values():
-            same = sandbox.call(mistake.function, arguments, self.seconds)
+            same = sandbox.call(self.seen(mistake.function), arguments, self.seconds)
             if ran.error or same.error:
                 alike = (
                     type(ran.error) is type(same.error) and ran.error is not None and str(ran.error) == str(same.error)

@@ -183,6 +183,19 @@ def is_here(model: Model) -> bool:
     return all(kept(*one) for one in wanted)
 
 
+def is_within_reach(model: Model) -> bool:
+    """Whether a model of the catalog is here, or the hub answers and has it."""
+
+    def has(source: str) -> bool:
+        name, _, commit = source.partition("@")
+        try:
+            return _listed(name, commit or None) is not None
+        except OSError:
+            return False
+
+    return is_here(model) or any(map(has, model.ids))
+
+
 def download_of(model: Model) -> str:
     """``"a download of 3.5 GB"``, or that it was made already."""
     return "already downloaded" if is_here(model) else f"a download of {in_bytes(model.whole_download)}"

@@ -206,6 +206,14 @@ def encode_text(pipe, prompt: str, negative_prompt: str | None) -> tuple[Text, T
     return Text(words, one), None if negative_prompt is None else Text(negative, other)
 
 
+def as_arguments(text: Text, negative: Text | None) -> dict[str, torch.Tensor]:
+    """Encoded prompts as diffusers' pipelines are called with them, in place of words."""
+    given = {"prompt_embeds": text.words, "pooled_prompt_embeds": text.pooled}
+    if negative is not None:
+        given |= {"negative_prompt_embeds": negative.words, "negative_pooled_prompt_embeds": negative.pooled}
+    return {keyword: value for keyword, value in given.items() if value is not None}
+
+
 def blank_text(pipe, batch: int) -> Text:
     """Zeros in the shape of prompts, where only the time or the cost of an evaluation is asked for."""
     config, like = pipe.unet.config, {"device": device_of(pipe), "dtype": pipe.unet.dtype}
@@ -235,7 +243,7 @@ def overflows(pipe) -> bool:
 
 
 def encode_picture(pipe, pixels: torch.Tensor):
-    """What the VAE's encoder gives for pixels ``(1, 3, H, W)`` in [-1, 1], for :func:`drawn` and :func:`likeliest`."""
+    """What the VAE's encoder gives for pixels ``(1, 3, H, W)`` in [-1, 1]; :func:`drawn` makes latents of it, not scaled yet."""
     pixels = pixels.to(device_of(pipe), dtype_of(pipe))
     if not overflows(pipe):
         return pipe.vae.encode(pixels)

@@ -1,5 +1,7 @@
 """What a computation costs: floating-point operations and memory, counted as it runs or without running it."""
 
+import statistics
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -9,17 +11,20 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from s2i_teach.models.devices import wait_for
+
 
 class AliveBytes(TorchDispatchMode):
     """While it is entered: the bytes of all tensors made since and still alive, on any device.
 
     What was there before (weights, inputs) does not count, nor the scratch memory that a kernel takes and gives back
-    within itself. ``peak`` is the most there ever were; :meth:`open_window` begins a part of its own.
+    within itself. ``peak`` is the most there ever were, ``largest`` those of the largest tensor; :meth:`open_window` begins a
+    part of its own.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.alive = self.peak = 0
+        self.alive = self.peak = self.largest = 0
         self._windows: list[list[int]] = []
         self._seen: set[int] = set()
 
@@ -39,6 +44,7 @@ class AliveBytes(TorchDispatchMode):
         size = storage.nbytes()
         self._seen.add(key)
         self.alive += size
+        self.largest = max(self.largest, size)
         self.peak = max(self.peak, self.alive)
         for window in self._windows:
             window[1] = max(window[1], self.alive)
@@ -104,3 +110,29 @@ def count(run: Callable[[], object]) -> Cost:
     by_kind = counter.get_flop_counts().get("Global", {})
     attention = sum(value for kind, value in by_kind.items() if "attention" in str(kind))
     return Cost(counter.get_total_flops(), attention, memory.peak)
+
+
+def measured(run: Callable[[], object], device: torch.device, repeats: int = 3) -> tuple[int, float]:
+    """What running something takes: the peak of memory in bytes beyond what is there before, and seconds.
+
+    It runs once to warm up, ``repeats`` times by the clock, of which the median counts, and once more for the memory: as
+    torch's allocator tells on CUDA, elsewhere as :class:`AliveBytes` counts it.
+    """
+    times = []
+    with torch.no_grad():
+        for _ in range(repeats + 1):
+            wait_for(device)
+            started = time.perf_counter()
+            run()
+            wait_for(device)
+            times.append(time.perf_counter() - started)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+            before = torch.cuda.memory_allocated(device)
+            run()
+            peak = torch.cuda.max_memory_allocated(device) - before
+        else:
+            with AliveBytes() as memory:
+                run()
+            peak = memory.peak
+    return peak, statistics.median(times[1:])

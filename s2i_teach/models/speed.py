@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache, partial
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from torch.utils._pytree import tree_iter
 
 from s2i_teach.models.catalog import Model
 from s2i_teach.models.devices import wait_for
-from s2i_teach.models.kinds import kind_of
+from s2i_teach.models.kinds import Text, evaluate, kind_of
 from s2i_teach.models.measure import flop_counter, nothing_computed
 from s2i_teach.models.untrained import makers
 
@@ -131,48 +132,46 @@ def count_parts(make: Mapping[str, Callable], size: tuple[int, int], batch: int)
     """Count a model that is made of configurations alone.
 
     Args:
-        make: ``"unet"``, ``"vae"``, ``"text_encoder"``, and ``"text_encoder_2"`` and ``"controlnet"`` if there are → a function
-            that makes the part.
+        make: ``"unet"``, ``"vae"``, ``"text_encoder"``, and ``"text_encoder_2"`` and ``"controlnet"`` if there are any → a
+            function that makes the part.
         size: ``(width, height)`` in pixels.
         batch: samples in one evaluation, 2 with guidance.
     """
     with nothing_computed():
         parts = {name: one().eval() for name, one in make.items()}
         unet, vae = parts["unet"], parts["vae"]
-        encoders = [part for name, part in parts.items() if name.startswith("text_encoder")]
-        words = torch.zeros(batch, encoders[0].config.max_position_embeddings, dtype=torch.long)
-        told: dict = {"encoder_hidden_states": torch.zeros(batch, words.shape[1], unet.config.cross_attention_dim)}
-        if len(encoders) > 1:
-            pooled, sizes = torch.zeros(batch, encoders[1].config.projection_dim), torch.zeros(batch, 6)
-            told["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": sizes}
+        encoders = [parts[name] for name in ("text_encoder", "text_encoder_2") if name in parts]
+        tokens = torch.zeros(batch, encoders[0].config.max_position_embeddings, dtype=torch.long)
+        words = torch.zeros(batch, tokens.shape[1], unet.config.cross_attention_dim)
+        pooled = torch.zeros(batch, encoders[-1].config.projection_dim) if len(encoders) > 1 else None
         pixels = torch.zeros(1, 3, size[1], size[0])
         factor = 2 ** (len(vae.config.block_out_channels) - 1)
         z = torch.zeros(1, unet.config.in_channels, size[1] // factor, size[0] // factor)
-        latents, t = z.expand(batch, -1, -1, -1), torch.full((batch,), 500)
+        led = {}
+        if "controlnet" in parts:
+            led = {"hint": pixels.expand(batch, -1, -1, -1), "scales": [1.0] * batch}
 
         def evaluation():
-            led = {}
-            if "controlnet" in parts:
-                hint = pixels.expand(batch, -1, -1, -1)
-                down, middle = parts["controlnet"](latents, t, controlnet_cond=hint, return_dict=False, **told)
-                led = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-            unet(latents, t, **told, **led)
+            pipe = SimpleNamespace(**parts, vae_scale_factor=factor)
+            t = torch.full((batch,), 500)
+            evaluate(pipe, z.expand(batch, -1, -1, -1), t, Text(words, pooled), **led)
 
         return Parts(
-            words=work_of(lambda: [encoder(words) for encoder in encoders]),
+            words=work_of(lambda: [encoder(tokens) for encoder in encoders]),
             encoding=work_of(lambda: vae.encode(pixels)),
             decoding=work_of(lambda: vae.decode(z)),
             evaluation=work_of(evaluation),
         )
 
 
+def _again(encoder):
+    return type(encoder)(encoder.config)
+
+
 def parts_of(pipe, size: tuple[int, int], batch: int) -> Parts:
     """Count a loaded pipeline, by what its parts' configurations say."""
-
-    def one_like(encoder) -> Callable:
-        return lambda: type(encoder)(encoder.config)
-
-    make = {name: one_like(getattr(pipe, name)) for name in kind_of(pipe).encoders}
+    names = kind_of(pipe).encoders
+    make: dict[str, Callable] = {name: partial(_again, getattr(pipe, name)) for name in names}
     for name in ("unet", "vae", "controlnet"):
         part = getattr(pipe, name, None)
         if part is not None:

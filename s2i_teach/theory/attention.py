@@ -24,6 +24,17 @@ def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor
     return attention_weights(q, k) @ v
 
 
+def sliced_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, slice_size: int) -> torch.Tensor:
+    """:func:`attention` with no more than ``slice_size`` queries at a time: the same numbers with less memory.
+
+    A query's weights need all keys but no other query, so no more than ``(…, slice_size, M)`` of them exist at once. To
+    cut the keys as well needs a softmax that is corrected as it goes on (Rabe and Staats 2021; Dao et al. 2022).
+
+    ``q`` is ``(…, N, d)``, ``k`` ``(…, M, d)``, ``v`` ``(…, M, e)``; returns ``(…, N, e)``.
+    """
+    return torch.cat([attention(part, k, v) for part in q.split(slice_size, dim=-2)], dim=-2)
+
+
 class Attention(nn.Module):
     """Several attentions side by side (heads), each on its own part of the channels.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from s2i_teach.models.devices import device_of, wait_for
+from s2i_teach.models.kept import forget_texts
 from s2i_teach.models.kinds import evaluated_parts, text_encoders
 from s2i_teach.models.measure import AliveBytes
 from s2i_teach.translation.result import Result
@@ -80,12 +81,10 @@ def _organs(pipe) -> dict:
 def _modules(pipe):
     """``(organ, name, modules)`` of everything that is watched: one module, or several that run one after the other."""
     for organ, network in _organs(pipe).items():
-        if organ == "text encoder":
-            names = ["all"] if len(network) == 1 else ["first", "second"]
-            yield from ((organ, name, [encoder]) for name, encoder in zip(names, network, strict=True))
-            continue
-        if not hasattr(network, "conv_in"):  # the halves of a small VAE
-            yield organ, "all", [network]
+        if not hasattr(network, "conv_in"):  # text encoders, and the halves of a small VAE
+            several = list(network) if isinstance(network, torch.nn.ModuleList) else [network]
+            names = ["all"] if len(several) == 1 else ["first", "second"]
+            yield from ((organ, name, [one]) for name, one in zip(names, several, strict=True))
             continue
         yield organ, "in", [network.conv_in]
         if hasattr(network, "controlnet_cond_embedding"):
@@ -182,6 +181,7 @@ def _timed(pipe, sketch, settings: Resolved) -> Dissection:
     pairs.extend([(evaluated[0], evaluation_starts, None), (evaluated[-1], None, evaluation_ends)])
     pairs.append((getattr(pipe.vae, "quant_conv", None) or pipe.vae.encoder, None, encoded))
     pairs.append((getattr(pipe.vae, "post_quant_conv", None) or pipe.vae.decoder, to_be_decoded, None))
+    forget_texts(pipe)  # so that the text encoder is seen at work
     with _hooks(pairs):
         result = run(sketch, settings, pipe)
     between = sum(after[0] - before[1] for before, after in zip(evaluations, evaluations[1:], strict=False))
@@ -208,6 +208,7 @@ def _weigh(pipe, sketch, settings: Resolved, parts: list[Part]) -> None:
     for organ, name, modules in _modules(pipe):
         if (organ, name) in table:
             watch(table[organ, name], modules)
+    forget_texts(pipe)
     with _hooks(pairs), memory:
         run(sketch, replace(settings, strength=1 / settings.num_inference_steps), pipe)
 

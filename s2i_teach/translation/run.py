@@ -14,7 +14,8 @@ from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import device_of, fitting_threads, wait_for
 from s2i_teach.models.fit import out_of_memory, step_down
-from s2i_teach.models.kinds import Kind, has_small_vae, hint_of, kind_of, tokenizers
+from s2i_teach.models.kept import read_text
+from s2i_teach.models.kinds import Kind, as_arguments, has_small_vae, hint_of, is_guided, kind_of, tokenizers
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import as_opened, open_page
@@ -177,9 +178,11 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
             if on_x0:
                 _watch_x0(pipe.scheduler, watch.look(on_x0))
             with fitting_threads(pipe):
+                negative = settings.negative_prompt if is_guided(pipe, settings.guidance_scale) else None
                 output = pipe(
                     image=prepared,
                     **arguments,
+                    **as_arguments(*read_text(pipe, settings.prompt, negative)),
                     generator=torch.Generator("cpu").manual_seed(settings.seed),
                     output_type="pt",
                     callback_on_step_end=watch,
@@ -213,10 +216,10 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
 
 
 def _arguments(kind: Kind, settings: Settings, hint) -> dict:
-    """What a pipeline of that kind is called with, by its own keywords."""
+    """What a pipeline of that kind is called with beside words and picture, by its own keywords."""
     given = {**vars(settings), "hint": hint}
     given["timesteps"] = list(settings.timesteps) if settings.timesteps else None
-    return {keyword: given[name] for name, keyword in kind.takes.items()}
+    return {keyword: given[name] for name, keyword in kind.takes.items() if name not in ("prompt", "negative_prompt")}
 
 
 def _watch_x0(scheduler, on_x0: Callable[[torch.Tensor], None]) -> None:
