@@ -469,3 +469,61 @@ def test_a_vae_of_another_folder(saved, tiny_xl, sketch, tmp_path, monkeypatch):
     lose_a_weight("diffusion_pytorch_model.safetensors")(vae)
     with pytest.raises(InputError, match="the VAE in .* lacks 1 of its weights"):
         load_pipeline("sdxl-scribble", dtype="fp32")
+
+
+# What is chosen for a machine
+
+
+@pytest.fixture()
+def few(tiny_xl, tmp_path, monkeypatch):
+    """The entry of few steps, from folders, with a small VAE."""
+    from dataclasses import replace
+
+    from diffusers import AutoencoderTiny
+
+    from s2i_teach.models.catalog import MODELS
+    from tests.test_hub import another_vae, make_lora
+
+    entry = MODELS["sdxl-lcm"]
+    tiny_xl.save_pretrained(tmp_path / "model")
+    another_vae(tiny_xl.vae).save_pretrained(tmp_path / "vae")
+    make_lora(tiny_xl.unet, tmp_path / "lora", entry.parts[1].file)
+    channels = {"encoder_block_out_channels": (8,) * 4, "decoder_block_out_channels": (8,) * 4}
+    torch.manual_seed(4)
+    AutoencoderTiny(**channels).save_pretrained(tmp_path / "small")
+    parts = tuple(replace(part, ids=(str(tmp_path / part.role),)) for part in entry.parts)
+    small = replace(entry.small_vae, ids=(str(tmp_path / "small"),))
+    made = replace(entry, ids=(str(tmp_path / "model"),), parts=parts, small_vae=small, size=(64, 64))
+    monkeypatch.setitem(MODELS, "sdxl-lcm", made)
+    return load_pipeline("sdxl-lcm", device="cpu", dtype="fp32")
+
+
+def test_a_small_vae_in_its_place(few, sketch):
+    assert type(few.vae).__name__ == "AutoencoderTiny" and few.s2i_fit.small_vae
+    made = translate(sketch, "a turtle", pipe=few, guidance_scale=1.5)
+    assert same(made.image, eight_bits(pixels_by_hand(few, sketch, made.settings))) and made.small_vae
+    grid = s2i.sweep(sketch, "a turtle", pipe=few, guidance_scale=[1.0, 1.5], quiet=True)
+    assert np.abs(np.asarray(grid.results[1].image, int) - np.asarray(made.image)).max() <= 1
+    found = s2i.anatomy(few, sketch, "a turtle")
+    assert [part.name for part in found.parts if part.organ.startswith("VAE")] == ["all", "all"]
+    assert [part.name for part in found.dissection.organ("text encoder")] == ["first", "second"]
+
+
+@pytest.mark.parametrize("name", ["sdxl-lcm", "sdxl-scribble"])
+def test_untrained_ones_are_built_and_run(name, tiny_xl, tiny_xl_led, sketch, monkeypatch):
+    """As the real ones are, but for their size, which no test can hold."""
+    from s2i_teach.models.small_clip import new_tokenizer
+    from s2i_teach.models.untrained import SHAPES, untrained_pipeline
+
+    def shape(part, **changes):
+        own = {name: value for name, value in part.config.items() if not name.startswith("_")}
+        return {**own, **changes}
+
+    words = {"vocab_size": len(new_tokenizer())}
+    small = {"unet": shape(tiny_xl.unet), "vae": shape(tiny_xl.vae), "controlnet": shape(tiny_xl_led.controlnet)}
+    for encoder in ("text_encoder", "text_encoder_2"):
+        small[encoder] = {**getattr(tiny_xl, encoder).config.to_dict(), **words}
+    monkeypatch.setitem(SHAPES, "sdxl", small)
+    pipe = untrained_pipeline(name, device="cpu", dtype="fp32")
+    assert kind_of(pipe) is (CONTROL_XL if name == "sdxl-scribble" else IMG2IMG_XL)
+    assert translate(sketch, "a turtle", pipe=pipe, **FEW).image.size == FEW["size"]
