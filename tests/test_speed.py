@@ -63,7 +63,7 @@ def test_what_the_real_models_have_to_compute():
     from s2i_teach.models.untrained import makers
 
     with nothing_computed(), flop_counter() as counter:
-        makers(MODELS["sd15"])["unet"]()(torch.zeros(1, 4, 64, 64), torch.tensor(1), torch.zeros(1, 77, 768))
+        makers("sd1")["unet"]()(torch.zeros(1, 4, 64, 64), torch.tensor(1), torch.zeros(1, 77, 768))
     plain, led = counted(MODELS["sd15"], 1, False), counted(MODELS["sd15-scribble"], 1, False)
     assert plain.evaluation.flops == counter.get_total_flops()
     assert 1.3 < led.evaluation.flops / plain.evaluation.flops < 1.4, "a ControlNet is the U-Net's way down once more"

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_iter
 
 from s2i_teach.models.catalog import Model
 from s2i_teach.models.devices import wait_for
-from s2i_teach.models.kinds import Text, evaluate, kind_of
+from s2i_teach.models.kinds import KINDS, Text, evaluate, kind_of
 from s2i_teach.models.measure import flop_counter, nothing_computed
 from s2i_teach.models.untrained import makers
 
@@ -238,7 +238,11 @@ def predicted(entry: Model, device: torch.device, dtype: torch.dtype, *, small_v
     return speed_here(device, dtype).seconds(parts.picture(entry.evaluations // batch))
 
 
-@cache
 def counted(entry: Model, batch: int, small_vae: bool) -> Parts:
     """The parts of a model of the catalog at its size."""
-    return count_parts(makers(entry, small_vae=small_vae), entry.size, batch)
+    return _counted(entry.shapes, KINDS[entry.kind].hint is not None, small_vae, entry.size, batch)
+
+
+@cache
+def _counted(architecture: str, led: bool, small_vae: bool, size: tuple[int, int], batch: int) -> Parts:
+    return count_parts(makers(architecture, led=led, small_vae=small_vae), size, batch)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from s2i_teach.errors import InputError
-from s2i_teach.models.catalog import MODELS, Model, find
+from s2i_teach.models.catalog import MODELS, find
 from s2i_teach.models.devices import check_dtype, pick_device
 from s2i_teach.models.kinds import KINDS
 from s2i_teach.models.schedulers import make_scheduler
@@ -90,17 +90,18 @@ SHAPES: dict[str, dict[str, dict[str, Any]]] = {
 """Architecture → its parts' shapes, as the configuration files of Stable Diffusion 1.5, SD-Turbo and SDXL give them."""
 
 
-def makers(entry: Model, *, small_vae: bool = False, **unet) -> dict[str, Callable]:
-    """Part → a function that makes it with random weights, for a model of the catalog that is on the hub.
+def makers(architecture: str, *, led: bool = False, small_vae: bool = False, **unet) -> dict[str, Callable]:
+    """Part → a function that makes it with random weights, for one of :data:`SHAPES`.
 
     Args:
+        led: with a ControlNet.
         small_vae: TAESD's shape in place of the model's own VAE.
         unet: entries of diffusers' ``UNet2DConditionModel`` that should differ.
     """
     from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-    shapes = SHAPES[entry.shapes]
+    shapes = SHAPES[architecture]
     made: dict[str, Callable] = {
         "unet": lambda: UNet2DConditionModel(**{**shapes["unet"], **unet}),
         # AutoencoderTiny's defaults are TAESD.
@@ -109,7 +110,7 @@ def makers(entry: Model, *, small_vae: bool = False, **unet) -> dict[str, Callab
     }
     if "text_encoder_2" in shapes:
         made["text_encoder_2"] = lambda: CLIPTextModelWithProjection(CLIPTextConfig(**shapes["text_encoder_2"]))
-    if any(part.role == "controlnet" for part in entry.parts):
+    if led:
         made["controlnet"] = lambda: ControlNetModel(**shapes["controlnet"])
     return made
 
@@ -136,6 +137,7 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
         raise InputError(f"The shapes of {model!r} are not known here: use {known}.")
     import diffusers
 
+    kind = KINDS[entry.kind]
     chosen_device = pick_device(device)
     chosen_dtype = check_dtype(dtype, chosen_device)
     usual = torch.get_default_dtype()
@@ -143,14 +145,16 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     try:
         with quiet_loading(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            parts = {name: make().eval() for name, make in makers(entry, small_vae=small_vae, **unet).items()}
+            parts = {
+                name: make().eval()
+                for name, make in makers(entry.shapes, led=kind.hint is not None, small_vae=small_vae, **unet).items()
+            }
     finally:
         torch.set_default_dtype(usual)
     schedule = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
     scheduler: Any = diffusers.DDIMScheduler(**schedule, clip_sample=False, set_alpha_to_one=False, steps_offset=1)
     if entry.scheduler:
         scheduler = make_scheduler(entry.scheduler, scheduler, 1)
-    kind = KINDS[entry.kind]
     more: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     if kind.is_xl:
         more = {"tokenizer_2": new_tokenizer(), "add_watermarker": False}
