@@ -14,6 +14,9 @@ from s2i_teach.models.catalog import LICENCES, Model
 WORTH_SAYING = 1e6
 """Bytes; a download below is not announced."""
 
+TRIES = 3
+"""How often a download is begun that breaks off; each goes on where the last one stopped."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -88,13 +91,21 @@ def fetch(source: str, wanted: list[Choice], *, offline: bool, licence: str = ""
 
 def _fetched(name: str, commit: str | None, wanted: list[Choice], offline: bool, licence: str) -> Path:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
 
     def snapshot(choice: Choice, local: bool) -> Path:
         take, leave = list(choice.take), list(choice.leave)
-        found = snapshot_download(
-            name, revision=commit, local_files_only=local, allow_patterns=take, ignore_patterns=leave
-        )
-        return Path(found)
+        left = 0 if local else TRIES - 1
+        while True:
+            try:
+                found = snapshot_download(
+                    name, revision=commit, local_files_only=local, allow_patterns=take, ignore_patterns=leave
+                )
+                return Path(found)
+            except _broken_lines() as error:  # older versions of huggingface_hub do not go on by themselves
+                if left == 0 or isinstance(error, HfHubHTTPError):
+                    raise
+                left -= 1
 
     said: Exception | None = None
     try:
@@ -123,20 +134,26 @@ def _listed(name: str, commit: str | None) -> dict[str, int] | None:
         OSError: the hub has no such model, or does not give it to us.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
-    # The library behind huggingface_hub changes (requests, httpx, httpx2); its errors are what this one descends from.
-    unreachable: list[type[Exception]] = [ConnectionError]
-    for kind in HfHubHTTPError.__mro__:
-        if kind.__name__ in ("HTTPError", "RequestException") and issubclass(kind, Exception):
-            unreachable.append(kind)
     try:
         found = HfApi().model_info(name, revision=commit, files_metadata=True).siblings or []
     except (RepositoryNotFoundError, RevisionNotFoundError):  # a gated one is one of the first
         raise
-    except tuple(unreachable):
+    except _broken_lines():
         return None
     return {file.rfilename: file.size or 0 for file in found}
+
+
+def _broken_lines() -> tuple[type[Exception], ...]:
+    """Errors of a hub that cannot be reached, or of a download that breaks off.
+
+    The library behind huggingface_hub changes (requests, httpx, httpx2); its errors are what huggingface_hub's descend from.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    named = [kind for kind in HfHubHTTPError.__mro__ if kind.__name__ in ("HTTPError", "RequestException")]
+    return (ConnectionError, *(kind for kind in named if issubclass(kind, Exception)))
 
 
 def _missing(name: str, commit: str | None, files: dict[str, int], choice: Choice) -> int:
