@@ -89,6 +89,9 @@ def test_within_reach_is_what_is_here_or_what_the_hub_has(monkeypatch):
 
     monkeypatch.setattr(hub, "_listed", one_of_them)
     assert hub.is_within_reach(model) and len(listed) == 2
+    assert hub.is_within_reach(MODELS["sd15-scribble"]) and len(listed) == 5, "its ControlNet is asked for as well"
+    gone = replace(MODELS["sd15-scribble"].parts[0], ids=(model.ids[0],))
+    assert not hub.is_within_reach(replace(MODELS["sd15-scribble"], parts=(gone,)))
     monkeypatch.setattr(hub, "_listed", lambda name, commit: None)
     assert not hub.is_within_reach(model), "the hub does not answer"
     monkeypatch.setattr(hub, "is_here", lambda model: True)

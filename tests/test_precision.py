@@ -110,7 +110,7 @@ def test_a_table_that_is_too_large_is_refused_with_its_size():
     def two_at_a_time(q, k, v, slice_size):
         return sliced_attention(q, k, v, slice_size * 2)
 
-    assert "all weights exist at once" in exercise.judge(cut_afterwards).message
+    assert "all queries are asked at once" in exercise.judge(cut_afterwards).message
     assert "has room for the weights of 12 queries, where slice_size is 6" in exercise.judge(two_at_a_time).message
 
 

@@ -12,6 +12,7 @@ from s2i_teach.models.hub import is_within_reach
 from s2i_teach.models.load import load_pipeline
 
 LANES = ("the real models", "the miniatures")
+REAL = ("sd15", "sd15-lcm", "sd-turbo", "sd15-scribble")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def choose_lane(wanted: str | None = None) -> Lane:
         "a GPU works, and the models can be had",
         device,
         dtype,
-        ("sd15", "sd15-lcm", "sd-turbo", "sd15-scribble"),
+        REAL,
         (("sd15", "sd15-lcm"),),
         (512, 768),
         "flat emoji on white paper",
@@ -114,7 +115,7 @@ def _missing(device: torch.device) -> str:
 
     if not USE_PEFT_BACKEND:
         return "the package peft is not there, or too old"
-    away = [name for name in ("sd15", "sd-turbo") if not is_within_reach(MODELS[name])]
+    away = [name for name in REAL if not is_within_reach(MODELS[name])]
     return f"{' and '.join(away)} cannot be fetched" if away else ""
 
 

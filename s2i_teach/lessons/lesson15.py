@@ -29,7 +29,12 @@ def _weight_cases(generator):
     yield [nn.Linear(4, 4).requires_grad_(False), other], torch.bfloat16
     yield [_small_network(generator, 4)], torch.float32
     yield [_small_network(generator, 3)], torch.float16
+    unsaved = _small_network(generator, 5)
+    unsaved.register_buffer("unsaved", torch.zeros(6), persistent=False)
+    yield [unsaved], torch.float32
     yield [nn.Sequential(one, nn.ReLU(), nn.Linear(5, 2)), other, one], torch.float16  # one is shared
+    with torch.device("meta"):
+        yield [nn.Sequential(nn.Conv2d(3, 5, 3), nn.Linear(4, 4))], torch.float16
 
 
 def _numbers_in(parts):
@@ -237,6 +242,7 @@ def _class_cases(generator):
         (12, 300, 40.0, {1: 2.0, 6: 9.0, 40: 55.0, 50: 90.0}),  # the fastest per picture is not the best
         (3, 300, 95.0, {1: 2.1, 8: 8.4, 64: 58.6}),  # two are equally good
         (7, 3600, 3804.0, {1: 1.7, 4: 3.3}),  # it is over before the model is there
+        (30, 100, 0.0, {4: 5.8, 8: 12.0, 1: 1.55, 2: 2.85}),  # the class gets more with some, and each as many
     ):
         pace = 1 + torch.rand((), generator=generator).item()  # of everything, so the answer stays
         yield students, seconds * pace, load * pace, {batch: one * pace for batch, one in batches.items()}
@@ -276,6 +282,33 @@ def _without_floor(students, seconds, load_seconds, batch_seconds):
     left = seconds - load_seconds
     each, negative = max((int(left // one) * batch // students, -batch) for batch, one in batch_seconds.items())
     return each, -negative
+
+
+def _by_totals(students, seconds, load_seconds, batch_seconds):
+    done = {b: int(max(0.0, seconds - load_seconds) // one) * b for b, one in batch_seconds.items()}
+    batch = max(sorted(done), key=done.__getitem__)
+    return done[batch] // students, batch
+
+
+def _in_given_order(students, seconds, load_seconds, batch_seconds):
+    best = 0, min(batch_seconds)
+    for batch, one in batch_seconds.items():
+        each = int(max(0.0, seconds - load_seconds) // one) * batch // students
+        if each > best[0]:
+            best = each, batch
+    return best
+
+
+def _explain_class(arguments, answer) -> str | None:
+    """What is wrong with a class's budget that is no typical mistake."""
+    right, smallest = pictures_each(*arguments)
+    if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[0], int):
+        return None
+    each, batch = answer
+    if each != right:
+        few = f"and {right} are possible" if each < right else f"and no more than {right} are ready in time"
+        return f"you give each student {each} pictures, {few}."
+    return f"{each} pictures each are right; {smallest} is the smallest batch size that gives them, and not {batch}."
 
 
 LESSON = Lesson(
@@ -332,9 +365,24 @@ LESSON = Lesson(
                     ),
                     "the buffers are missing: a network also keeps tensors that no training changes, part.buffers().",
                 ),
+                "by their place": Mistake(
+                    lambda parts, dtype: sum(
+                        t.numel() * (dtype.itemsize if t.is_floating_point() else t.element_size())
+                        for t in {t.data_ptr(): t for t in _all_tensors(parts)}.values()
+                    ),
+                    "you tell tensors apart by data_ptr(), which is 0 for all tensors on the device meta: take id(tensor).",
+                ),
                 "counted twice": Mistake(
                     lambda parts, dtype: sum(weight_bytes([part], dtype) for part in parts),
                     "what two of the parts share is counted twice: it lies in memory once. Gather the tensors by id first.",
+                ),
+                "only what is saved": Mistake(
+                    lambda parts, dtype: sum(
+                        t.numel() * (dtype.itemsize if t.is_floating_point() else t.element_size())
+                        for part in parts
+                        for t in part.state_dict().values()
+                    ),
+                    "state_dict() leaves out tensors that are in memory and are not saved: take parameters() and buffers().",
                 ),
             },
             minutes=7,
@@ -420,7 +468,7 @@ LESSON = Lesson(
             mistakes={
                 "whole": Mistake(
                     lambda q, k, v, slice_size: attention(q, k, v),
-                    "the numbers are right, but all weights exist at once: cut q before anything is multiplied, and ask "
+                    "the numbers are right, but all queries are asked at once: cut q before anything is computed, and ask "
                     "slice_size queries at a time.",
                 ),
                 "keys cut too": Mistake(
@@ -474,10 +522,6 @@ LESSON = Lesson(
                     _each(time=lambda students, seconds, load: seconds),
                     "the loading is not paid: subtract it from the seconds first.",
                 ),
-                "loaded by each": Mistake(
-                    _each(time=lambda students, seconds, load: max(0.0, seconds - students * load)),
-                    "the model is loaded once for each student here: it is loaded once for all.",
-                ),
                 "below nothing": Mistake(
                     _without_floor,
                     "if loading takes longer than there is time, the pictures are below 0: they are 0 then.",
@@ -515,6 +559,15 @@ LESSON = Lesson(
                     _each(better=lambda each, best: each >= best),
                     "where two batch sizes give as many pictures, the smaller one is asked for: it needs less memory.",
                 ),
+                "of the class": Mistake(
+                    _by_totals,
+                    "you compare the pictures of the whole class: asked are those of each student, rounded down.",
+                ),
+                "as they come": Mistake(
+                    _in_given_order,
+                    "you go through the batch sizes in the order of the dict: from small to large, the first that gives as "
+                    "many is the smallest.",
+                ),
                 "the largest batch": Mistake(
                     _one_batch_size(max),
                     "you take the largest batch: it may leave much time over. Try all of them.",
@@ -528,11 +581,21 @@ LESSON = Lesson(
                     "you take the batch with the least seconds per picture: as the last batch has to be whole, another "
                     "one can give more. Try all of them.",
                 ),
+                "each batch shared out": Mistake(
+                    _each(share=lambda done, batch, students: done * (batch // students)),
+                    "you share out each batch on its own: a batch may hold pictures for some of the class, and the next one "
+                    "for the others. Divide the pictures of all batches.",
+                ),
+                "loaded by each": Mistake(
+                    _each(time=lambda students, seconds, load: max(0.0, seconds - students * load)),
+                    "the model is loaded once for each student here: it is loaded once for all.",
+                ),
                 "turned": Mistake(
                     lambda *given: pictures_each(*given)[::-1],
                     "the two have changed places: the pictures first, then the batch size.",
                 ),
             },
+            explain=_explain_class,
             minutes=9,
             difficulty=3,
         ),

@@ -201,7 +201,7 @@ def is_here(model: Model) -> bool:
 
 
 def is_within_reach(model: Model) -> bool:
-    """Whether a model of the catalog is here, or the hub answers and has it."""
+    """Whether a model of the catalog and its parts are here, or the hub answers and has them."""
 
     def has(source: str) -> bool:
         name, _, commit = source.partition("@")
@@ -210,7 +210,8 @@ def is_within_reach(model: Model) -> bool:
         except OSError:
             return False
 
-    return is_here(model) or any(map(has, model.ids))
+    elsewhere = [model.ids, *(part.ids for part in model.parts if not part.embedded)]
+    return is_here(model) or all(any(map(has, ids)) for ids in elsewhere)
 
 
 def download_of(model: Model) -> str:

@@ -63,7 +63,7 @@ def decode_safely(
 
     Args:
         decode: latents ``(B, C, h, w)`` of any float type → pictures ``(B, 3, H, W)``, computed in that type.
-        latents: in fp32.
+        latents: ``(B, C, h, w)`` in fp32.
     """
     pictures = decode(latents.to(dtype)).float()
     failed = ~torch.isfinite(pictures).flatten(1).all(1)  # (B,)

@@ -238,7 +238,7 @@ def filmstrip(rows: dict, captions: list[str], *, side: int = 96):
 
     Args:
         rows: label (``"x_t"``, ``"guess x̂0"``, …) → tensors ``(3, H, W)`` in [−1, 1] or PIL pictures, one a step.
-        captions: one a step, for instance ``"t = 801"``.
+        captions: one a step, for instance ``"t = 801"``; a line break makes two lines.
 
     Raises:
         InputError: a row has not as many pictures as there are captions.
@@ -254,12 +254,13 @@ def filmstrip(rows: dict, captions: list[str], *, side: int = 96):
     letters, gap = font(max(11, side // 8)), 6
     measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     left = gap + max(round(measure.textlength(label, font=letters)) for label in rows) + gap
-    top = round(letters.size * 1.8)
+    lines = max(caption.count("\n") for caption in captions) if captions else 0
+    top = round(letters.size * (1.8 + 1.3 * lines))
     sheet = Image.new("RGB", (left + len(captions) * (side + gap), top + len(rows) * (side + gap)), "white")
     draw = ImageDraw.Draw(sheet)
     for column, caption in enumerate(captions):
         middle = left + column * (side + gap) + side / 2
-        draw.text((middle, top / 2), caption, (40, 40, 40), letters, anchor="mm")
+        draw.multiline_text((middle, top / 2), caption, (40, 40, 40), letters, anchor="mm", align="center")
     words = []
     for line, (label, pictures) in enumerate(rows.items()):
         y = top + line * (side + gap)
