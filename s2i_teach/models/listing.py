@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT, LICENCES, MODELS, Model, offered
-from s2i_teach.models.hub import download_of
+from s2i_teach.models.hub import download_of, in_bytes
 from s2i_teach.models.kinds import KINDS
 
 
@@ -36,8 +36,13 @@ def _paragraph(entry: Model) -> str:
     )
     if entry.cannot:
         lines.append(f"  cannot {entry.cannot}")
-    licences = [entry.licence, *(part.licence for part in entry.parts if part.licence)]
+    parts = [*entry.parts, *([entry.small_vae] if entry.small_vae else [])]
+    if entry.small_vae:
+        lines.append(
+            f"  a small VAE can stand in for its own ({in_bytes(entry.small_vae.download)}), for previews and on a CPU"
+        )
+    licences = [entry.licence, *(part.licence for part in parts if part.licence)]
     for licence in dict.fromkeys(licences):
         lines.append(f"  licence {licence}: {LICENCES[licence]}" if licence in LICENCES else f"  licence {licence}")
-    lines += [f"  from {name}" for name in (*entry.ids, *(i for part in entry.parts for i in part.ids))]
+    lines += [f"  from {name}" for name in (*entry.ids, *(i for part in parts for i in part.ids))]
     return "\n".join(lines)
