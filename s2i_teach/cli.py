@@ -187,23 +187,27 @@ def _translate(args) -> None:
         if model != record.model:
             own = ("size", "num_inference_steps", *CONTROLS)  # the other model has its own
             nothing: dict[str, Any] = dict.fromkeys(own)
+            if _is_flow(model) or _is_flow(record.model):  # and between a flow and noise these mean nothing
+                nothing |= {**dict.fromkeys(("strength", "guidance_scale", "scheduler", "timesteps")), "negative_prompt": ""}
             settings = replace(settings, **nothing)
         if dtype == "fp16" and not args.dtype and not _has_gpu():
             print("Note: it was made in fp16 on a GPU; here fp32 is used, and pixels will differ.", file=sys.stderr)
             dtype = "fp32"
         settings = replace(settings, **given)
         small_vae = record.small_vae if model == record.model else "auto"
+        quantize = _quantize_like(record) if model == record.model else "auto"
         sketch = record.sketch if args.sketch is None else args.sketch
     else:
         model, dtype, settings, sketch = args.model or DEFAULT, args.dtype, Settings(**given), args.sketch
-        small_vae = "auto"
+        small_vae = quantize = "auto"
     read_picture(sketch)
     out = _out_path(args)
 
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.run import run
 
-    pipe = load_pipeline(model, dtype=dtype, attention_slicing=True if args.slicing else "auto", small_vae=small_vae)
+    slicing = True if args.slicing else "auto"
+    pipe = load_pipeline(model, dtype=dtype, attention_slicing=slicing, small_vae=small_vae, quantize=quantize)
     if args.plan:
         print(settings.plan(pipe))
         return
@@ -235,6 +239,22 @@ def _sweep(args) -> None:
     print(made)
     for path in save_sweep(made, folder):
         print(path)
+
+
+def _is_flow(model: str) -> bool:
+    from s2i_teach.models.catalog import find
+    from s2i_teach.models.kinds import KINDS
+
+    entry = find(model)
+    return entry is not None and KINDS[entry.kind].is_flow
+
+
+def _quantize_like(record) -> str:
+    """What ``load_pipeline`` is asked for, so that the weights are in as many bits as they were."""
+    if record.quantized and not _has_gpu():
+        print("Note: it was made with weights in 4 bits on a GPU; here they are whole, and pixels will differ.", file=sys.stderr)
+        return "none"
+    return "nf4" if record.quantized else "none"
 
 
 def _has_gpu() -> bool:

@@ -107,7 +107,10 @@ def _predicted(entry, device) -> str:
     dtype, free = pick_dtype(device), free_memory(device)
     need = need_of(entry, dtype)
     small_vae = entry.small_vae is not None and wants_small_vae("auto", entry.evaluations, device)
-    seconds = predicted(entry, device, dtype, small_vae=small_vae)
+    try:
+        seconds = predicted(entry, device, dtype, small_vae=small_vae)
+    except InputError as error:
+        return f"{entry.name}: does not run: {error}"
     about = (
         f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     )

@@ -143,7 +143,7 @@ export default {
 
     function showPicture(result) {
       picture.show(result, shown);
-      ran.textContent = words("ran", planWords(result.plan));
+      ran.textContent = words(result.plan.sigma === null ? "ran" : "ran_flow", planWords(result.plan));
       say(result.notes.join(" "));
       history.markCurrent(result.number);
       dim([saveButton, codeButton], result.number === undefined);
