@@ -188,7 +188,10 @@ def _translate(args) -> None:
             own = ("size", "num_inference_steps", *CONTROLS)  # the other model has its own
             nothing: dict[str, Any] = dict.fromkeys(own)
             if _is_flow(model) or _is_flow(record.model):  # and between a flow and noise these mean nothing
-                nothing |= {**dict.fromkeys(("strength", "guidance_scale", "scheduler", "timesteps")), "negative_prompt": ""}
+                nothing |= {
+                    **dict.fromkeys(("strength", "guidance_scale", "scheduler", "timesteps")),
+                    "negative_prompt": "",
+                }
             settings = replace(settings, **nothing)
         if dtype == "fp16" and not args.dtype and not _has_gpu():
             print("Note: it was made in fp16 on a GPU; here fp32 is used, and pixels will differ.", file=sys.stderr)
@@ -252,7 +255,10 @@ def _is_flow(model: str) -> bool:
 def _quantize_like(record) -> str:
     """What ``load_pipeline`` is asked for, so that the weights are in as many bits as they were."""
     if record.quantized and not _has_gpu():
-        print("Note: it was made with weights in 4 bits on a GPU; here they are whole, and pixels will differ.", file=sys.stderr)
+        print(
+            "Note: it was made with weights in 4 bits on a GPU; here they are whole, and pixels will differ.",
+            file=sys.stderr,
+        )
         return "none"
     return "nf4" if record.quantized else "none"
 

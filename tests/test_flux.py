@@ -78,7 +78,9 @@ def test_equals_the_pipeline_by_hand(tiny_flux, sketch, prepare, size):
     assert same(result.image, eight_bits(by_hand(tiny_flux, sketch, Settings(PROMPT, **given))))
     assert not same(result.image, translate(sketch, PROMPT, pipe=tiny_flux, **{**given, "seed": 8}).image)
     assert not same(result.image, translate(sketch, "a stone", pipe=tiny_flux, **given).image)
-    assert not same(result.image, translate(np.full((80, 100, 3), 255, np.uint8), PROMPT, pipe=tiny_flux, **given).image)
+    assert not same(
+        result.image, translate(np.full((80, 100, 3), 255, np.uint8), PROMPT, pipe=tiny_flux, **given).image
+    )
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
@@ -226,14 +228,23 @@ def test_a_record_makes_the_same_picture(tiny_flux, sketch, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (dict(strength=0.5), 'strength is given, which this pipeline does not take: leave it out, or use a model such as "mini"'),
+        (
+            dict(strength=0.5),
+            'strength is given, which this pipeline does not take: leave it out, or use a model such as "mini"',
+        ),
         (dict(negative_prompt="a stone"), "negative_prompt is given, which this pipeline does not take: leave it out"),
         (dict(control_scale=1.0), "control_scale is given, which this pipeline does not take: leave it out"),
         (dict(timesteps=(1, 2)), "timesteps is given, which this pipeline does not take: leave it out"),
-        (dict(guidance_scale=3.0), "guidance_scale is 3, and this pipeline was distilled to run without guidance: leave it out"),
+        (
+            dict(guidance_scale=3.0),
+            "guidance_scale is 3, and this pipeline was distilled to run without guidance: leave it out",
+        ),
         (dict(scheduler="ddim"), "scheduler='ddim' is of another kind than this model, which is a flow: leave it out"),
         (dict(size=(72, 64)), "The size 72 × 64 does not fit this model: its sides must be multiples of 16"),
-        (dict(size=(48, 64)), "The size 48 × 64 cannot be edited: give sides from 64 pixels, the longer at most 8 times"),
+        (
+            dict(size=(48, 64)),
+            "The size 48 × 64 cannot be edited: give sides from 64 pixels, the longer at most 8 times",
+        ),
         (dict(size=(1024, 64)), "The size 1024 × 64 cannot be edited"),
     ],
 )
@@ -296,7 +307,9 @@ def test_each_cell_is_the_single_run(tiny_flux, sketch):
     for result in made.results:
         single = run(sketch, result.settings, tiny_flux)
         assert same(single.image, result.image)
-        assert single.settings == result.settings and replace(single.plan, seconds=None) == replace(result.plan, seconds=None)
+        assert single.settings == result.settings and replace(single.plan, seconds=None) == replace(
+            result.plan, seconds=None
+        )
     assert steps == [(done, 20) for done in range(1, 21)]
     counts = Counts(evaluations=20, calls=20, encoded=8, decoded=8, prompts=2)
     assert made.counts == counts
@@ -363,7 +376,10 @@ def drop_a_weight(file):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda f: shutil.rmtree(f / "transformer"), "has no transformer: it is no FLUX.2 [klein] model"),
+        (
+            lambda f: shutil.rmtree(f / "transformer"),
+            "has no transformer: it is no FLUX.2 [klein] in diffusers' format",
+        ),
         (lambda f: (f / "tokenizer" / "own.py").write_text("1 / 0", encoding="utf-8"), "brings code along (own.py)"),
         (
             lambda f: (f / "transformer" / "diffusion_pytorch_model.safetensors").rename(f / "transformer" / "d.bin"),
@@ -466,7 +482,9 @@ def test_what_cannot_be_quantised_is_refused(monkeypatch):
     for call, words in {
         lambda: load_pipeline("mini", quantize="int8"): "quantize='int8' is not known: use auto, none, nf4.",
         lambda: load_pipeline("mini", quantize="nf4"): 'quantize="nf4" is for models such as "flux2-klein"',
-        lambda: load_pipeline("flux2-klein", device="cpu", quantize="nf4"): 'quantize="nf4" needs a GPU, and this runs on cpu',
+        lambda: load_pipeline(
+            "flux2-klein", device="cpu", quantize="nf4"
+        ): 'quantize="nf4" needs a GPU, and this runs on cpu',
         lambda: quantise.check_quantize("nf4", gpu, EDIT): 'quantize="nf4" needs the package bitsandbytes: pip install',
     }.items():
         with pytest.raises(InputError) as told:
@@ -497,7 +515,10 @@ def test_the_catalog_s_sizes_are_those_of_its_shapes():
     from s2i_teach.models.untrained import makers
 
     with nothing_computed():
-        size = {name: 2 * sum(p.numel() for p in make().parameters()) for name, make in makers(MODELS["flux2-klein"]).items()}
+        size = {
+            name: 2 * sum(p.numel() for p in make().parameters())
+            for name, make in makers(MODELS["flux2-klein"]).items()
+        }
     # What the hub's list of files says, in GB.
     assert [round(size[name] / 1e9, 2) for name in ("transformer", "text_encoder", "vae")] == [7.75, 8.04, 0.17]
     assert 0 < MODELS["flux2-klein"].download - sum(size.values()) < 50e6
@@ -540,7 +561,9 @@ def test_the_studio_draws_with_it(tiny_flux, tmp_path, monkeypatch):
         "a turtle, openmoji style · tiny, FlowMatchEulerDiscreteScheduler · guidance 1 · 4 steps · seed 7"
     )
     drawn = studio.page.image(64, 64)
-    single = translate(drawn, "a turtle, openmoji style", pipe=tiny_flux, seed=7, num_inference_steps=4, prepare="filled")
+    single = translate(
+        drawn, "a turtle, openmoji style", pipe=tiny_flux, seed=7, num_inference_steps=4, prepare="filled"
+    )
     assert same(single.image, result.image)
     studio._code({"number": said(studio, "result")[-1]["result"]["number"]})
     code = said(studio, "code")[-1]["code"]

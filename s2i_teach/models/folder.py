@@ -33,9 +33,11 @@ def check_folder(folder: Path) -> None:
     is_flow = built_as_flow(folder)
     more = ("text_encoder_2", "tokenizer_2") if built_as_xl(folder) else ()
     for part in ("transformer" if is_flow else "unet", "vae", "text_encoder", "tokenizer", "scheduler", *more):
-        if not isinstance(index.get(part), list) or not (folder / part).is_dir():
-            named = "FLUX.2 [klein]" if is_flow else "Stable Diffusion"
-            raise InputError(f"{folder} has no {part}: it is no {named} model in diffusers' format.")
+        if isinstance(index.get(part), list) and (folder / part).is_dir():
+            continue
+        if is_flow:
+            raise InputError(f"{folder} has no {part}: it is no FLUX.2 [klein] in diffusers' format.")
+        raise InputError(f"{folder} has no {part}: it is no Stable Diffusion model in diffusers' format.")
     for listing in folder.glob("*/*.safetensors.index.json"):
         files = _json(listing).get("weight_map", {}).values()
         if any(not str(name).endswith(".safetensors") or "/" in str(name) for name in files):

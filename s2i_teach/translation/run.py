@@ -14,8 +14,8 @@ from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import denoiser_of, device_of, fitting_threads, wait_for
 from s2i_teach.models.fit import out_of_memory, step_down
-from s2i_teach.models.kept import read_text
 from s2i_teach.models.flows import unread
+from s2i_teach.models.kept import read_text
 from s2i_teach.models.kinds import (
     Kind,
     as_arguments,
