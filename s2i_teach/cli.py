@@ -45,7 +45,11 @@ def build_parser() -> Parser:
 
     translate = commands.add_parser("translate", help="turn a sketch into a picture")
     translate.add_argument("sketch", nargs="?", metavar="SKETCH", help="a picture file; with --like, the one inside it")
-    translate.add_argument("--prompt", metavar="TEXT", help='what it shows, for instance "a turtle, openmoji style"')
+    translate.add_argument(
+        "--prompt",
+        metavar="TEXT",
+        help='what it shows, for instance "a turtle, openmoji style"; what is to be done, for flux2-klein',
+    )
     translate.add_argument("--like", metavar="PNG", help="repeat a saved picture; other options change its settings")
     translate.add_argument(
         "--model", help=f"a name that `s2i models` lists, a folder or a Hugging Face id (default: {DEFAULT})"
