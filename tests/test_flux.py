@@ -12,7 +12,7 @@ import torch
 import s2i_teach as s2i
 from s2i_teach import InputError, Settings, load_pipeline, sweep, translate
 from s2i_teach.images import open_sketch
-from s2i_teach.models import kinds, quantise
+from s2i_teach.models import fit, kinds, quantise
 from s2i_teach.models.catalog import MODELS
 from s2i_teach.models.fit import stand_on, step_down
 from s2i_teach.models.kinds import EDIT, IMG2IMG, kind_of
@@ -496,6 +496,47 @@ def test_slices_are_no_rung_for_a_transformer(tiny_flux, monkeypatch):
     monkeypatch.setattr(tiny_flux, "s2i_rung", 0, raising=False)
     stand_on(tiny_flux, 1, torch.device("cpu"))
     assert tiny_flux.s2i_rung == 0 and step_down(tiny_flux) is None, "on a CPU there is no further rung"
+    asked = []
+    for name in ("enable_model_cpu_offload", "enable_sequential_cpu_offload"):
+        monkeypatch.setattr(tiny_flux, name, lambda name=name, **more: asked.append(name))
+    monkeypatch.setattr(fit, "device_of", lambda pipe: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    assert [step_down(tiny_flux) for _ in range(3)] == [*(rung.words for rung in fit.LADDER[1:]), None]
+    assert asked == ["enable_model_cpu_offload", "enable_sequential_cpu_offload"]
+
+
+def test_parts_by_turns_make_the_same_picture(tmp_path, sketch):
+    """With the CPU in the GPU's place: a text read before the run, and a preview within it, find their parts where they are."""
+    needs_flux()
+    pipe = make_tiny_flux(tmp_path)
+    wanted = translate(sketch, PROMPT, pipe=pipe, **SMALL)
+    stand_on(pipe, 2, torch.device("cpu"))
+    assert pipe.s2i_rung == 2 and hasattr(pipe.transformer, "_hf_hook")
+    shown = []
+    made = run(sketch, Settings("another", **SMALL), pipe, None, lambda x0: shown.append(preview(pipe, x0)))
+    made = translate(sketch, PROMPT, pipe=pipe, **SMALL)
+    assert same(made.image, wanted.image) and len(shown) == 3
+
+
+def test_the_doctor_says_how_it_would_fit(monkeypatch):
+    needs_flux()
+    from s2i_teach import doctor
+    from s2i_teach.models import devices, hub, speed
+
+    entry, gpu = MODELS["flux2-klein"], torch.device("cuda")
+    monkeypatch.setattr(devices, "free_memory", lambda device: 14.7)
+    monkeypatch.setattr(devices, "pick_dtype", lambda device: torch.float16)
+    monkeypatch.setattr(speed, "predicted", lambda *rest, **named: 30.0)
+    monkeypatch.setattr(hub, "is_here", lambda model: False)
+    told = {}
+    for there in (True, False):
+        monkeypatch.setattr(quantise, "can_quantise", lambda there=there: there)
+        told[there] = doctor._predicted(entry, gpu)
+    head = "flux2-klein: a download of 16.0 GB; a picture would take about 30 s, "
+    assert told[True] == f"{head}with most weights in 4 bits, as memory is short"
+    assert told[False] == f"{head}and longer as memory is short: each part is on the GPU only while it works"
+    monkeypatch.setattr(devices, "pick_dtype", lambda device: torch.float32)
+    assert doctor._predicted(entry, torch.device("cpu")).endswith("but it needs 32.0 GB and 14.7 GB are free")
 
 
 def test_it_is_counted_from_its_shapes(tiny_flux, monkeypatch):

@@ -520,7 +520,8 @@ def _short(result: Result) -> str:
 def describe_result(result: Result, words: Mapping[str, str] = STRINGS["en"]) -> str:
     """A picture's settings in one line; ``words`` are those of some language."""
     settings = result.settings
-    line = words["about" if settings.strength is not None else "about_flow"].format(
+    about = words["about_flow"] if settings.strength is None else words["about"]
+    line = about.format(
         prompt=settings.prompt,
         model=result.model,
         scheduler=result.plan.scheduler,

@@ -175,8 +175,9 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     }
     const row = plans && plansKey === key() ? plans[Number(strength.value) - 1] : null;
     strengthValue.textContent = (Number(strength.value) / Number(steps.value)).toFixed(2);
-    const will = row && row.sigma !== null ? "will_run_flow" : "will_run";
-    plan.textContent = row ? words(will, planWords(row)) : words("will_run_soon");
+    if (!row) plan.textContent = words("will_run_soon");
+    else if (row.sigma === null) plan.textContent = words("will_run", planWords(row));
+    else plan.textContent = words("will_run_flow", planWords(row));
     strength.setAttribute("aria-valuetext", `${strengthValue.textContent}. ${plan.textContent}`);
   }
 
