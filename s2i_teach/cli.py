@@ -45,7 +45,11 @@ def build_parser() -> Parser:
 
     translate = commands.add_parser("translate", help="turn a sketch into a picture")
     translate.add_argument("sketch", nargs="?", metavar="SKETCH", help="a picture file; with --like, the one inside it")
-    translate.add_argument("--prompt", metavar="TEXT", help='what it shows, for instance "a turtle, openmoji style"')
+    translate.add_argument(
+        "--prompt",
+        metavar="TEXT",
+        help='what it shows, for instance "a turtle, openmoji style"; what is to be done, for flux2-klein',
+    )
     translate.add_argument("--like", metavar="PNG", help="repeat a saved picture; other options change its settings")
     translate.add_argument(
         "--model", help=f"a name that `s2i models` lists, a folder or a Hugging Face id (default: {DEFAULT})"
@@ -189,23 +193,30 @@ def _translate(args) -> None:
         if model != record.model:
             own = ("size", "num_inference_steps", *CONTROLS)  # the other model has its own
             nothing: dict[str, Any] = dict.fromkeys(own)
+            if _is_flow(model) or _is_flow(record.model):  # and between a flow and noise these mean nothing
+                nothing |= {
+                    **dict.fromkeys(("strength", "guidance_scale", "scheduler", "timesteps")),
+                    "negative_prompt": "",
+                }
             settings = replace(settings, **nothing)
         if dtype == "fp16" and not args.dtype and not _has_gpu():
             print("Note: it was made in fp16 on a GPU; here fp32 is used, and pixels will differ.", file=sys.stderr)
             dtype = "fp32"
         settings = replace(settings, **given)
         small_vae = record.small_vae if model == record.model else "auto"
+        quantize = _quantize_like(record) if model == record.model else "auto"
         sketch = record.sketch if args.sketch is None else args.sketch
     else:
         model, dtype, settings, sketch = args.model or DEFAULT, args.dtype, Settings(**given), args.sketch
-        small_vae = "auto"
+        small_vae = quantize = "auto"
     read_picture(sketch)
     out = _out_path(args)
 
     from s2i_teach.models.load import load_pipeline
     from s2i_teach.translation.run import run
 
-    pipe = load_pipeline(model, dtype=dtype, attention_slicing=True if args.slicing else "auto", small_vae=small_vae)
+    slicing = True if args.slicing else "auto"
+    pipe = load_pipeline(model, dtype=dtype, attention_slicing=slicing, small_vae=small_vae, quantize=quantize)
     if args.plan:
         print(settings.plan(pipe))
         return
@@ -237,6 +248,25 @@ def _sweep(args) -> None:
     print(made)
     for path in save_sweep(made, folder):
         print(path)
+
+
+def _is_flow(model: str) -> bool:
+    from s2i_teach.models.catalog import find
+    from s2i_teach.models.kinds import KINDS
+
+    entry = find(model)
+    return entry is not None and KINDS[entry.kind].is_flow
+
+
+def _quantize_like(record) -> str:
+    """What ``load_pipeline`` is asked for, so that the weights are in as many bits as they were."""
+    if record.quantized and not _has_gpu():
+        print(
+            "Note: it was made with weights in 4 bits on a GPU; here they are whole, and pixels will differ.",
+            file=sys.stderr,
+        )
+        return "none"
+    return "nf4" if record.quantized else "none"
 
 
 def _has_gpu() -> bool:

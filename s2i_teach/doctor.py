@@ -102,19 +102,28 @@ def _predicted(entry, device) -> str:
     from s2i_teach.models.devices import free_memory, pick_dtype
     from s2i_teach.models.fit import LADDER, need_of, rung_for, wants_small_vae
     from s2i_teach.models.hub import download_of
+    from s2i_teach.models.kinds import KINDS
+    from s2i_teach.models.quantise import wants_quantised
     from s2i_teach.models.speed import predicted
 
     dtype, free = pick_dtype(device), free_memory(device)
     need = need_of(entry, dtype)
     small_vae = entry.small_vae is not None and wants_small_vae("auto", entry.evaluations, device)
-    seconds = predicted(entry, device, dtype, small_vae=small_vae)
+    try:
+        seconds = predicted(entry, device, dtype, small_vae=small_vae)
+    except InputError as error:
+        return f"{entry.name}: does not run: {error}"
     about = (
         f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     )
     words = f"{entry.name}: {download_of(entry)}; a picture would take about {about}"
     if device.type == "cpu" and need > free:
         return f"{words}, but it needs {need:.1f} GB and {free:.1f} GB are free"
-    if rung := rung_for(need, free, device):
+    kind = KINDS[entry.kind]
+    if wants_quantised("auto", kind, need, free, device):
+        return f"{words}, with most weights in 4 bits, as memory is short"
+    rung = rung_for(need, free, device)
+    if rung > (1 if kind.is_flow else 0):  # slices change nothing there
         words += f", and longer as memory is short: {LADDER[rung - 1].words}"
     return words
 

@@ -127,6 +127,9 @@ _GERMAN = {
     "{} has no {}: it is no Stable Diffusion model in diffusers' format.": (
         "{0} hat kein {1}: es ist kein Stable-Diffusion-Modell im Format von diffusers."
     ),
+    "{} has no {}: it is no FLUX.2 [klein] in diffusers' format.": (
+        "{0} hat kein {1}: es ist kein FLUX.2 [klein] im Format von diffusers."
+    ),
     "{} lists weights that are no safetensors: pickles are never read.": (
         "{0} nennt Gewichte, die keine Safetensors sind: Pickles werden nie gelesen."
     ),
@@ -177,6 +180,19 @@ _GERMAN = {
     "offload={} is not known: use {}.": "offload={0} gibt es nicht: {1} verwenden.",
     'offload="{}" needs a GPU, and this runs on {}: leave it out.': (
         'offload="{0}" braucht eine GPU, und hier läuft es auf {1}: weglassen.'
+    ),
+    "quantize={} is not known: use {}.": "quantize={0} gibt es nicht: {1} verwenden.",
+    'quantize="nf4" is for models such as "flux2-klein": leave it out for this one.': (
+        'quantize="nf4" ist für Modelle wie "flux2-klein": bei diesem weglassen.'
+    ),
+    'quantize="nf4" needs a GPU, and this runs on {}: leave it out.': (
+        'quantize="nf4" braucht eine GPU, und hier läuft es auf {0}: weglassen.'
+    ),
+    'quantize="nf4" needs the package bitsandbytes: pip install -U bitsandbytes.': (
+        'quantize="nf4" braucht das Paket bitsandbytes: pip install -U bitsandbytes.'
+    ),
+    'A {} needs diffusers {} or newer: pip install -U "diffusers>={}".': (
+        'Eine {0} braucht diffusers {1} oder neuer: pip install -U "diffusers>={2}".'
     ),
     'small_vae={} is not known: use "auto", True or False.': (
         'small_vae={0} gibt es nicht: "auto", True oder False verwenden.'
@@ -231,6 +247,19 @@ _GERMAN = {
     ),
     "The timestep {} is not on this model's schedule: use 0 to {}.": (
         "Der Zeitschritt {0} kommt im Schedule dieses Modells nicht vor: 0 bis {1} verwenden."
+    ),
+    "scheduler={} is of another kind than this model, which is a flow: leave it out.": (
+        "scheduler={0} ist von anderer Art als dieses Modell, das ein Fluss ist: weglassen."
+    ),
+    "guidance_scale is {}, and {} was distilled to run without guidance: leave it out.": (
+        "guidance_scale ist {0}, und {1} wurde so destilliert, dass es ohne Guidance läuft: weglassen."
+    ),
+    "The size {} × {} cannot be edited: give sides from {} pixels, the longer at most {} times the shorter.": (
+        "Die Größe {0} × {1} kann nicht bearbeitet werden: Seiten ab {2} Pixeln angeben, die längere höchstens {3}-mal so lang "
+        "wie die kürzere."
+    ),
+    '{} is a flow, of which these parameters say nothing: use a model of diffusion, such as "mini".': (
+        '{0} ist ein Fluss, über den diese Parameter nichts sagen: ein Diffusionsmodell wie "mini" verwenden.'
     ),
     "{} is given, which {} does not take: leave it out{}.": "{0} ist angegeben, was {1} nicht annimmt: weglassen{2}.",
     "{} is not known: use {}.": "{0} gibt es nicht: {1} verwenden.",
@@ -577,6 +606,7 @@ _GERMAN_PARTS = {
     "Stable Diffusion 1.5, led by clean lines": "Stable Diffusion 1.5, von sauberen Linien geführt",
     "Stable Diffusion XL in four steps": "Stable Diffusion XL in vier Schritten",
     "Stable Diffusion XL, led by a scribble": "Stable Diffusion XL, von einer Kritzelei geführt",
+    "FLUX.2 [klein] 4B, which edits the sketch in four steps": "FLUX.2 [klein] 4B, das die Skizze in vier Schritten bearbeitet",
     # what is wrong with it
     "a number": "eine Zahl",
     "a whole number": "eine ganze Zahl",
@@ -599,9 +629,9 @@ _GERMAN_PARTS = {
         ' Die Miniatur braucht kein Netzwerk: load_pipeline("mini").'
     ),
     "StableDiffusionImg2ImgPipeline or StableDiffusionControlNetImg2ImgPipeline or StableDiffusionXLImg2ImgPipeline or "
-    "StableDiffusionXLControlNetImg2ImgPipeline": (
+    "StableDiffusionXLControlNetImg2ImgPipeline or Flux2KleinPipeline": (
         "StableDiffusionImg2ImgPipeline oder StableDiffusionControlNetImg2ImgPipeline oder StableDiffusionXLImg2ImgPipeline oder "
-        "StableDiffusionXLControlNetImg2ImgPipeline"
+        "StableDiffusionXLControlNetImg2ImgPipeline oder Flux2KleinPipeline"
     ),
     # what an operating system says
     "No such file or directory": "Datei oder Ordner nicht gefunden",

@@ -133,6 +133,86 @@ def make_tiny_xl(pipe, seed: int = 3, force_upcast: bool = False):
     return made
 
 
+def needs_flux():
+    """Skip a test where diffusers is too old for FLUX.2 [klein]."""
+    import diffusers
+
+    if not hasattr(diffusers, "Flux2KleinPipeline"):
+        pytest.skip("diffusers is too old for FLUX.2 [klein]")
+
+
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n\n</think>\n\n{% endif %}"
+)
+"""How Qwen3's own template frames a single question that is not to be thought about."""
+
+
+def make_tiny_flux(tmp, seed: int = 4, is_distilled: bool = True):
+    """FLUX.2 [klein]'s parts, tiny: a transformer, a text encoder with all the layers that are read, a tokenizer of bytes."""
+    import json
+
+    from diffusers import (
+        AutoencoderKLFlux2,
+        FlowMatchEulerDiscreteScheduler,
+        Flux2KleinPipeline,
+        Flux2Transformer2DModel,
+    )
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import Qwen2TokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+    letters = {letter: number for number, letter in enumerate(sorted(ByteLevel.alphabet()))}
+    (tmp / "vocab.json").write_text(json.dumps(letters), encoding="utf-8")
+    (tmp / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    frame = ["<|im_start|>", "<|im_end|>"]
+    tokenizer = Qwen2TokenizerFast(
+        str(tmp / "vocab.json"), str(tmp / "merges.txt"), additional_special_tokens=frame, chat_template=CHAT
+    )
+    torch.manual_seed(seed)
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=28,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        tie_word_embeddings=True,
+        max_position_embeddings=1024,
+    )
+    transformer = Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=3 * 16,
+        timestep_guidance_channels=16,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=False,
+    )
+    vae = AutoencoderKLFlux2(block_out_channels=(8, 8, 16, 16), latent_channels=4, norm_num_groups=4, sample_size=64)
+    vae.bn.running_mean.normal_()
+    vae.bn.running_var.uniform_(0.5, 1.5)
+    pipe = Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        vae=vae.eval(),
+        text_encoder=Qwen3ForCausalLM(config).eval(),
+        tokenizer=tokenizer,
+        transformer=transformer.eval(),
+        is_distilled=is_distilled,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="session")
+def tiny_flux(tmp_path_factory):
+    """A tiny FLUX.2 [klein]."""
+    needs_flux()
+    return make_tiny_flux(tmp_path_factory.mktemp("flux"))
+
+
 @pytest.fixture(scope="session")
 def tiny_pipe(tmp_path_factory):
     return make_tiny_pipe(tmp_path_factory.mktemp("tiny"))

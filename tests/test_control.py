@@ -491,7 +491,8 @@ def test_every_model_of_the_catalog_is_of_a_kind():
     for entry in MODELS.values():
         has_one = any(part.role == "controlnet" for part in entry.parts)
         is_xl = any("xl" in source for source in entry.ids)
-        assert KINDS[entry.kind] is kind_for(led=has_one, is_xl=is_xl)
+        is_flow = any("FLUX" in source for source in entry.ids)
+        assert KINDS[entry.kind] is kind_for(led=has_one, is_xl=is_xl, is_flow=is_flow)
 
 
 # The command line

@@ -284,6 +284,11 @@ def test_every_choice_is_what_the_hub_s_folders_hold():
     half, whole = (choice.of(sd15) for choice in hub.choices("pipeline", "fp16"))
     assert half == [f for f in sd15 if f.endswith("json") or "fp16" in f]
     assert whole == [f for f in sd15 if "fp16" not in f and "ema" not in f and f != "v1-5.safetensors"]
+    flux = ["model_index.json", "transformer/diffusion_pytorch_model.safetensors", "transformer/config.json"]
+    flux += ["text_encoder/model-00001-of-00002.safetensors", "text_encoder/model.safetensors.index.json"]
+    flux += ["tokenizer/chat_template.jinja", "tokenizer/merges.txt", "flux-2-klein-4b.safetensors", "README.md"]
+    [one] = hub.choices("pipeline")
+    assert one.of(flux) == flux[:-2] and one.fits(flux) and not one.fits(flux[2:])
     xl = ["model_index.json", "unet/diffusion_pytorch_model.fp16.safetensors", "text_encoder_2/model.fp16.safetensors"]
     xl += ["vae/config.json", "vae/diffusion_pytorch_model.fp16.safetensors", "sd_xl_base_1.0.safetensors"]
     xl += ["vae_1_0/config.json", "vae_1_0/diffusion_pytorch_model.fp16.safetensors", "vae_decoder/config.json"]
@@ -370,14 +375,18 @@ def folders(tiny_pipe, tiny_led, tiny_xl, tiny_xl_led, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", [name for name, entry in MODELS.items() if entry.ids])
-def test_an_entry_runs_with_its_defaults_and_a_grid_equals_single_runs(name, folders, sketch, tmp_path, monkeypatch):
+def test_an_entry_runs_with_its_defaults_and_a_grid_equals_single_runs(
+    name, folders, sketch, tmp_path, monkeypatch, request
+):
     from s2i_teach import Settings, load_pipeline, sweep, translate
     from s2i_teach.translation.result import read_record
 
     entry = MODELS[name]
     kind = KINDS[entry.kind]
     folder = folders / "xl" if kind.is_xl else folders
-    base = folder / ("sdxl" if kind.is_xl else "sd-turbo" if name == "sd-turbo" else "sd15")
+    if kind.is_flow:
+        request.getfixturevalue("tiny_flux").save_pretrained(folder / "flux")
+    base = folder / ("flux" if kind.is_flow else "sdxl" if kind.is_xl else "sd-turbo" if name == "sd-turbo" else "sd15")
     parts = tuple(replace(part, ids=(str(folder / part.role),)) for part in entry.parts)
     monkeypatch.setitem(MODELS, name, replace(entry, ids=(str(base),), parts=parts, small_vae=None))
     pipe = load_pipeline(name, device="cpu", dtype="fp32", attention_slicing=False)
@@ -391,7 +400,7 @@ def test_an_entry_runs_with_its_defaults_and_a_grid_equals_single_runs(name, fol
         assert pipe.scheduler.config.timestep_spacing == "trailing"
         whole = replace(resolved, strength=1.0).plan(pipe, measure=False)
         assert whole.start_timestep == 999, "few steps begin at the noise that the network was taught to begin at"
-    small = dict(pipe=pipe, size=(64, 64), negative_prompt="a stone", seed=3)
+    small = dict(pipe=pipe, size=(64, 64), seed=3, **({} if kind.is_flow else {"negative_prompt": "a stone"}))
     one = translate(sketch, "a turtle", **small)
     assert one.plan.evaluations == plan.evaluations and one.model == name
     other = translate(sketch, "a turtle", **{**small, "seed": 4})

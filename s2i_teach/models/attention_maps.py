@@ -22,7 +22,12 @@ def recorded_attention(unet):
 
     The U-Net computes the same as before, by diffusers' own ``AttnProcessor``, which makes the weights as a matrix and
     is a little slower than the fused one that is put back at the end.
+
+    Raises:
+        InputError: the network has no cross-attention, as FLUX's transformer has none: words and picture are one sequence.
     """
+    if not any(".attn2." in name for name in unet.attn_processors):
+        raise InputError(f"A {type(unet).__name__} has no cross-attention whose maps could be shown: use a U-Net's.")
     from diffusers.models.attention_processor import AttnProcessor
 
     class Recorder(AttnProcessor):

@@ -55,6 +55,11 @@ def device_of(pipe) -> torch.device:
     return getattr(pipe, "_execution_device", None) or pipe.device
 
 
+def denoiser_of(pipe):
+    """The network that a run evaluates again and again: a pipeline's U-Net, or the transformer in its place."""
+    return pipe.transformer if getattr(pipe, "unet", None) is None else pipe.unet
+
+
 SMALL = 50_000_000
 """Parameters of a U-Net below which one CPU thread does."""
 
@@ -72,7 +77,7 @@ def one_thread():
 
 def is_small(pipe) -> bool:
     """Whether a model's U-Net has less than :data:`SMALL` parameters."""
-    return pipe.unet.num_parameters() < SMALL
+    return denoiser_of(pipe).num_parameters() < SMALL
 
 
 def fitting_threads(pipe):

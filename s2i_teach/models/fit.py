@@ -8,7 +8,8 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.models.catalog import Model
-from s2i_teach.models.devices import DTYPES, cpu_is_fast_in_bf16, device_of
+from s2i_teach.models.devices import DTYPES, cpu_is_fast_in_bf16, denoiser_of, device_of
+from s2i_teach.models.kinds import is_quantized
 
 
 def _slices(pipe, device: torch.device) -> None:
@@ -42,6 +43,11 @@ LADDER = (
     Rung("layers", "each layer is on the GPU only while it works, which is slow", _layers_by_turns, True),
 )
 """Each makes the same picture with less memory, and the lower rungs take more time. The numbers 1 to 3 are their places."""
+
+
+def slices_help(pipe) -> bool:
+    """Whether the first rung does anything: a flow's pictures are decoded one after the other anyway."""
+    return hasattr(pipe, "unet")
 
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -124,9 +130,11 @@ def explain(pipe, free: float, *, asked_dtype: bool, vae: str) -> Fit:
         asked_dtype: whether the precision was asked for.
         vae: ``"own"``, ``"small"``, or why a small one is not used.
     """
-    device, dtype = device_of(pipe), pipe.unet.dtype
+    device, dtype = device_of(pipe), denoiser_of(pipe).dtype
     name = next(short for short, known in DTYPES.items() if known == dtype)
     reasons = [f"{name}, {'as asked' if asked_dtype else _why_precision(device, dtype)}"]
+    if is_quantized(pipe):
+        reasons.append("most weights in 4 bits (nf4), which changes the picture a little")
     rung = getattr(pipe, "s2i_rung", 0)
     if rung:
         reasons.append(f"{LADDER[rung - 1].words}, as it needs {weights_of(pipe):.1f} GB and {free:.1f} GB were free")
@@ -182,6 +190,8 @@ def rung_for(need: float, free: float, device: torch.device) -> int:
 
 def stand_on(pipe, rung: int, device: torch.device) -> None:
     """Bring a freshly loaded pipeline to its device, on a rung; on a lower one where a GPU has no room for it there."""
+    if rung == 1 and not slices_help(pipe):
+        rung = 0
     try:
         if rung < 2:
             pipe.to(device)
@@ -197,6 +207,8 @@ def stand_on(pipe, rung: int, device: torch.device) -> None:
 def step_down(pipe) -> str | None:
     """Bring a pipeline whose memory ran short one rung further; the words for it, or None where there is no further."""
     device, rung = device_of(pipe), getattr(pipe, "s2i_rung", 0)
+    if rung == 0 and not slices_help(pipe):
+        rung = 1
     if rung >= len(LADDER) or (LADDER[rung].on_gpu and device.type != "cuda"):
         return None
     gc.collect()

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
+from s2i_teach.models.kinds import EDIT
 
 LIBRARIES = {"diffusers", "transformers", "stable_diffusion"}
 """Where a pipeline's parts may come from; ``stable_diffusion`` is diffusers' old word for its safety checker."""
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a pipeline that is no Stable Diffusion 1, 2 or XL, or that would need code or pickles of its own.
+    """Refuse a pipeline that is no Stable Diffusion 1, 2 or XL nor FLUX.2 [klein], or that would need code or pickles.
 
     Older versions of diffusers import whatever a model's index names; here it is read before they see it.
 
@@ -29,20 +30,35 @@ def check_folder(folder: Path) -> None:
             continue
         if len(entry) != 2 or (entry[0] is not None and entry[0] not in LIBRARIES):
             raise InputError(f"{folder} wants code of its own for its part {part!r}: such code is never run.")
+    is_flow = built_as_flow(folder)
     more = ("text_encoder_2", "tokenizer_2") if built_as_xl(folder) else ()
-    for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler", *more):
-        if not isinstance(index.get(part), list) or not (folder / part).is_dir():
-            raise InputError(f"{folder} has no {part}: it is no Stable Diffusion model in diffusers' format.")
+    for part in ("transformer" if is_flow else "unet", "vae", "text_encoder", "tokenizer", "scheduler", *more):
+        if isinstance(index.get(part), list) and (folder / part).is_dir():
+            continue
+        if is_flow:
+            raise InputError(f"{folder} has no {part}: it is no FLUX.2 [klein] in diffusers' format.")
+        raise InputError(f"{folder} has no {part}: it is no Stable Diffusion model in diffusers' format.")
     for listing in folder.glob("*/*.safetensors.index.json"):
         files = _json(listing).get("weight_map", {}).values()
         if any(not str(name).endswith(".safetensors") or "/" in str(name) for name in files):
             raise InputError(f"{folder} lists weights that are no safetensors: pickles are never read.")
+    if is_flow:
+        return
     unet, vae = (_json(folder / part / "config.json") for part in ("unet", "vae"))
     told = unet.get("addition_embed_type")
     if unet.get("in_channels", 4) != 4 or (told and not built_as_xl(folder)) or vae.get("latents_mean"):
         raise InputError(
             f"{folder} is of another kind (inpainting, say, by its U-Net or VAE): use a plain Stable Diffusion 1, 2 or XL."
         )
+
+
+def built_as_flow(folder: Path) -> bool:
+    """Whether a folder's pipeline is FLUX.2 [klein], with a transformer in the U-Net's place.
+
+    Raises:
+        InputError: the folder's index cannot be read.
+    """
+    return _json(folder / "model_index.json").get("_class_name") == EDIT.pipeline
 
 
 def built_as_xl(folder: Path) -> bool:
@@ -97,7 +113,8 @@ def check_text_encoder(folder: Path, model) -> None:
     for file in files:
         with safe_open(str(file), "pt") as weights:
             there |= {name.removeprefix("text_model.") for name in weights.keys()}  # noqa: SIM118
-    wanted = {name.removeprefix("text_model.") for name in model.state_dict() if "position_ids" not in name}
+    # Of two names for the same weights, as a language model's input and output may be, the file has one; so has this list.
+    wanted = {name.removeprefix("text_model.") for name, _ in model.named_parameters()}
     missing = sorted(wanted - there)
     if missing:
         raise InputError(f"The text encoder in {folder} lacks {len(missing)} of its weights, among them {missing[0]}.")

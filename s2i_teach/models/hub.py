@@ -20,11 +20,11 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """Patterns of file names: what to fetch, what of it to leave, and what must be there for this to be a choice."""
+    """Patterns of file names: what to fetch, what of it to leave, and what must be there for this to be a choice, any of it."""
 
     take: tuple[str, ...]
     leave: tuple[str, ...]
-    needs: str
+    needs: tuple[str, ...]
 
     def of(self, files: Iterable[str]) -> list[str]:
         """The files that are fetched."""
@@ -33,7 +33,7 @@ class Choice:
 
     def fits(self, files: Iterable[str]) -> bool:
         """Whether a model with these files has what this choice needs."""
-        return any(fnmatch(f, self.needs) for f in files)
+        return any(fnmatch(f, pattern) for f in files for pattern in self.needs)
 
 
 def choices(
@@ -47,18 +47,21 @@ def choices(
     """
     if role in ("lora", "small_vae"):
         wanted = file or "*.safetensors"
-        return [Choice((wanted,) if role == "lora" else ("config.json", wanted), (), wanted)]
-    folder, weights, texts = "*/", "unet/diffusion_pytorch_model", ["model_index.json", "*/*.json", "*/*.txt"]
+        return [Choice((wanted,) if role == "lora" else ("config.json", wanted), (), (wanted,))]
+    # A chat's frame for the prompt (jinja) is a text, which transformers fills in a sandbox.
+    folder, texts = "*/", ["model_index.json", "*/*.json", "*/*.txt", "*/*.jinja"]
+    weights = [f"{network}/diffusion_pytorch_model" for network in ("unet", "transformer")]
     # SDXL's repository also has another VAE (vae_1_0) and copies of its own for other programs.
     left = ("vae_*/*", *(f"{part}/*.safetensors" for part in without))
     if role in ("controlnet", "vae"):
-        folder = weights = "diffusion_pytorch_model"
+        folder, weights = "diffusion_pytorch_model", ["diffusion_pytorch_model"]
         texts, left = ["config.json"], ()
     others = (f"{folder}*.fp16.*", f"{folder}*.non_ema.*", *left)
-    plain = Choice((*texts, f"{folder}*.safetensors"), others, f"{weights}*.safetensors")
+    plain = Choice((*texts, f"{folder}*.safetensors"), others, tuple(f"{name}*.safetensors" for name in weights))
     if not variant:
         return [plain]
-    return [Choice((*texts, f"{folder}*.{variant}.safetensors"), left, f"{weights}*.{variant}.safetensors"), plain]
+    needs = tuple(f"{name}*.{variant}.safetensors" for name in weights)
+    return [Choice((*texts, f"{folder}*.{variant}.safetensors"), left, needs), plain]
 
 
 def fetch(source: str, wanted: list[Choice], *, offline: bool, licence: str = "") -> Path:

@@ -14,17 +14,25 @@ _kept: WeakKeyDictionary = WeakKeyDictionary()
 
 def read_text(pipe, prompt: str, negative_prompt: str | None) -> tuple[Text, Text | None]:
     """:func:`s2i_teach.models.kinds.encode_text`, or what it gave before for the same words, weights, precision and device."""
-    table = _kept.setdefault(pipe, OrderedDict())
-    weights = [parameter for encoder in text_encoders(pipe) for parameter in encoder.parameters()]
-    # torch counts the changes of each tensor in place: an encoder that was trained on has other numbers.
-    changes = sum(0 if parameter.is_inference() else parameter._version for parameter in weights)
-    key = (prompt, negative_prompt, weights[0].dtype, device_of(pipe), changes, *map(id, text_encoders(pipe)))
+    table, key = _kept.setdefault(pipe, OrderedDict()), _key(pipe, prompt, negative_prompt)
     if key not in table:
         table[key] = encode_text(pipe, prompt, negative_prompt)
     table.move_to_end(key)
     while len(table) > MOST:
         table.popitem(last=False)
     return table[key]
+
+
+def is_read(pipe, prompt: str, negative_prompt: str | None) -> bool:
+    """Whether :func:`read_text` has it already."""
+    return _key(pipe, prompt, negative_prompt) in _kept.get(pipe, ())
+
+
+def _key(pipe, prompt: str, negative_prompt: str | None) -> tuple:
+    weights = [parameter for encoder in text_encoders(pipe) for parameter in encoder.parameters()]
+    # torch counts the changes of each tensor in place: an encoder that was trained on has other numbers.
+    changes = sum(0 if parameter.is_inference() else parameter._version for parameter in weights)
+    return (prompt, negative_prompt, weights[0].dtype, device_of(pipe), changes, *map(id, text_encoders(pipe)))
 
 
 def forget_texts(pipe) -> None:

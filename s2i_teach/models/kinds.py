@@ -1,7 +1,7 @@
 """Kinds of pipeline: what each takes and what one evaluation of it is. No other file asks for a diffusers class.
 
-A kind to come (an adapter, an editing model) is one more ``Kind`` here, and a branch in :func:`evaluate` where its
-evaluation goes another way.
+A kind to come (an adapter) is one more ``Kind`` here, and a branch in :func:`evaluate` where its evaluation goes another way.
+What flows have of their own stands in :mod:`s2i_teach.models.flows`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.models.catalog import find
-from s2i_teach.models.devices import device_of
+from s2i_teach.models.devices import denoiser_of, device_of
+from s2i_teach.models.flows import unpacked_tokens, vae_latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +25,11 @@ class Kind:
         pipeline: the diffusers class that it is loaded as.
         takes: setting → the keyword of that class for it; what is not named here, the kind does not take. ``"hint"`` is
             the picture that leads the network at each step.
-        evaluated: title → the pipeline's part, of all that runs in one evaluation, in this order; the U-Net is the last.
+        evaluated: title → the pipeline's part, of all that runs in one evaluation, in this order; the U-Net, or the
+            transformer in its place, is the last.
         hint: how the hint is made of the sketch (``"lines"``: white lines on black), or None where there is none. A model
             of the catalog may want it otherwise: :func:`hint_of`.
-        strength: where the catalog names no other.
+        strength: where the catalog names no other; None where there is none.
         encoders: the pipeline's parts that read the prompt. With two of them it is built as SDXL (:attr:`is_xl`).
     """
 
@@ -36,8 +38,14 @@ class Kind:
     takes: Mapping[str, str]
     evaluated: Mapping[str, str]
     hint: str | None
-    strength: float
+    strength: float | None
     encoders: tuple[str, ...] = ("text_encoder",)
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether a transformer predicts a flow's velocity (:mod:`s2i_teach.models.flows`), in place of a U-Net that
+        predicts noise."""
+        return "transformer" in self.evaluated.values()
 
     @property
     def is_xl(self) -> bool:
@@ -73,12 +81,22 @@ CONTROL = Kind(
 _BOTH = ("text_encoder", "text_encoder_2")
 IMG2IMG_XL = replace(IMG2IMG, name="img2img-xl", pipeline="StableDiffusionXLImg2ImgPipeline", encoders=_BOTH)
 CONTROL_XL = replace(CONTROL, name="control-xl", pipeline="StableDiffusionXLControlNetImg2ImgPipeline", encoders=_BOTH)
-KINDS = {kind.name: kind for kind in (IMG2IMG, CONTROL, IMG2IMG_XL, CONTROL_XL)}
+EDIT = Kind(
+    name="edit",
+    pipeline="Flux2KleinPipeline",
+    takes={name: name for name in ("prompt", "guidance_scale", "num_inference_steps", "width", "height")},
+    evaluated={"transformer": "transformer"},
+    hint=None,
+    strength=None,
+)
+"""The sketch is a picture to be edited, which every evaluation reads; the prompt is an instruction."""
+KINDS = {kind.name: kind for kind in (IMG2IMG, CONTROL, IMG2IMG_XL, CONTROL_XL, EDIT)}
 
 
-def kind_for(led: bool, is_xl: bool) -> Kind:
-    """The kind of a pipeline with or without a ControlNet, that is built as SDXL or as Stable Diffusion 1 and 2."""
-    return next(kind for kind in KINDS.values() if (kind.hint is not None, kind.is_xl) == (led, is_xl))
+def kind_for(led: bool, is_xl: bool, is_flow: bool = False) -> Kind:
+    """The kind of a pipeline with or without a ControlNet, that is built as SDXL, as a flow, or as Stable Diffusion 1 and 2."""
+    wanted = (led, is_xl, is_flow)
+    return next(kind for kind in KINDS.values() if (kind.hint is not None, kind.is_xl, kind.is_flow) == wanted)
 
 
 def kind_of(pipe) -> Kind:
@@ -111,14 +129,19 @@ def evaluated_parts(pipe) -> dict:
 
 
 def networks(pipe) -> list:
-    """All networks whose weights decide the picture; the U-Net, the VAE and the text encoders first."""
-    first = [pipe.unet, pipe.vae, *text_encoders(pipe)]
-    return first + [part for part in evaluated_parts(pipe).values() if part is not pipe.unet]
+    """All networks whose weights decide the picture; the U-Net or transformer, the VAE and the text encoders first."""
+    first = [denoiser_of(pipe), pipe.vae, *text_encoders(pipe)]
+    return first + [part for part in evaluated_parts(pipe).values() if part is not denoiser_of(pipe)]
 
 
 def has_small_vae(pipe) -> bool:
     """Whether a small VAE encodes and decodes, whose latents have no distribution."""
     return type(pipe.vae).__name__ == "AutoencoderTiny"
+
+
+def is_quantized(pipe) -> bool:
+    """Whether most weights are in 4 bits each (:mod:`s2i_teach.models.quantise`)."""
+    return getattr(pipe, "s2i_quantized", False)
 
 
 def drawn(encoded, generator: torch.Generator) -> torch.Tensor:
@@ -137,11 +160,14 @@ def likeliest(encoded) -> torch.Tensor:
 def is_distilled(pipe) -> bool:
     """Whether the U-Net is told the guidance scale, in place of a second evaluation without the prompt."""
     # diffusers' pipeline with a ControlNet knows of no such U-Net, and guides it like any other.
-    return kind_of(pipe).hint is None and pipe.unet.config.time_cond_proj_dim is not None
+    kind = kind_of(pipe)
+    return kind.hint is None and not kind.is_flow and pipe.unet.config.time_cond_proj_dim is not None
 
 
 def is_guided(pipe, guidance_scale: float) -> bool:
     """Whether each evaluation is done twice, with and without the prompt."""
+    if kind_of(pipe).is_flow:  # one that was distilled needs no guidance, and is not told of any
+        return guidance_scale > 1 and not pipe.config.is_distilled
     return guidance_scale > 1 and not is_distilled(pipe)
 
 
@@ -193,8 +219,13 @@ class Text:
         return Text(self.words[places], None if self.pooled is None else self.pooled[places])
 
 
+@torch.no_grad()
 def encode_text(pipe, prompt: str, negative_prompt: str | None) -> tuple[Text, Text | None]:
     """The prompt and the negative prompt, each as a batch of one; None stays None, as without guidance none is needed."""
+    if kind_of(pipe).is_flow:
+        texts = [prompt] if negative_prompt is None else [prompt, negative_prompt]
+        made = [Text(pipe.encode_prompt(prompt=text, device=device_of(pipe))[0]) for text in texts]
+        return made[0], made[1] if len(made) > 1 else None
     words, negative, *pooled = pipe.encode_prompt(
         prompt=prompt,
         device=device_of(pipe),
@@ -254,15 +285,25 @@ def encode_picture(pipe, pixels: torch.Tensor):
         pipe.vae.to(dtype=dtype_of(pipe))
 
 
+def unpacked(pipe, latents: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Latents as a pipeline's loop has them as a map ``(B, C, h, w)``; a flow's are a row of tokens. ``size`` is in pixels."""
+    return unpacked_tokens(pipe, latents, size) if kind_of(pipe).is_flow else latents
+
+
+def decoder_input(vae, latents: torch.Tensor) -> torch.Tensor:
+    """A network's latents ``(B, C, h, w)`` as its VAE decodes them."""
+    return vae_latents(vae, latents) if hasattr(vae, "bn") else latents / vae.config.scaling_factor
+
+
 def decode_latents(pipe, latents: torch.Tensor) -> torch.Tensor:
-    """Scaled latents ``(B, C, h, w)`` → pixels ``(B, 3, H, W)`` in [-1, 1]."""
+    """A network's latents ``(B, C, h, w)`` → pixels ``(B, 3, H, W)`` in [-1, 1]."""
     upcast = pipe.vae.dtype == torch.float16 and overflows(pipe)
     if upcast:
         # Which layers stay in fp16 differs between versions of diffusers; the pipeline knows.
         getattr(pipe, "upcast_vae", pipe.vae.float)()
         latents = latents.to(next(pipe.vae.post_quant_conv.parameters()).dtype)
     try:
-        return pipe.vae.decode(latents / pipe.vae.config.scaling_factor, return_dict=False)[0]
+        return pipe.vae.decode(decoder_input(pipe.vae, latents), return_dict=False)[0]
     finally:
         if upcast:
             pipe.vae.to(dtype=torch.float16)

@@ -23,7 +23,8 @@ def listing(names: Sequence[str] = ()) -> str:
 
 def _paragraph(entry: Model) -> str:
     default = ", the default" if entry.name == DEFAULT else ""
-    led = "every step sees the sketch" if KINDS[entry.kind].hint else "the sketch is the start"
+    kind = KINDS[entry.kind]
+    led = "every step sees the sketch" if kind.hint or kind.is_flow else "the sketch is the start"
     lines = [f"{entry.name}: {entry.title}{default}", f"  {led}"]
     if entry.whole_download:
         lines.append(f"  {download_of(entry)}; needs about {entry.memory:.1f} GB of memory in half precision")
@@ -32,7 +33,7 @@ def _paragraph(entry: Model) -> str:
     width, height = entry.size
     lines.append(
         f"  unless told otherwise: {width} × {height} pixels, {entry.steps} steps, guidance {entry.guidance_scale:g}, "
-        f"strength {entry.strength:g}"
+        + ("no strength" if entry.strength is None else f"strength {entry.strength:g}")
     )
     if entry.cannot:
         lines.append(f"  cannot {entry.cannot}")

@@ -7,14 +7,23 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
-from s2i_teach.models.fit import check_offload, explain, first_rung, stand_on, wants_small_vae, weights_of
+from s2i_teach.models.fit import (
+    check_offload,
+    explain,
+    first_rung,
+    stand_on,
+    wants_small_vae,
+    weights_of,
+)
+from s2i_teach.models.flows import check_available
 from s2i_teach.models.folder import (
+    built_as_flow,
     built_as_xl,
     check_controlnet,
     check_folder,
@@ -22,8 +31,9 @@ from s2i_teach.models.folder import (
     led_by_controlnet,
 )
 from s2i_teach.models.hub import choices, fetch, why
-from s2i_teach.models.kinds import kind_for
+from s2i_teach.models.kinds import KINDS, kind_for
 from s2i_teach.models.preview import load_small_vae
+from s2i_teach.models.quantise import check_quantize, quantisation, saved_size, wants_quantised
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
 from s2i_teach.paths import data_dir
@@ -44,6 +54,7 @@ def load_pipeline(
     attention_slicing: bool | str = "auto",
     offload: str = "auto",
     small_vae: bool | str = "auto",
+    quantize: str = "auto",
     scheduler: str | None = None,
     safety_checker: bool = True,
     offline: bool | None = None,
@@ -52,6 +63,7 @@ def load_pipeline(
     """A diffusers ``StableDiffusionImg2ImgPipeline``, on the best device and in the precision that suits it.
 
     A model that is led by the sketch is a ``StableDiffusionControlNetImg2ImgPipeline``; one of SDXL's has ``XL`` in these names.
+    One that edits the sketch is a ``Flux2KleinPipeline``.
 
     Args:
         model: a name of the catalog (``s2i models`` lists them), a folder saved by diffusers, or a Hugging Face id,
@@ -66,6 +78,9 @@ def load_pipeline(
             chooses by the memory that is free.
         small_vae: take a small VAE in place of the model's own, where one is known (TAESD): many times quicker, and fine
             detail is lost. ``"auto"`` takes it on a CPU, for models of few steps.
+        quantize: ``"nf4"`` keeps the weights of a model that edits in 4 bits each (Dettmers et al. 2023), which takes a third of
+            the memory, changes the pictures a little, and needs a GPU and the package ``bitsandbytes``; ``"none"`` keeps them
+            as they are; ``"auto"`` quantises where all of them would not fit and the package is there.
         scheduler: a short name (``"ddim"``, ``"dpm++"``, ``"euler"``, ``"lcm"``, ``"pndm"``, ``"unipc"``, ``"ddpm"``);
             None is the catalog's for this model, else the model's own.
         safety_checker: load the model's safety checker, where it has one.
@@ -91,6 +106,10 @@ def load_pipeline(
         offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
 
     check_offload(offload, chosen_device)
+    entry_kind = KINDS[entry.kind] if entry else None
+    check_quantize(quantize, chosen_device, entry_kind)
+    if entry_kind and entry_kind.is_flow:
+        check_available(entry_kind.pipeline)
     small = entry.small_vae if entry else None
     if small_vae is True and small is None:
         raise InputError(f"For {shown(str(model))} no small VAE is known: leave small_vae out.")
@@ -112,7 +131,7 @@ def load_pipeline(
 
     def load(source: str):
         with _loading:
-            pipe = _load(source, entry, parts, chosen_dtype, safety_checker, offline)
+            pipe = _load(source, entry, parts, chosen_device, chosen_dtype, safety_checker, offline, quantize)
             if vae == "small" and small_folder is not None:
                 pipe.register_modules(vae=load_small_vae(small_folder, chosen_dtype))
             stand_on(pipe, first_rung(weights_of(pipe), free, chosen_device, attention_slicing, offload), chosen_device)
@@ -214,25 +233,39 @@ def _checked_source(model) -> str:
 
 
 def _load(
-    source: str, entry: Model | None, parts: dict[str, tuple[Part, Path]], dtype, safety_checker: bool, offline: bool
+    source: str,
+    entry: Model | None,
+    parts: dict[str, tuple[Part, Path]],
+    device,
+    dtype,
+    safety_checker: bool,
+    offline: bool,
+    quantize: str,
 ):
     folder, variant = Path(source), entry.variant if entry else None
     if not folder.is_dir():
         wanted = choices("pipeline", variant, without=[role for role in parts if role == "vae"])
         folder = fetch(source, wanted, offline=offline, licence=entry.licence if entry else "")
     check_folder(folder)
-    options = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
+    options: dict[str, Any] = {dtype_keyword(): dtype, "use_safetensors": True, "local_files_only": True}
     controlnet = parts["controlnet"][1] if "controlnet" in parts else None
     if controlnet is None and led_by_controlnet(folder):
         controlnet = folder / "controlnet"
-    kind = kind_for(led=controlnet is not None, is_xl=built_as_xl(folder))
-    if kind.is_xl:
+    is_flow = built_as_flow(folder)
+    kind = kind_for(led=controlnet is not None, is_xl=built_as_xl(folder), is_flow=is_flow)
+    check_quantize(quantize, device, kind)
+    quantised = wants_quantised(quantize, kind, saved_size(folder, dtype), free_memory(device), device)
+    if quantised:
+        options["quantization_config"] = quantisation(kind, dtype)
+    if is_flow:
+        check_available(kind.pipeline)
+    elif kind.is_xl:
         options["add_watermarker"] = False  # or a picture would depend on whether another package is installed
     elif not safety_checker:
         options |= {"safety_checker": None, "requires_safety_checker": False}
     if variant and any((folder / "unet").glob(f"*.{variant}.safetensors")):
         options["variant"] = variant
-    loaded = saved_parts(folder, dtype)
+    loaded = {} if is_flow else saved_parts(folder, dtype)
     if controlnet is not None:
         check_controlnet(controlnet, folder)
         loaded["controlnet"] = _load_network("ControlNetModel", "ControlNet", controlnet, dtype)
@@ -246,7 +279,7 @@ def _load(
         check_text_encoder(folder / name, getattr(pipe, name))
     if "lora" in parts:
         _add_lora(pipe, *parts["lora"])
-    pipe.s2i_folder = str(folder)
+    pipe.s2i_folder, pipe.s2i_quantized = str(folder), quantised
     return pipe
 
 

@@ -10,7 +10,7 @@ import torch
 
 from s2i_teach.images import to_picture
 from s2i_teach.models.devices import device_of, wait_for
-from s2i_teach.models.kinds import encode_picture, likeliest, overflows
+from s2i_teach.models.kinds import decoder_input, encode_picture, likeliest, overflows
 from s2i_teach.models.shims import dtype_keyword, quiet_loading
 
 FAST = 0.15
@@ -36,7 +36,7 @@ def load_small_vae(folder: Path, dtype: torch.dtype):
 
 @torch.no_grad()
 def preview(pipe, latents: torch.Tensor):
-    """Latents ``(1, C, h, w)``, as the U-Net has them, as an RGB picture; cheap beside an evaluation of the U-Net.
+    """Latents ``(1, C, h, w)``, as the network has them, as an RGB picture; cheap beside an evaluation of the network.
 
     The first call for a pipeline looks for its small decoder; without one it times the VAE's, and where that is slow fits a
     map from a latent pixel to a colour by least squares. A mapped preview has one pixel for each latent one.
@@ -50,18 +50,18 @@ def preview(pipe, latents: torch.Tensor):
 
 def _pick_decoder(pipe, latents: torch.Tensor) -> Callable:
     """The best cheap way from this pipeline's latents to a picture. What it returns must not keep the pipeline alive."""
-    vae, scale = pipe.vae, pipe.vae.config.scaling_factor
+    vae = pipe.vae
     folder = getattr(pipe, "s2i_small_vae", None) or Path(getattr(pipe, "s2i_folder", "")) / FOLDER
     if (folder / "config.json").is_file():
         small = load_small_vae(folder, vae.dtype).to(device_of(pipe))
         return lambda z: to_picture(small.decode(z.to(small.dtype)).sample.float())
     half = vae.dtype == torch.float16
-    if not (half and overflows(pipe)) and _decoding_seconds(pipe, latents) < FAST:
-        return lambda z: to_picture(vae.decode((z / scale).to(vae.dtype)).sample.float())
+    if not (half and overflows(pipe)) and _decoding_seconds(pipe, decoder_input(vae, latents)) < FAST:
+        return lambda z: to_picture(vae.decode(decoder_input(vae, z).to(vae.dtype)).sample.float())
     colours = linear_map(pipe)
 
     def mapped(z: torch.Tensor):
-        z = (z / scale).float().cpu()
+        z = decoder_input(vae, z).float().cpu()
         return to_picture(torch.einsum("bchw,cd->bdhw", torch.cat([z, torch.ones_like(z[:, :1])], dim=1), colours))
 
     return mapped

@@ -25,10 +25,11 @@ def make_scheduler(name: str | None, current, num_inference_steps: int):
             copy's limit is raised to what was asked for.
 
     Raises:
-        InputError: an unknown name.
+        InputError: an unknown name, or any name for a flow.
     """
     import diffusers
 
+    check_scheduler(name, current)
     if name is not None and name not in SCHEDULERS:
         raise InputError(f"The scheduler {name!r} is not known: use one of {', '.join(SCHEDULERS)}.")
     if name is None or name == scheduler_name(current):
@@ -40,6 +41,21 @@ def make_scheduler(name: str | None, current, num_inference_steps: int):
     if limit is not None and num_inference_steps > limit:
         scheduler.register_to_config(original_inference_steps=num_inference_steps)
     return scheduler
+
+
+def check_scheduler(name: str | None, current) -> None:
+    """Refuse a scheduler of noise where a model's own is one of flows.
+
+    Raises:
+        InputError: it is.
+    """
+    if name is not None and is_flow_scheduler(current):
+        raise InputError(f"scheduler={name!r} is of another kind than this model, which is a flow: leave it out.")
+
+
+def is_flow_scheduler(scheduler) -> bool:
+    """Whether it mixes (1 − σ) · x_0 + σ · noise, as diffusers' ``FlowMatch…`` schedulers do."""
+    return type(scheduler).__name__.startswith("FlowMatch")
 
 
 def scheduler_name(scheduler) -> str:

@@ -6,7 +6,7 @@ downloaded can be predicted as well as one that is loaded.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from types import SimpleNamespace
 
@@ -17,10 +17,13 @@ from torch.utils._pytree import tree_iter
 
 from s2i_teach.models.catalog import Model
 from s2i_teach.models.devices import wait_for
-from s2i_teach.models.kinds import KINDS, Text, evaluate, kind_of
+from s2i_teach.models.flows import evaluate_flow, vae_latents
+from s2i_teach.models.kinds import KINDS, Text, evaluate, kind_of, told
 from s2i_teach.models.measure import flop_counter, nothing_computed
 from s2i_teach.models.untrained import makers
 
+PROMPT_TOKENS = 512
+"""What a flow's prompt is padded to."""
 WIDE = 128 * 128
 """Places of a map from which on a convolution counts as wide: these are a VAE's, and memory slows them."""
 
@@ -115,7 +118,7 @@ class Parts:
     Attributes:
         words: of the text encoder, for the prompt and the negative prompt.
         encoding, decoding: of the VAE, there and back.
-        evaluation: of the U-Net and what runs with it, for the number of samples it was counted for.
+        evaluation: of the U-Net and what runs with it, or of the transformer in its place, for the number of samples it was counted for.
     """
 
     words: Work
@@ -132,13 +135,15 @@ def count_parts(make: Mapping[str, Callable], size: tuple[int, int], batch: int)
     """Count a model that is made of configurations alone.
 
     Args:
-        make: ``"unet"``, ``"vae"``, ``"text_encoder"``, and ``"text_encoder_2"`` and ``"controlnet"`` if there are any → a
-            function that makes the part.
+        make: ``"unet"`` or ``"transformer"``, ``"vae"``, ``"text_encoder"``, and ``"text_encoder_2"`` and ``"controlnet"`` if
+            there are any → a function that makes the part.
         size: ``(width, height)`` in pixels.
         batch: samples in one evaluation, 2 with guidance.
     """
     with nothing_computed():
         parts = {name: one().eval() for name, one in make.items()}
+        if "transformer" in parts:
+            return _count_flow(size=size, batch=batch, **parts)
         unet, vae = parts["unet"], parts["vae"]
         encoders = [parts[name] for name in ("text_encoder", "text_encoder_2") if name in parts]
         tokens = torch.zeros(batch, encoders[0].config.max_position_embeddings, dtype=torch.long)
@@ -164,6 +169,22 @@ def count_parts(make: Mapping[str, Callable], size: tuple[int, int], batch: int)
         )
 
 
+def _count_flow(transformer, vae, text_encoder, size: tuple[int, int], batch: int) -> Parts:
+    """:func:`count_parts` of a flow, whose transformer reads the sketch's tokens beside the picture's."""
+    tokens = torch.zeros(batch, PROMPT_TOKENS, dtype=torch.long)
+    asked = {"attention_mask": torch.ones_like(tokens), "output_hidden_states": True, "use_cache": False}
+    pixels = torch.zeros(1, 3, size[1], size[0])
+    factor = 2 ** len(vae.config.block_out_channels)
+    z = torch.zeros(batch, transformer.config.in_channels, size[1] // factor, size[0] // factor)
+    words = torch.zeros(batch, PROMPT_TOKENS, transformer.config.joint_attention_dim)
+    return Parts(
+        words=work_of(lambda: text_encoder(input_ids=tokens, **asked)),
+        encoding=work_of(lambda: vae.encode(pixels)),
+        decoding=work_of(lambda: vae.decode(vae_latents(vae, z[:1]))),
+        evaluation=work_of(lambda: evaluate_flow(transformer, z, z, torch.full((batch,), 500), words)),
+    )
+
+
 def _again(encoder):
     return type(encoder)(encoder.config)
 
@@ -172,7 +193,7 @@ def parts_of(pipe, size: tuple[int, int], batch: int) -> Parts:
     """Count a loaded pipeline, by what its parts' configurations say."""
     names = kind_of(pipe).encoders
     make: dict[str, Callable] = {name: partial(_again, getattr(pipe, name)) for name in names}
-    for name in ("unet", "vae", "controlnet"):
+    for name in ("unet", "transformer", "vae", "controlnet"):
         part = getattr(pipe, name, None)
         if part is not None:
             make[name] = partial(type(part).from_config, part.config)
@@ -240,9 +261,32 @@ def predicted(entry: Model, device: torch.device, dtype: torch.dtype, *, small_v
 
 def counted(entry: Model, batch: int, small_vae: bool) -> Parts:
     """The parts of a model of the catalog at its size."""
-    return _counted(entry.shapes, KINDS[entry.kind].hint is not None, small_vae, entry.size, batch)
+    parts = _counted(entry.shapes, small_vae, entry.size, batch)
+    if KINDS[entry.kind].hint is None:
+        return parts
+    return replace(parts, evaluation=parts.evaluation + _control_work(entry.shapes, entry.size, batch))
 
 
 @cache
-def _counted(architecture: str, led: bool, small_vae: bool, size: tuple[int, int], batch: int) -> Parts:
-    return count_parts(makers(architecture, led=led, small_vae=small_vae), size, batch)
+def _counted(architecture: str, small_vae: bool, size: tuple[int, int], batch: int) -> Parts:
+    return count_parts(makers(architecture, small_vae=small_vae), size, batch)
+
+
+@cache
+def _control_work(architecture: str, size: tuple[int, int], batch: int) -> Work:
+    """One evaluation of the ControlNet alone: its U-Net was counted before."""
+    with nothing_computed():
+        controlnet = makers(architecture, led=True)["controlnet"]().eval()
+        config = controlnet.config
+        hint = torch.zeros(batch, 3, size[1], size[0])
+        down = 2 ** (len(config.conditioning_embedding_out_channels) - 1)
+        z = torch.zeros(batch, config.in_channels, size[1] // down, size[0] // down)
+        words = torch.zeros(batch, 77, config.cross_attention_dim)
+        pooled = None
+        if config.addition_embed_type:  # SDXL's: six sizes beside the whole prompt in one vector
+            width = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+            pooled = torch.zeros(batch, width)
+        given = told(SimpleNamespace(vae_scale_factor=down), Text(words, pooled), z)
+        return work_of(
+            lambda: controlnet(z, torch.full((batch,), 500), controlnet_cond=hint, return_dict=False, **given)
+        )

@@ -9,6 +9,7 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.models.devices import device_of, fitting_threads
 from s2i_teach.models.fit import out_of_memory, step_down
+from s2i_teach.models.kept import is_read
 from s2i_teach.models.kinds import (
     Text,
     decode_latents,
@@ -21,12 +22,13 @@ from s2i_teach.models.kinds import (
     hint_tensor,
     is_distilled,
     is_guided,
+    kind_of,
     look_over,
 )
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
-from s2i_teach.translation.run import BLACKED_OUT, finite, in_use, ran_short, short_of_memory
+from s2i_teach.translation.run import BLACKED_OUT, call_pipeline, finite, in_use, ran_short, short_of_memory
 from s2i_teach.translation.settings import Resolved, set_timesteps, start_index
 
 CPU_BATCH = 16
@@ -41,7 +43,7 @@ class Counts:
     """What was computed, and what was spared.
 
     Attributes:
-        evaluations: samples that went through the U-Net.
+        evaluations: samples that went through the U-Net, or through the transformer in its place.
         led: those of them that went through the ControlNet before, its scale not being 0.
         shared: samples that were taken from an equal one instead.
         calls: how often the U-Net was called.
@@ -109,6 +111,9 @@ def run_batch(
 
     A small model runs in one CPU thread, as in a single run (:func:`s2i_teach.models.devices.fitting_threads`).
 
+    A model that edits (FLUX.2 [klein]) makes its pictures one after the other, as its pipeline takes one sketch and one size a
+    call; each is the single run itself. Only the prompts are shared.
+
     Equal means: up to the last bits of fp32, which depend on how many samples go together, and which guidance
     multiplies: one evaluation of the miniature is 1.7e-6 from the exact one in either way, its pictures differ by up to
     3e-5 of the brightness, less than a hundredth of the smallest step of an 8-bit picture (``tests/test_sweep.py``).
@@ -129,12 +134,39 @@ def run_batch(
     """
     try:
         with in_use(pipe):
+            if kind_of(pipe).is_flow:
+                yield from _one_by_one(sketch, cells, pipe, on_step, counts or Counts())
+                return
             yield from _Batch(sketch, cells, pipe, max_batch, on_step, counts or Counts()).run()
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
         largest = max((cell.size for cell in cells), key=lambda size: size[0] * size[1])
         raise InputError(short_of_memory(pipe, largest)) from error
+
+
+def _one_by_one(sketch, cells: Sequence[Resolved], pipe, on_step, counts: Counts):
+    """:func:`run_batch` by single runs; a prompt is read once, since the runs keep it."""
+    pages = sketch if isinstance(sketch, Pages) else Pages(sketch)
+    plans = [settings.plan(pipe, measure=False) for settings in cells]
+    total, before = sum(plan.evaluations for plan in plans), 0
+    for index, (settings, plan) in enumerate(zip(cells, plans, strict=True)):
+
+        def told(done: int, _, before=before) -> None:
+            if on_step:
+                on_step(before + done, total)
+
+        page, _ = pages[settings]
+        negative = settings.negative_prompt if plan.batch == 2 else None
+        counts.prompts += not is_read(pipe, settings.prompt, negative)
+        prepared, hint = prepare_sketch(page, settings.prepare), make_hint(page, hint_of(pipe))
+        _, _, pixels, notes = call_pipeline(pipe, settings, plan, prepared, hint, told)
+        before += plan.evaluations
+        counts.evaluations += plan.evaluations * plan.batch
+        counts.calls += plan.evaluations * plan.batch  # with guidance the pipeline calls twice
+        counts.encoded += 1
+        counts.decoded += 1
+        yield index, pixels, notes
 
 
 class _Batch:

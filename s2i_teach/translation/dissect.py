@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from s2i_teach.errors import InputError
 from s2i_teach.models.devices import device_of, wait_for
 from s2i_teach.models.kept import forget_texts
-from s2i_teach.models.kinds import evaluated_parts, text_encoders
+from s2i_teach.models.kinds import evaluated_parts, kind_of, text_encoders
 from s2i_teach.models.measure import AliveBytes
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.run import run
@@ -220,8 +221,13 @@ def dissect(pipe, sketch, settings: Settings) -> Dissection:
     alive, on any device), which would slow a timed run down.
 
     Raises:
-        InputError: as ``translate``.
+        InputError: as ``translate``, or a model that has no U-Net.
     """
+    if kind_of(pipe).is_flow:
+        raise InputError(
+            "This model has a transformer where the anatomy draws a U-Net with its levels and skip connections: use a model "
+            'such as "mini".'
+        )
     resolved = settings.resolved(pipe)
     found = _timed(pipe, sketch, resolved)
     _weigh(pipe, sketch, resolved, found.parts)

@@ -34,10 +34,11 @@ class Result:
         plan: what ran.
         model: the name or folder it was loaded by.
         seconds: wall time of the run; None where it ran together with others.
-        evaluation_seconds: mean wall time of one evaluation of the U-Net with its scheduler step, or None.
-        precision: of the U-Net: "fp32", "fp16" or "bf16".
+        evaluation_seconds: mean wall time of one evaluation of the network with its scheduler step, or None.
+        precision: of the U-Net or transformer: "fp32", "fp16" or "bf16".
         notes: sentences on what was done besides, for instance a decoding repeated in fp32.
         small_vae: whether a small VAE encoded and decoded, in place of the model's own.
+        quantized: whether the weights were in 4 bits each (``load_pipeline(quantize="nf4")``).
         hint: the picture that led the network at each step, white lines on black, or None for a model that takes none.
     """
 
@@ -52,6 +53,7 @@ class Result:
     notes: tuple[str, ...] = ()
     hint: Image.Image | None = None
     small_vae: bool = False
+    quantized: bool = False
 
     @property
     def prepared(self) -> Image.Image:
@@ -68,6 +70,7 @@ class Result:
             "model": self.model,
             "precision": self.precision,
             **({"small_vae": True} if self.small_vae else {}),
+            **({"quantized": True} if self.quantized else {}),
             "settings": self.settings.to_dict(),
             "sketch_sha256": hashlib.sha256(sketch).hexdigest(),
             "sketch_png": base64.b64encode(sketch).decode("ascii"),
@@ -123,6 +126,7 @@ class Record:
     settings: Settings
     sketch: Image.Image
     small_vae: bool = False
+    quantized: bool = False
 
 
 def read_record(path: str | Path) -> Record:
@@ -149,8 +153,8 @@ def read_record(path: str | Path) -> Record:
         if hashlib.sha256(png).hexdigest() != table["sketch_sha256"]:
             raise ValueError("the sketch inside does not have the hash that was noted")
         settings = Settings.from_dict(table["settings"])
-        small_vae = table.get("small_vae", False) is True
-        return Record(str(table["model"]), str(table["precision"]), settings, read_picture(png), small_vae)
+        small_vae, quantized = (table.get(name, False) is True for name in ("small_vae", "quantized"))
+        return Record(str(table["model"]), str(table["precision"]), settings, read_picture(png), small_vae, quantized)
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -12,17 +12,29 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.devices import device_of, fitting_threads, wait_for
+from s2i_teach.models.devices import denoiser_of, device_of, fitting_threads, wait_for
 from s2i_teach.models.fit import out_of_memory, step_down
+from s2i_teach.models.flows import unread
 from s2i_teach.models.kept import read_text
-from s2i_teach.models.kinds import Kind, as_arguments, has_small_vae, hint_of, is_guided, kind_of, tokenizers
+from s2i_teach.models.kinds import (
+    Kind,
+    as_arguments,
+    decoder_input,
+    has_small_vae,
+    hint_of,
+    is_guided,
+    is_quantized,
+    kind_of,
+    tokenizers,
+    unpacked,
+)
 from s2i_teach.models.load import shared_pipeline
-from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.models.schedulers import is_flow_scheduler, make_scheduler
 from s2i_teach.translation.page import as_opened, open_page
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
-from s2i_teach.translation.settings import Settings, note_timing
+from s2i_teach.translation.settings import Plan, Resolved, Settings, note_timing
 
 PRECISIONS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
@@ -102,7 +114,8 @@ def translate(
     """Turn a sketch into a picture with a latent diffusion model.
 
     The model ``"mini-scribble"`` is led by the sketch's lines at every step (ControlNet, Zhang et al. 2023); to ``"mini"``
-    and ``"sd15"`` the sketch is where they start and no more (img2img, SDEdit, Meng et al. 2021).
+    and ``"sd15"`` the sketch is where they start and no more (img2img, SDEdit, Meng et al. 2021). ``"flux2-klein"`` takes it for
+    a picture to be edited, and the prompt for what is to be done with it.
 
     Equal, pixel for pixel, to calling the diffusers pipeline by hand with the same picture, settings, number of threads
     (a small model runs in one on a CPU: :func:`s2i_teach.models.devices.fitting_threads`) and
@@ -114,7 +127,7 @@ def translate(
         pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is ``"mini-scribble"``.
         strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler,
             control_scale, control_start, control_end: see :class:`s2i_teach.Settings`; None is the model's default.
-        on_step: called as ``on_step(done, total)`` after every evaluation of the U-Net.
+        on_step: called as ``on_step(done, total)`` after every evaluation of the U-Net or transformer.
 
     Raises:
         InputError: a sketch or setting that cannot be used, in one sentence.
@@ -151,7 +164,7 @@ def run(
 ) -> Result:
     """:func:`translate` with its settings in one object.
 
-    ``on_x0`` is called before every step with the clean latents ``(1, C, h, w)`` that the U-Net believes in, x̂_0.
+    ``on_x0`` is called before every step with the clean latents ``(1, C, h, w)`` that the network believes in, x̂_0.
     An exception that either of the two raises ends the run and comes out here; the pipeline stays usable.
     """
     with in_use(pipe):
@@ -163,37 +176,9 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
     plan = resolved.plan(pipe, measure=False)
     picture, page_notes = open_page(sketch, resolved)
     settings = as_opened(resolved)  # the result keeps the sketch as it is now
-    prepared = prepare_sketch(picture, settings.prepare)
-    kind = kind_of(pipe)
     hint = make_hint(picture, hint_of(pipe))
-    current = pipe.scheduler
-    arguments = _arguments(kind, replace(settings, strength=plan.strength_run), hint)
-
-    def once():
-        watch = _Watch(plan.evaluations, on_step)
-        started = time.perf_counter()
-        try:
-            # A scheduler remembers its last run; each run gets its own.
-            pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
-            if on_x0:
-                _watch_x0(pipe.scheduler, watch.look(on_x0))
-            with fitting_threads(pipe):
-                negative = settings.negative_prompt if is_guided(pipe, settings.guidance_scale) else None
-                output = pipe(
-                    image=prepared,
-                    **arguments,
-                    **as_arguments(*read_text(pipe, settings.prompt, negative)),
-                    generator=torch.Generator("cpu").manual_seed(settings.seed),
-                    output_type="pt",
-                    callback_on_step_end=watch,
-                )
-                return watch, started, output, *finite(pipe, output.images, watch.latents)
-        finally:
-            pipe.scheduler = current
-
-    watch, started, output, pixels, notes = with_less_memory(pipe, settings.size, once)
-    if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
-        notes += (BLACKED_OUT,)
+    called = call_pipeline(pipe, settings, plan, prepare_sketch(picture, settings.prepare), hint, on_step, on_x0)
+    watch, started, pixels, notes = called
     notes = page_notes + notes + prompt_notes(pipe, settings)
     wait_for(device_of(pipe))
     seconds = time.perf_counter() - started - watch.aside
@@ -208,16 +193,56 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
         model=getattr(pipe, "s2i_model", "a pipeline"),
         seconds=seconds,
         evaluation_seconds=watch.per_step,
-        precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
+        precision=PRECISIONS.get(denoiser_of(pipe).dtype, "mixed"),
         notes=notes,
         hint=hint,
         small_vae=has_small_vae(pipe),
+        quantized=is_quantized(pipe),
     )
 
 
-def _arguments(kind: Kind, settings: Settings, hint) -> dict:
+def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=None, on_x0=None):
+    """One call of a pipeline with a prepared sketch, again with less memory where it ran short.
+
+    Returns:
+        what watched the steps, when the call began, the pixels ``(1, 3, H, W)`` in [0, 1], and notes.
+    """
+    kind, current = kind_of(pipe), pipe.scheduler
+    arguments = _arguments(kind, replace(settings, strength=plan.strength_run), hint)
+
+    def once():
+        watch = _Watch(plan.evaluations, on_step)
+        started = time.perf_counter()
+        try:
+            # A scheduler remembers its last run; each run gets its own.
+            pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
+            if on_x0:
+                _watch_x0(pipe.scheduler, watch.look(lambda x0: on_x0(unpacked(pipe, x0, settings.size))))
+            with fitting_threads(pipe):
+                negative = settings.negative_prompt if is_guided(pipe, settings.guidance_scale) else None
+                output = pipe(
+                    image=prepared,
+                    **arguments,
+                    **as_arguments(*read_text(pipe, settings.prompt, negative)),
+                    generator=torch.Generator("cpu").manual_seed(settings.seed),
+                    output_type="pt",
+                    callback_on_step_end=watch,
+                )
+                latents = unpacked(pipe, watch.latents, settings.size)
+                return watch, started, output, *finite(pipe, output.images, latents)
+        finally:
+            pipe.scheduler = current
+
+    watch, started, output, pixels, notes = with_less_memory(pipe, settings.size, once)
+    if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
+        notes += (BLACKED_OUT,)
+    return watch, started, pixels, notes
+
+
+def _arguments(kind: Kind, settings: Resolved, hint) -> dict:
     """What a pipeline of that kind is called with beside words and picture, by its own keywords."""
     given = {**vars(settings), "hint": hint}
+    given["width"], given["height"] = settings.size
     given["timesteps"] = list(settings.timesteps) if settings.timesteps else None
     return {keyword: given[name] for name, keyword in kind.takes.items() if name not in ("prompt", "negative_prompt")}
 
@@ -225,12 +250,17 @@ def _arguments(kind: Kind, settings: Settings, hint) -> dict:
 def _watch_x0(scheduler, on_x0: Callable[[torch.Tensor], None]) -> None:
     """Let a scheduler tell x̂_0 at each of its steps, whatever kind it is and whatever its network predicts."""
     step = scheduler.step
-    kind = scheduler.config.get("prediction_type", "epsilon")
+    kind = "flow" if is_flow_scheduler(scheduler) else scheduler.config.get("prediction_type", "epsilon")
 
     @wraps(step)  # the pipeline looks at the parameters' names
     def told(model_output, timestep, sample, *args, **kwargs):
-        one, zero = torch.ones_like(sample[:1, :1, :1, :1]), torch.zeros_like(sample[:1, :1, :1, :1])
+        first = sample[(slice(1),) * sample.ndim]
+        one, zero = torch.ones_like(first), torch.zeros_like(first)
         at = torch.as_tensor(timestep, device=sample.device).reshape(1)
+        if kind == "flow":  # x_t = (1 − σ) · x_0 + σ · noise, and v = noise − x_0
+            sigma = scheduler.scale_noise(zero, at, one)
+            on_x0(sample - sigma * model_output)
+            return step(model_output, timestep, sample, *args, **kwargs)
         signal, noise = scheduler.add_noise(one, zero, at), scheduler.add_noise(zero, one, at)
         if kind == "epsilon":
             guess = (sample - noise * model_output) / signal
@@ -285,13 +315,19 @@ class _Watch:
 
 def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
     """A sentence for each prompt that is longer than the text encoder reads; two that read the same of it say it once."""
+    given = {"prompt": settings.prompt, "negative prompt": settings.negative_prompt}
+    if kind_of(pipe).is_flow:
+        found = [("prompt", *unread(pipe, settings.prompt))]
+    else:  # two places are the start and the end token
+        found = [
+            (name, tokenizer.model_max_length - 2, read_and_lost(tokenizer, words)[1])
+            for tokenizer in tokenizers(pipe)
+            for name, words in given.items()
+        ]
     notes = []
-    for tokenizer in tokenizers(pipe):
-        room = tokenizer.model_max_length - 2  # without the start and the end token
-        for name, words in (("prompt", settings.prompt), ("negative prompt", settings.negative_prompt)):
-            _, lost = read_and_lost(tokenizer, words)
-            if lost:
-                notes.append(f"The model reads {room} pieces of words; of the {name} it did not read: {shown(lost)}.")
+    for name, room, lost in found:
+        if lost:
+            notes.append(f"The model reads {room} pieces of words; of the {name} it did not read: {shown(lost)}.")
     return tuple(dict.fromkeys(notes))
 
 
@@ -308,7 +344,7 @@ def finite(pipe, pixels: torch.Tensor, latents: torch.Tensor) -> tuple[torch.Ten
     dtype = pipe.vae.dtype
     pipe.vae.to(torch.float32)
     try:
-        decoded = pipe.vae.decode(latents.float() / pipe.vae.config.scaling_factor).sample
+        decoded = pipe.vae.decode(decoder_input(pipe.vae, latents.float())).sample
     finally:
         pipe.vae.to(dtype)
     if not torch.isfinite(decoded).all():

@@ -12,7 +12,16 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find, offered
-from s2i_teach.models.devices import device_of, fitting_threads, is_small, wait_for
+from s2i_teach.models.devices import denoiser_of, device_of, fitting_threads, is_small, wait_for
+from s2i_teach.models.flows import (
+    blank_words,
+    check_flow_size,
+    check_guidance,
+    evaluate_flow,
+    set_sigmas,
+    usual_settings,
+    usual_size,
+)
 from s2i_teach.models.kinds import (
     KINDS,
     blank_text,
@@ -24,7 +33,7 @@ from s2i_teach.models.kinds import (
     led_by,
     likeliest,
 )
-from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler, scheduler_name
+from s2i_teach.models.schedulers import SCHEDULERS, check_scheduler, make_scheduler, scheduler_name
 from s2i_teach.models.speed import parts_of, speed_here
 from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
 from s2i_teach.translation.thesis import ThesisSettings, from_thesis
@@ -40,13 +49,14 @@ class Settings:
     """Everything that decides a picture besides sketch and model. None means: the model's own default.
 
     Attributes:
-        prompt: what the picture shows.
+        prompt: what the picture shows; for a model that edits an instruction, such as "turn this sketch into a watercolour".
         negative_prompt: what guidance steers away from.
         strength: in (0, 1]: where on the noise schedule the denoising starts; 1 keeps next to nothing of the sketch.
+            A model that edits has none: it starts at pure noise, and reads the sketch at every step.
         guidance_scale: ≥ 0; weight of the prompt (Ho & Salimans 2022, in diffusers' convention: 1 is no guidance).
         num_inference_steps: 1 to 999 steps on the whole schedule, of which the last ``strength`` part runs.
         seed: 0 to 2⁶³ − 1.
-        size: ``(width, height)`` in pixels, multiples of the VAE's factor (8).
+        size: ``(width, height)`` in pixels, multiples of the VAE's factor (8), or of 16 for a model that edits.
         prepare: ``"lines"`` takes the sketch's lines, ``"filled"`` fills its closed regions with grey first. A page that is
             not clean (paper in shadow, coloured or ruled, a chalk board) becomes ink on white before either;
             ``"photo"`` does that whatever the page looks like, and is ``"lines"`` from there on. ``"picture"`` takes the
@@ -172,13 +182,16 @@ class Settings:
         entry = find(getattr(pipe, "s2i_model", ""))
         kind = kind_of(pipe)
         self._check_taken(kind, getattr(pipe, "s2i_model", "this pipeline"))
-        factor = vae_factor(pipe)
-        native = pipe.unet.config.sample_size
-        native = (native, native) if isinstance(native, int) else tuple(native)[::-1]
-        size = self.size or (entry.size if entry else tuple(side * factor for side in native))
+        size = self.size or (entry.size if entry else _native_size(pipe))
+        size = check_size(size, vae_factor(pipe))
+        usual = (50, 7.5)
+        if kind.is_flow:
+            size, usual = check_flow_size(size), usual_settings(pipe)
+            check_guidance(pipe, self.guidance_scale)
+            check_scheduler(self.scheduler, pipe.scheduler)
         used = scheduler_name(pipe.scheduler)
         own = used if used in SCHEDULERS else None  # one without a short name is used, but cannot be written down
-        steps = entry.steps if entry else 50
+        steps = entry.steps if entry else usual[0]
         if self.timesteps is not None:
             steps = len(self.timesteps)
             if (self.scheduler or own) not in CHOSEN_TIMESTEPS:
@@ -192,9 +205,9 @@ class Settings:
         complete = replace(
             self,
             strength=_default(self.strength, entry.strength if entry else kind.strength),
-            guidance_scale=_default(self.guidance_scale, entry.guidance_scale if entry else 7.5),
+            guidance_scale=_default(self.guidance_scale, entry.guidance_scale if entry else usual[1]),
             num_inference_steps=_default(self.num_inference_steps, steps),
-            size=check_size(size, factor),
+            size=size,
             scheduler=self.scheduler or own,
             **self._resolved_control(kind, entry),
         )
@@ -221,6 +234,10 @@ class Settings:
         """
         settings = self.resolved(pipe)
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
+        batch = 2 if is_guided(pipe, settings.guidance_scale) else 1
+        cost = timing(pipe, settings.size, batch, measure)
+        if kind_of(pipe).is_flow:
+            return _flow_plan(pipe, settings, scheduler, batch, cost)
         start, strength = start_index(settings.num_inference_steps, settings.strength)
         # The scheduler is set on the device where it will run, as the pipeline does; asked once, since diffusers looks
         # through all modules for it.
@@ -233,8 +250,6 @@ class Settings:
         # What the scheduler really mixes: any scheduler's own convention comes out as signal and noise.
         signal = scheduler.add_noise(one, zero, timesteps[:1]).item()
         noise = scheduler.add_noise(zero, one, timesteps[:1]).item()
-        batch = 2 if is_guided(pipe, settings.guidance_scale) else 1
-        cost = timing(pipe, settings.size, batch, measure)
         return Plan(
             scheduler=scheduler_name(scheduler),
             timesteps=tuple(round(float(t), 3) for t in timesteps),
@@ -314,25 +329,29 @@ class Plan:
 
     Attributes:
         scheduler: its short name.
-        timesteps: the timesteps of the training schedule (0 to 999) at which the U-Net is evaluated, in order.
-        sqrt_alpha_bar: √ᾱ at the start, in [0, 1]: how much of the sketch is in the first noisy latent.
-        evaluations: how often the U-Net is called.
+        timesteps: the timesteps of the training schedule (0 to 999) at which the U-Net is evaluated, in order. In a flow
+            they are 1000 · σ.
+        sqrt_alpha_bar: √ᾱ at the start, in [0, 1]: how much of the sketch is in the first noisy latent. None in a flow.
+        evaluations: how often the U-Net, or the transformer in its place, is evaluated.
         batch: pictures in each call: 2 with guidance (with and without the prompt), else 1.
         size: ``(width, height)`` in pixels.
         strength_run: the strength handed to diffusers; differs from the one asked for only where no step would be left.
         seconds: predicted wall time in seconds on this machine, or None if nothing was measured.
         control_scales: what the ControlNet's residuals are multiplied by in each evaluation; empty for models without one.
+        sigma: σ at the start of a flow, whose latents are (1 − σ) · x_0 + σ · noise: 1 is pure noise, with nothing of the
+            sketch, which stands beside the latents at every step instead. None for models that are no flows.
     """
 
     scheduler: str
     timesteps: tuple[float, ...]
-    sqrt_alpha_bar: float
+    sqrt_alpha_bar: float | None
     evaluations: int
     batch: int
     size: tuple[int, int]
     strength_run: float
     seconds: float | None
     control_scales: tuple[float, ...] = ()
+    sigma: float | None = None
 
     @property
     def start_timestep(self) -> float:
@@ -341,11 +360,17 @@ class Plan:
 
     def __str__(self) -> str:
         seconds = "not measured" if self.seconds is None else f"about {self.seconds:.1f} s"
+        guided = f"{'with' if self.batch == 2 else 'without'} guidance"
+        size = f"{self.size[0]} × {self.size[1]} pixels"
+        if self.sqrt_alpha_bar is None:
+            noise = "pure noise" if self.sigma == 1 else "noise"
+            return (
+                f"{self.scheduler}: starts at {noise} (σ = {self.sigma:g}) with nothing of the sketch in it; each of the "
+                f"{self.evaluations} evaluations of the transformer {guided} reads the sketch beside it; {size}; {seconds}"
+            )
         return (
             f"{self.scheduler}: starts at t = {self.start_timestep:g}, where {self.sqrt_alpha_bar:.0%} of the sketch's "
-            f"amplitude is left (√ᾱ); {self.evaluations} evaluations of the U-Net "
-            f"{'with' if self.batch == 2 else 'without'} guidance; {self._led}{self.size[0]} × {self.size[1]} pixels; "
-            f"{seconds}"
+            f"amplitude is left (√ᾱ); {self.evaluations} evaluations of the U-Net {guided}; {self._led}{size}; {seconds}"
         )
 
     @property
@@ -364,7 +389,7 @@ if TYPE_CHECKING:
     class Resolved(Settings):
         """What :meth:`Settings.resolved` returns. It is no class of its own: a type checker learns here what is not None."""
 
-        strength: float
+        strength: float  # None in a flow, whose runs ask for none
         guidance_scale: float
         num_inference_steps: int
         size: tuple[int, int]
@@ -378,8 +403,34 @@ def _default(value: T | None, otherwise: T) -> T:
 
 
 def vae_factor(pipe) -> int:
-    """Pixels a latent's side: 2^(resolutions − 1)."""
-    return 2 ** (len(pipe.vae.config.block_out_channels) - 1)
+    """Pixels a side of a latent, 2^(resolutions − 1); in a flow of a token, which is two latents wide."""
+    return 2 ** (len(pipe.vae.config.block_out_channels) - 1) * (2 if kind_of(pipe).is_flow else 1)
+
+
+def _native_size(pipe) -> tuple[int, int]:
+    """``(width, height)`` in pixels that a model was trained on, as its configuration says."""
+    if kind_of(pipe).is_flow:
+        return usual_size(pipe)
+    side = pipe.unet.config.sample_size
+    height, width = (side, side) if isinstance(side, int) else side
+    return width * vae_factor(pipe), height * vae_factor(pipe)
+
+
+def _flow_plan(pipe, settings: "Resolved", scheduler, batch: int, cost: "Timing | None") -> Plan:
+    """The plan of a flow: all of its steps run, from pure noise."""
+    set_sigmas(scheduler, pipe, settings.num_inference_steps, settings.size, device_of(pipe))
+    steps = len(scheduler.timesteps)
+    return Plan(
+        scheduler=scheduler_name(scheduler),
+        timesteps=tuple(round(float(t), 3) for t in scheduler.timesteps),
+        sqrt_alpha_bar=None,
+        evaluations=steps,
+        batch=batch,
+        size=settings.size,
+        strength_run=1.0,
+        seconds=None if cost is None else cost.fixed + cost.evaluation * steps,
+        sigma=scheduler.sigmas[0].item(),
+    )
 
 
 def set_timesteps(scheduler, settings: "Settings", device) -> None:
@@ -436,7 +487,7 @@ def timing(pipe, size: tuple[int, int], batch: int, measure: bool) -> Timing | N
 
 def _predict(pipe, size: tuple[int, int], batch: int) -> Timing:
     """By counted operations and this machine's speed: to run them would take a large model on a CPU half a minute."""
-    parts, speed = parts_of(pipe, size, batch), speed_here(device_of(pipe), pipe.unet.dtype)
+    parts, speed = parts_of(pipe, size, batch), speed_here(device_of(pipe), denoiser_of(pipe).dtype)
     fixed = parts.words + parts.encoding + parts.decoding
     return Timing(speed.seconds(parts.evaluation), speed.seconds(fixed))
 
@@ -450,16 +501,18 @@ def note_timing(pipe, plan: Plan, evaluation_seconds: float, total_seconds: floa
 @torch.no_grad()
 def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
     """Time the second of two evaluations, and one pass through the VAE each way."""
-    factor, device, dtype = vae_factor(pipe), device_of(pipe), pipe.unet.dtype
+    kind, network = kind_of(pipe), denoiser_of(pipe)
+    factor, device, dtype = vae_factor(pipe), device_of(pipe), network.dtype
     generator = torch.Generator().manual_seed(0)
-    shape = (batch, pipe.unet.config.in_channels, size[1] // factor, size[0] // factor)
+    shape = (batch, network.config.in_channels, size[1] // factor, size[0] // factor)
     latents = torch.randn(shape, generator=generator).to(device, dtype)
-    text = blank_text(pipe, batch)
     t = torch.full((batch,), 500, device=device)
     led = {}
-    if kind_of(pipe).hint is not None:
+    if kind.hint is not None:
         hint = torch.zeros(batch, 3, size[1], size[0], device=device, dtype=dtype)
         led = {"hint": hint, "scales": [1.0] * batch}
+    words = blank_words(pipe, batch) if kind.is_flow else None
+    text = None if kind.is_flow else blank_text(pipe, batch)
 
     def seconds(run) -> float:
         started = time.perf_counter()
@@ -468,11 +521,14 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
         return time.perf_counter() - started
 
     def evaluation():
-        evaluate(pipe, latents, t, text, **led)
+        if text is None:
+            evaluate_flow(network, latents, latents, t, words)
+        else:
+            evaluate(pipe, latents, t, text, **led)
 
     def there_and_back():
         z = likeliest(encode_picture(pipe, torch.zeros(1, 3, size[1], size[0])))
-        decode_latents(pipe, z.to(dtype))
+        decode_latents(pipe, latents[:1] if kind.is_flow else z.to(dtype))
 
     with fitting_threads(pipe):
         evaluation()

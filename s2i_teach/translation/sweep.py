@@ -11,7 +11,8 @@ from pathlib import Path
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.kinds import has_small_vae, hint_of, networks
+from s2i_teach.models.devices import denoiser_of
+from s2i_teach.models.kinds import has_small_vae, hint_of, is_quantized, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.page import Pages, as_opened
@@ -94,10 +95,11 @@ def sweep(
                     model=getattr(pipe, "s2i_model", "a pipeline"),
                     seconds=None,
                     evaluation_seconds=None,
-                    precision=PRECISIONS.get(pipe.unet.dtype, "mixed"),
+                    precision=PRECISIONS.get(denoiser_of(pipe).dtype, "mixed"),
                     notes=pages[i][1] + notes + prompt_notes(pipe, cells[i]),
                     hint=make_hint(pages[i][0], hint_of(pipe)),
                     small_vae=has_small_vae(pipe),
+                    quantized=is_quantized(pipe),
                 )
                 if folder is not None:
                     results[i].save(names[i])
@@ -134,7 +136,7 @@ class Sweep:
 
     @property
     def table(self):
-        """A pandas DataFrame, a row a cell: all settings, and what ran: evaluations, start timestep, √ᾱ."""
+        """A pandas DataFrame, a row a cell: all settings, and what ran: evaluations, start timestep, √ᾱ, or σ of a flow."""
         import pandas
 
         rows = []
@@ -142,7 +144,7 @@ class Sweep:
             plan = result.plan
             row = dict(zip(self.axes, cell, strict=True))  # as asked: a result says "lines" of a page that was cleaned
             row |= {"evaluations": plan.evaluations, "start_timestep": plan.start_timestep}
-            row |= {"sqrt_alpha_bar": plan.sqrt_alpha_bar}
+            row |= {"sqrt_alpha_bar": plan.sqrt_alpha_bar} if plan.sigma is None else {"sigma": plan.sigma}
             row |= {name: value for name, value in vars(result.settings).items() if name not in row}
             rows.append(row | {"model": result.model, "precision": result.precision})
         return pandas.DataFrame(rows)
@@ -190,7 +192,8 @@ class Sweep:
             f"{name} {', '.join(value_words(name, value) for value in values)}" for name, values in self.axes.items()
         )
         counts = self.counts
-        computed = f"{counts.evaluations} samples through the U-Net in {counts.calls} calls, {counts.shared} shared"
+        network = "U-Net" if self.results[0].plan.sigma is None else "transformer"
+        computed = f"{counts.evaluations} samples through the {network} in {counts.calls} calls, {counts.shared} shared"
         computed += f", {counts.led} through the ControlNet as well" if counts.led else ""
         return f"{len(self)} pictures: {axes}; {computed if counts.calls else 'all kept from before'}; {self.seconds:.1f} s"
 
@@ -269,7 +272,7 @@ def _fingerprint(pipe) -> str:
     for part in networks(pipe):
         for weight in part.parameters():
             digest.update(weight.detach().flatten()[:64].float().cpu().numpy().tobytes())
-    return f"{getattr(pipe, 's2i_model', '')} {pipe.unet.dtype} {digest.hexdigest()}"
+    return f"{getattr(pipe, 's2i_model', '')} {denoiser_of(pipe).dtype} {digest.hexdigest()}"
 
 
 def _file_name(settings: Settings, picture, prints: str) -> str:
@@ -292,7 +295,7 @@ def _kept(path: Path, settings: Settings, pipe) -> Result | None:
     plan = settings.plan(pipe, measure=False)
     hint = make_hint(record.sketch, hint_of(pipe))
     made = Result(image, record.sketch, record.settings, plan, record.model, None, None, record.precision, hint=hint)
-    return replace(made, small_vae=record.small_vae)
+    return replace(made, small_vae=record.small_vae, quantized=record.quantized)
 
 
 class _progress:

@@ -11,7 +11,9 @@ from typing import Any
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import check_size
+from s2i_teach.models.catalog import find
 from s2i_teach.models.devices import device_of
+from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.load import load_pipeline, shared_pipeline
 from s2i_teach.theory.sampler import space_timesteps
 
@@ -186,7 +188,14 @@ def from_thesis(
     size = (image_size, image_size) if isinstance(image_size, int) and not isinstance(image_size, bool) else image_size
     size = check_size(size)
     respaced = _respaced(timestep_respacing, diffusion_steps, settings)
-    pipe, notes = _pipeline(model_name_or_path, use_fp16)
+    entry = find(str(model_name_or_path))
+    loaded = None if entry and KINDS[entry.kind].is_flow else _pipeline(model_name_or_path, use_fp16)
+    if loaded is None or kind_of(loaded[0]).is_flow:
+        raise InputError(
+            f"{shown(str(model_name_or_path))} is a flow, of which these parameters say nothing: use a model of diffusion, "
+            'such as "mini".'
+        )
+    pipe, notes = loaded
     length, resolutions = pipe.scheduler.config.num_train_timesteps, len(pipe.vae.config.block_out_channels)
     if diffusion_steps != length:
         raise InputError(

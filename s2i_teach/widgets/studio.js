@@ -143,7 +143,8 @@ export default {
 
     function showPicture(result) {
       picture.show(result, shown);
-      ran.textContent = words("ran", planWords(result.plan));
+      const { plan } = result;
+      ran.textContent = plan.sigma === null ? words("ran", planWords(plan)) : words("ran_flow", planWords(plan));
       say(result.notes.join(" "));
       history.markCurrent(result.number);
       dim([saveButton, codeButton], result.number === undefined);

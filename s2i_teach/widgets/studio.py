@@ -20,7 +20,7 @@ from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
 from s2i_teach.languages import language
 from s2i_teach.models.catalog import DEFAULT_FAST, MODELS, describe, find, offered
-from s2i_teach.models.devices import SMALL, pick_device, pick_dtype
+from s2i_teach.models.devices import is_small, pick_device, pick_dtype
 from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.load import is_loaded, shared_pipeline
 from s2i_teach.models.preview import preview
@@ -318,10 +318,10 @@ class Studio(PadHolder):
             self._run_on(pipe, job, say)
 
     def _run_on(self, pipe, job: Job, say: Callable) -> None:
-        settings = job.settings.resolved(pipe)
+        settings = _fitting(job.settings, pipe).resolved(pipe)
         if job.version == 0:
             # A small model is timed beforehand, a larger one by its first run.
-            settings.plan(pipe, measure=pipe.unet.num_parameters() < SMALL)
+            settings.plan(pipe, measure=is_small(pipe))
             return
         self._tell_plans(job, settings, pipe, say)
         if job.page.is_empty:
@@ -381,15 +381,18 @@ class Studio(PadHolder):
         return run(job.page.image(*settings.size), settings, pipe, stepped, guessed)
 
     def _tell_plans(self, job: Job, settings: Resolved, pipe, say: Callable) -> None:
-        """What each position of the strength slider means, if the page does not know yet."""
-        key = [job.model, settings.num_inference_steps, job.settings.scheduler or "", settings.guidance_scale > 1]
+        """What each position of the strength slider means, if the page does not know yet; in a flow they mean the same."""
+        guidance = settings.guidance_scale if job.settings.guidance_scale is None else job.settings.guidance_scale
+        key = [job.model, settings.num_inference_steps, job.settings.scheduler or "", guidance > 1]
         seconds = settings.plan(pipe, measure=False).seconds
         known, before = self._plans_sent or (None, None)
         if known == key and (seconds is None or 0.8 < (before or 1e9) / seconds < 1.25):
             return
         rows = []
         for evaluations in range(1, settings.num_inference_steps + 1):
-            at = replace(settings, strength=strength_for(settings.num_inference_steps, evaluations))
+            at = settings
+            if not kind_of(pipe).is_flow:
+                at = replace(settings, strength=strength_for(settings.num_inference_steps, evaluations))
             rows.append(_plan_row(at, at.plan(pipe, measure=False)))
         say({"plans": rows, "key": key, "own": scheduler_name(pipe.scheduler)})
         self._plans_sent = key, seconds
@@ -479,10 +482,19 @@ def _model_options(chosen: str, pipe=None) -> list[dict]:
                 "download": entry.whole_download if entry else 0,
                 "styles": list(entry.styles if entry else MODELS["sd15"].styles),
                 "led": kind.hint is not None,
+                "flow": kind.is_flow,
                 "control_scale": entry.control_scale if entry else 1.0,
             }
         )
     return table
+
+
+def _fitting(settings: Settings, pipe) -> Settings:
+    """The page's settings without those that a flow does not have, whose knobs the page hides once it knows the model."""
+    if not kind_of(pipe).is_flow:
+        return settings
+    guidance = None if pipe.config.is_distilled else settings.guidance_scale
+    return replace(settings, strength=None, guidance_scale=guidance, negative_prompt="", scheduler=None)
 
 
 def _plan_row(settings: Settings, plan: Plan) -> dict:
@@ -490,6 +502,7 @@ def _plan_row(settings: Settings, plan: Plan) -> dict:
         "strength": settings.strength,
         "start": plan.start_timestep,
         "left": plan.sqrt_alpha_bar,
+        "sigma": plan.sigma,
         "evaluations": plan.evaluations,
         "seconds": plan.seconds,
     }
@@ -500,17 +513,19 @@ def _short(result: Result) -> str:
     settings = result.settings
     lines = [] if settings.control_scale is None else [f"×{settings.control_scale:g}"]
     rest = (f"{settings.guidance_scale:g}", str(settings.num_inference_steps), str(settings.seed))
-    return " · ".join([f"{settings.strength:.2f}", *lines, *rest])
+    strength = [] if settings.strength is None else [f"{settings.strength:.2f}"]
+    return " · ".join([*strength, *lines, *rest])
 
 
 def describe_result(result: Result, words: Mapping[str, str] = STRINGS["en"]) -> str:
     """A picture's settings in one line; ``words`` are those of some language."""
     settings = result.settings
-    line = words["about"].format(
+    about = words["about_flow"] if settings.strength is None else words["about"]
+    line = about.format(
         prompt=settings.prompt,
         model=result.model,
         scheduler=result.plan.scheduler,
-        strength=f"{settings.strength:.3g}",
+        strength="" if settings.strength is None else f"{settings.strength:.3g}",
         guidance=f"{settings.guidance_scale:g}",
         steps=settings.num_inference_steps,
         seed=settings.seed,
@@ -534,13 +549,13 @@ def python_call(result: Result, sketch: str) -> str:
     usual = PRECISIONS[pick_dtype(pick_device())]
     if result.model == OWN:
         pipe = "pipe=pipe,  # the pipeline that you gave to the studio"
-    elif result.precision == usual and not result.small_vae:
+    elif result.precision == usual and not result.small_vae and not result.quantized:
         pipe = f"pipe={result.model!r},"
     else:
-        small = ", small_vae=True" if result.small_vae else ""
-        pipe = f"pipe=s2i.load_pipeline({result.model!r}, dtype={result.precision!r}{small}),"
+        more = (", small_vae=True" if result.small_vae else "") + (', quantize="nf4"' if result.quantized else "")
+        pipe = f"pipe=s2i.load_pipeline({result.model!r}, dtype={result.precision!r}{more}),"
     lines = [
-        f"strength={s.strength!r}",
+        *([] if s.strength is None else [f"strength={s.strength!r}"]),
         f"guidance_scale={s.guidance_scale!r}",
         f"num_inference_steps={s.num_inference_steps!r}",
         f"seed={s.seed!r}",

@@ -5,7 +5,8 @@ const TYPING = 600; // ms without a key until a prompt counts as finished
 /** A plan of Python's as the words take it. */
 function planWords(plan) {
   return {
-    strength: plan.strength.toFixed(2),
+    strength: plan.strength === null ? "" : plan.strength.toFixed(2),
+    sigma: plan.sigma === null ? "" : plan.sigma.toFixed(2),
     start: Math.round(plan.start),
     left: Math.round(100 * plan.left),
     evaluations: plan.evaluations,
@@ -102,7 +103,10 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     const entry = modelOf(modelSelect.value);
     steps.value = String(entry.steps);
     guidance.value = String(entry.guidance);
-    wanted = entry.strength;
+    wanted = entry.strength ?? 1;
+    // A flow starts at pure noise and knows no scheduler but its own; the distilled one takes no guidance either.
+    strengthSlider.hidden = more.hidden = entry.flow;
+    guidanceSlider.hidden = entry.flow && entry.guidance === 1;
     control.hidden = !entry.led;
     controlScale.value = String(entry.control_scale);
     controlStart.value = "0";
@@ -171,7 +175,9 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     }
     const row = plans && plansKey === key() ? plans[Number(strength.value) - 1] : null;
     strengthValue.textContent = (Number(strength.value) / Number(steps.value)).toFixed(2);
-    plan.textContent = row ? words("will_run", planWords(row)) : words("will_run_soon");
+    if (!row) plan.textContent = words("will_run_soon");
+    else if (row.sigma === null) plan.textContent = words("will_run", planWords(row));
+    else plan.textContent = words("will_run_flow", planWords(row));
     strength.setAttribute("aria-valuetext", `${strengthValue.textContent}. ${plan.textContent}`);
   }
 
@@ -232,6 +238,8 @@ function makeKnobs({ words, options, changed, modelChosen }) {
 
   const slider = (label, input, value) =>
     h("div", { class: "s2i-slider" }, h("span", { "aria-hidden": "true" }, label), input, value);
+  const strengthSlider = slider(words("strength"), strength, strengthValue);
+  const guidanceSlider = slider(words("guidance"), guidance, guidanceValue);
   const control = h(
     "div",
     { class: "s2i-control", role: "group", "aria-label": words("control"), hidden: true },
@@ -250,9 +258,9 @@ function makeKnobs({ words, options, changed, modelChosen }) {
   const sliders = h(
     "div",
     { class: "s2i-sliders", role: "group", "aria-label": words("settings") },
-    slider(words("strength"), strength, strengthValue),
+    strengthSlider,
     plan,
-    slider(words("guidance"), guidance, guidanceValue),
+    guidanceSlider,
     slider(words("steps"), steps, stepsValue),
     control,
     h(

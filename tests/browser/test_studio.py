@@ -409,3 +409,40 @@ def test_the_knobs_of_the_led_model_come_and_go(lane, page):
     knobs.wait_for(state="visible")
     assert page.get_by_text("What leads the network", exact=True).is_visible()
     assert python(lane, page, "studio.result.model") == "mini-scribble-fast"
+
+
+def test_a_flow_has_no_strength_to_slide(browser):
+    """The settings alone, without a notebook, for a model that would be a download of 16 GB."""
+    from s2i_teach.widgets.base import source
+    from s2i_teach.widgets.strings import STRINGS
+    from s2i_teach.widgets.studio import _model_options
+
+    options = {"models": _model_options("flux2-klein"), "model": "flux2-klein", "prompt": "", "schedulers": ["ddim"]}
+    options |= {"most_steps": 50}
+    row = {"strength": None, "start": 1000.0, "left": None, "sigma": 1.0, "evaluations": 4, "seconds": None}
+    page = browser.new_page()
+    try:
+        page.set_content(f"<style>{source('style.css')}</style><div class=s2i></div>")
+        page.add_script_tag(content=source("parts.js", "studio_knobs.js"))
+        page.evaluate(
+            """([options, table]) => {
+              window.knobs = makeKnobs({words: makeWords(table), options, changed: () => {}, modelChosen: () => {}});
+              document.querySelector("div").append(knobs.words, knobs.sliders, knobs.more);
+            }""",
+            [options, STRINGS["en"]],
+        )
+        strength, guidance, steps = (page.get_by_label(name, exact=True) for name in ("Strength", "Guidance", "Steps"))
+        assert not strength.is_visible() and not guidance.is_visible() and steps.is_visible()
+        assert not page.locator("details").is_visible(), "a negative prompt and schedulers of noise"
+        asked = page.evaluate("knobs.values()")
+        assert (asked["evaluations"], asked["steps"], asked["guidance"]) == (4, 4, 1)
+        page.evaluate(
+            "row => knobs.setPlans({plans: Array(4).fill(row), key: ['flux2-klein', 4, '', false], own: 'x'})", row
+        )
+        assert page.locator(".s2i-plan").inner_text() == (
+            "Starts at pure noise (σ = 1.00); each evaluation reads the sketch beside it. Transformer evaluations: 4, about ? s."
+        )
+        page.get_by_role("combobox", name="Model", exact=True).select_option("mini-fast")
+        assert strength.is_visible() and guidance.is_visible() and page.locator("details").is_visible()
+    finally:
+        page.close()
