@@ -70,8 +70,10 @@ def test_what_the_real_models_have_to_compute():
     assert plain.evaluation.flops == counter.get_total_flops()
     assert 1.3 < led.evaluation.flops / plain.evaluation.flops < 1.4, "a ControlNet is the U-Net's way down once more"
     assert led.decoding == plain.decoding
-    whole = count_parts(makers("sd1", led=True), (512, 512), 1).evaluation
-    assert led.evaluation.flops == whole.flops, "U-Net and ControlNet, counted apart and together"
+    whole = count_parts(makers("sd1", led=True), (512, 512), 2)
+    two = counted(MODELS["sd15-scribble"], 2, False)
+    assert two.evaluation.flops == whole.evaluation.flops, "U-Net and ControlNet, counted apart and together"
+    assert two.words.flops == whole.words.flops
     small = counted(MODELS["sd-turbo"], 1, True)
     own = counted(MODELS["sd-turbo"], 1, False)
     assert small.evaluation == own.evaluation

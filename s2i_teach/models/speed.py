@@ -54,6 +54,10 @@ class Work:
     def __mul__(self, times: float) -> "Work":
         return Work(*(times * a for a in _values(self)))
 
+    def of_samples(self, number: int) -> "Work":
+        """The same for several samples in one call: torch is called as often."""
+        return replace(self * number, called=self.called)
+
     @property
     def flops(self) -> float:
         """All floating-point operations but those of ``touched``."""
@@ -260,33 +264,32 @@ def predicted(entry: Model, device: torch.device, dtype: torch.dtype, *, small_v
 
 
 def counted(entry: Model, batch: int, small_vae: bool) -> Parts:
-    """The parts of a model of the catalog at its size."""
-    parts = _counted(entry.shapes, small_vae, entry.size, batch)
-    if KINDS[entry.kind].hint is None:
-        return parts
-    return replace(parts, evaluation=parts.evaluation + _control_work(entry.shapes, entry.size, batch))
+    """The parts of a model of the catalog at its size, counted for one sample and multiplied."""
+    parts = _counted(entry.shapes, small_vae, entry.size)
+    evaluation = parts.evaluation
+    if KINDS[entry.kind].hint is not None:
+        evaluation += _control_work(entry.shapes, entry.size)
+    return replace(parts, words=parts.words.of_samples(batch), evaluation=evaluation.of_samples(batch))
 
 
 @cache
-def _counted(architecture: str, small_vae: bool, size: tuple[int, int], batch: int) -> Parts:
-    return count_parts(makers(architecture, small_vae=small_vae), size, batch)
+def _counted(architecture: str, small_vae: bool, size: tuple[int, int]) -> Parts:
+    return count_parts(makers(architecture, small_vae=small_vae), size, 1)
 
 
 @cache
-def _control_work(architecture: str, size: tuple[int, int], batch: int) -> Work:
+def _control_work(architecture: str, size: tuple[int, int]) -> Work:
     """One evaluation of the ControlNet alone: its U-Net was counted before."""
     with nothing_computed():
         controlnet = makers(architecture, led=True)["controlnet"]().eval()
         config = controlnet.config
-        hint = torch.zeros(batch, 3, size[1], size[0])
+        hint = torch.zeros(1, 3, size[1], size[0])
         down = 2 ** (len(config.conditioning_embedding_out_channels) - 1)
-        z = torch.zeros(batch, config.in_channels, size[1] // down, size[0] // down)
-        words = torch.zeros(batch, 77, config.cross_attention_dim)
+        z = torch.zeros(1, config.in_channels, size[1] // down, size[0] // down)
+        words = torch.zeros(1, 77, config.cross_attention_dim)
         pooled = None
         if config.addition_embed_type:  # SDXL's: six sizes beside the whole prompt in one vector
             width = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
-            pooled = torch.zeros(batch, width)
+            pooled = torch.zeros(1, width)
         given = told(SimpleNamespace(vae_scale_factor=down), Text(words, pooled), z)
-        return work_of(
-            lambda: controlnet(z, torch.full((batch,), 500), controlnet_cond=hint, return_dict=False, **given)
-        )
+        return work_of(lambda: controlnet(z, torch.tensor([500]), controlnet_cond=hint, return_dict=False, **given))
