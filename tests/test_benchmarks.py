@@ -18,6 +18,7 @@ from s2i_teach.images import open_sketch, to_tensor
 from s2i_teach.paths import data_dir
 from s2i_teach.training.pictures import Pairs
 from s2i_teach.training.sketches import SCENES
+from tests.conftest import make_tiny_pipe
 
 THINGS = ["cat", "apple", "house", "sailboat", "owl", "car", "tree"]
 
@@ -223,9 +224,9 @@ def test_the_real_models_two_ways_do_the_same_work(tiny_pipe, tiny_led, monkeypa
     assert real_models.predicted(pipe, case) > 0
 
 
-def test_the_real_models_table(tiny_pipe, monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr(real_models, "untrained_pipeline", lambda name, **more: asked.append((name, more)) or tiny_pipe)
+def test_the_real_models_table(tmp_path, monkeypatch, capsys):
+    own, asked = make_tiny_pipe(tmp_path), []  # its attention will go in slices
+    monkeypatch.setattr(real_models, "untrained_pipeline", lambda name, **more: asked.append((name, more)) or own)
     monkeypatch.setattr("sys.argv", ["real_models", "--device", "cpu", "--narrow", "--rounds", "1", "--threads", "1"])
     threads = torch.get_num_threads()
     try:
@@ -242,4 +243,3 @@ def test_the_real_models_table(tiny_pipe, monkeypatch, capsys):
     rows = real_models.on_a_gpu(replace(real_models.CASES[2], size=(64, 64)), 2, torch.device("cpu"), 1, {})
     assert list(rows) == ["as documented", "ours", "ours, attention in slices"]
     assert all(taken.seconds > 0 and taken.peak is None for taken in rows.values())
-    tiny_pipe.unet.set_default_attn_processor()

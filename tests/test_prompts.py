@@ -37,12 +37,10 @@ def test_two_prompts_that_differ_behind_the_limit_are_one_to_the_encoder():
 
 
 def test_the_notes_name_each_prompt_that_lost_something():
-    class Pipe:
-        tokenizer = load_tokenizer()
-
+    pipe = type("StableDiffusionImg2ImgPipeline", (), {"tokenizer": load_tokenizer()})()
     long = "snail " * 75 + "owl"
-    assert prompt_notes(Pipe, s2i.Settings("a turtle", negative_prompt="grey")) == ()
-    notes = prompt_notes(Pipe, s2i.Settings(long, negative_prompt=long))
+    assert prompt_notes(pipe, s2i.Settings("a turtle", negative_prompt="grey")) == ()
+    notes = prompt_notes(pipe, s2i.Settings(long, negative_prompt=long))
     assert notes[0] == "The model reads 75 pieces of words; of the prompt it did not read: owl."
     assert len(notes) == 2 and "of the negative prompt it did not read: owl." in notes[1]
 

@@ -204,7 +204,7 @@ def test_out_of_memory_says_what_to_do(tiny_pipe, sketch, monkeypatch):
             raise RuntimeError(words)
 
         monkeypatch.setattr(tiny_pipe.vae, "encode", fail)
-        with pytest.raises(InputError, match="attention_slicing"):
+        with pytest.raises(InputError, match="use a smaller size, or restart the notebook"):
             translate(sketch, "a turtle", pipe=tiny_pipe, num_inference_steps=2)
 
 
