@@ -605,6 +605,7 @@ _GERMAN_PARTS = {
     "Stable Diffusion 1.5, led by a scribble": "Stable Diffusion 1.5, von einer Kritzelei geführt",
     "Stable Diffusion 1.5, led by clean lines": "Stable Diffusion 1.5, von sauberen Linien geführt",
     "Stable Diffusion XL in four steps": "Stable Diffusion XL in vier Schritten",
+    "SDXL-Turbo, one to four steps": "SDXL-Turbo, ein bis vier Schritte",
     "Stable Diffusion XL, led by a scribble": "Stable Diffusion XL, von einer Kritzelei geführt",
     "FLUX.2 [klein] 4B, which edits the sketch in four steps": "FLUX.2 [klein] 4B, das die Skizze in vier Schritten bearbeitet",
     # what is wrong with it

@@ -14,6 +14,7 @@ LICENCES = {
         "free for learning, and for firms below a million dollars a year, whose products must say Powered by Stability AI"
     ),
     "MIT": "use it for anything; keep the notice",
+    "Stability AI Non-Commercial Research": "for learning and research; nothing that is made with it may earn money",
 }
 """Licence → what it means for a class, in plain words that replace no lawyer."""
 
@@ -324,6 +325,18 @@ MODELS = {
             steps=4,
             guidance_scale=1.0,
             cannot="steer away with a negative prompt: it has no guidance unless you ask for a little (up to 2)",
+        ),
+        replace(
+            _SDXL,
+            name="sdxl-turbo",
+            title="SDXL-Turbo, one to four steps",
+            ids=("stabilityai/sdxl-turbo",),
+            licence="Stability AI Non-Commercial Research",
+            size=(512, 512),
+            steps=2,
+            guidance_scale=1.0,
+            strength=0.6,
+            cannot="be guided, nor draw large: guidance above 1 and negative prompts do not help it, and it was made for 512 × 512",
         ),
         replace(
             _SDXL,
