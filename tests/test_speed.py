@@ -77,6 +77,8 @@ def test_what_the_real_models_have_to_compute():
     small = counted(MODELS["sd-turbo"], 1, True)
     own = counted(MODELS["sd-turbo"], 1, False)
     assert small.evaluation == own.evaluation
+    together = count_parts(makers("sd2", small_vae=True), (512, 512), 1)
+    assert (small.encoding, small.decoding) == (together.encoding, together.decoding)
     there_and_back = [(parts.encoding + parts.decoding).flops for parts in (own, small)]
     assert 10 < there_and_back[0] / there_and_back[1] < 20
     assert 4 < there_and_back[0] / own.evaluation.flops < 5, "what fit.FEW_EVALUATIONS says"

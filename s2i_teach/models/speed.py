@@ -87,32 +87,34 @@ def _values(table) -> tuple[float, ...]:
 class _Counter(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
-        self.work = Work()
+        self.counts = dict.fromkeys((field.name for field in fields(Work)), 0.0)
         self.formulas = flop_counter().flop_registry
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
-        name, packet = function.name(), function._overloadpacket
-        numbers = sum(x.numel() for x in tree_iter(out) if isinstance(x, torch.Tensor))
-        if packet in self.formulas:
-            flops = self.formulas[packet](*args, **(kwargs or {}), out_val=out)
-            if "convolution" in name:
-                wide = out.shape[-1] * out.shape[-2] >= WIDE
-                self.work += Work(widely_convolved=flops, called=1) if wide else Work(convolved=flops, called=1)
-            elif "attention" in name:
-                self.work += Work(attended=flops, called=1)
-            else:
-                self.work += Work(multiplied=flops, called=1)
-        elif not function.is_view:
-            self.work += Work(touched=numbers, called=1)
+        formula = self.formulas.get(function._overloadpacket)
+        if formula is not None:
+            self.counts[_kind_of(function.name(), out)] += formula(*args, **(kwargs or {}), out_val=out)
+        elif function.is_view:
+            return out
+        else:
+            self.counts["touched"] += sum(x.numel() for x in tree_iter(out) if isinstance(x, torch.Tensor))
+        self.counts["called"] += 1
         return out
+
+
+def _kind_of(name: str, out) -> str:
+    """The kind of work that an operation is for which torch knows a formula."""
+    if "convolution" in name:
+        return "widely_convolved" if out.shape[-1] * out.shape[-2] >= WIDE else "convolved"
+    return "attended" if "attention" in name else "multiplied"
 
 
 def work_of(run: Callable[[], object]) -> Work:
     """What a function does, counted as it runs; within :func:`~s2i_teach.models.measure.nothing_computed` at once."""
     with torch.no_grad(), _Counter() as counter:
         run()
-    return counter.work
+    return Work(**counter.counts)
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,10 @@ def predicted(entry: Model, device: torch.device, dtype: torch.dtype, *, small_v
 
 def counted(entry: Model, batch: int, small_vae: bool) -> Parts:
     """The parts of a model of the catalog at its size, counted for one sample and multiplied."""
-    parts = _counted(entry.shapes, small_vae, entry.size)
+    parts = _counted(entry.shapes, entry.size)
+    if small_vae:
+        encoding, decoding = _small_vae_work(entry.size)
+        parts = replace(parts, encoding=encoding, decoding=decoding)
     evaluation = parts.evaluation
     if KINDS[entry.kind].hint is not None:
         evaluation += _control_work(entry.shapes, entry.size)
@@ -273,8 +278,18 @@ def counted(entry: Model, batch: int, small_vae: bool) -> Parts:
 
 
 @cache
-def _counted(architecture: str, small_vae: bool, size: tuple[int, int]) -> Parts:
-    return count_parts(makers(architecture, small_vae=small_vae), size, 1)
+def _counted(architecture: str, size: tuple[int, int]) -> Parts:
+    return count_parts(makers(architecture), size, 1)
+
+
+@cache
+def _small_vae_work(size: tuple[int, int]) -> tuple[Work, Work]:
+    """TAESD's encoding and decoding."""
+    with nothing_computed():
+        vae = makers("sd1", small_vae=True)["vae"]().eval()
+        z = torch.zeros(1, vae.config.latent_channels, size[1] // 8, size[0] // 8)
+        pixels = torch.zeros(1, 3, size[1], size[0])
+        return work_of(lambda: vae.encode(pixels)), work_of(lambda: vae.decode(z))
 
 
 @cache
