@@ -26,6 +26,7 @@ from s2i_teach.evaluate.realism import kernel_distance
 from s2i_teach.gallery import find_sketch
 from s2i_teach.images import to_picture
 from s2i_teach.models.catalog import MODELS, find
+from s2i_teach.models.devices import PRECISIONS
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.small_clip import features, load_clip
 from s2i_teach.paths import data_dir
@@ -35,7 +36,7 @@ from s2i_teach.training.pictures import load_pairs, random_pose
 from s2i_teach.training.vae import reconstruct
 from s2i_teach.training.vocabulary import STYLES, caption
 from s2i_teach.translation.prepare import outline_mask
-from s2i_teach.translation.run import PRECISIONS, translate
+from s2i_teach.translation.run import translate
 
 STRENGTHS = (0.3, 0.5, 0.7, 0.9)
 CONTROL_SCALES = (0.5, 1.0, 1.5)

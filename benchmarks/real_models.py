@@ -151,8 +151,7 @@ def on_a_cpu(case: Case, rounds: int, narrow: dict) -> dict[str, tuple[Taken, fl
 
 def on_a_gpu(case: Case, batch: int, device: torch.device, rounds: int, narrow: dict) -> dict[str, Taken]:
     """Way → what it took: documented, ours, and ours with attention in slices."""
-    dtype = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}[pick_dtype(device)]
-    pipe = untrained_pipeline(case.model, device=str(device), dtype=dtype, **narrow)
+    pipe = untrained_pipeline(case.model, device=str(device), **narrow)
     taken = measured(
         {"as documented": as_documented(pipe, case, batch), "ours": ours(pipe, case, batch)}, device, rounds
     )

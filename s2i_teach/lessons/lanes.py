@@ -7,7 +7,7 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.models.catalog import MODELS
-from s2i_teach.models.devices import DTYPES, pick_device, pick_dtype
+from s2i_teach.models.devices import PRECISIONS, pick_device, pick_dtype
 from s2i_teach.models.hub import is_within_reach
 from s2i_teach.models.load import load_pipeline
 
@@ -94,12 +94,11 @@ def choose_lane(wanted: str | None = None) -> Lane:
             (128, 256),
             "openmoji style",
         )
-    dtype = next(name for name, known in DTYPES.items() if known == pick_dtype(device))
     return Lane(
         LANES[0],
         "a GPU works, and the models can be had",
         device,
-        dtype,
+        PRECISIONS[pick_dtype(device)],
         REAL,
         (("sd15", "sd15-lcm"),),
         (512, 768),

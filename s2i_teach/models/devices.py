@@ -90,6 +90,7 @@ def fitting_threads(pipe):
 
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+PRECISIONS = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def check_dtype(dtype, device: torch.device) -> torch.dtype:

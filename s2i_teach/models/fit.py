@@ -8,7 +8,7 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.models.catalog import Model
-from s2i_teach.models.devices import DTYPES, cpu_is_fast_in_bf16, denoiser_of, device_of
+from s2i_teach.models.devices import PRECISIONS, cpu_is_fast_in_bf16, denoiser_of, device_of
 from s2i_teach.models.kinds import is_quantized
 
 
@@ -131,8 +131,7 @@ def explain(pipe, free: float, *, asked_dtype: bool, vae: str) -> Fit:
         vae: ``"own"``, ``"small"``, or why a small one is not used.
     """
     device, dtype = device_of(pipe), denoiser_of(pipe).dtype
-    name = next(short for short, known in DTYPES.items() if known == dtype)
-    reasons = [f"{name}, {'as asked' if asked_dtype else _why_precision(device, dtype)}"]
+    reasons = [f"{PRECISIONS[dtype]}, {'as asked' if asked_dtype else _why_precision(device, dtype)}"]
     if is_quantized(pipe):
         reasons.append("most weights in 4 bits (nf4), which changes the picture a little")
     rung = getattr(pipe, "s2i_rung", 0)

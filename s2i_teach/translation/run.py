@@ -12,7 +12,7 @@ import torch
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.devices import denoiser_of, device_of, fitting_threads, wait_for
+from s2i_teach.models.devices import PRECISIONS, denoiser_of, device_of, fitting_threads, wait_for
 from s2i_teach.models.fit import out_of_memory, step_down
 from s2i_teach.models.flows import unread
 from s2i_teach.models.kept import read_text
@@ -35,8 +35,6 @@ from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Plan, Resolved, Settings, note_timing
-
-PRECISIONS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
 
 def short_of_memory(pipe, size: tuple[int, int]) -> str:

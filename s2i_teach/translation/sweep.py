@@ -11,14 +11,14 @@ from pathlib import Path
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.devices import denoiser_of
+from s2i_teach.models.devices import PRECISIONS, denoiser_of
 from s2i_teach.models.kinds import has_small_vae, hint_of, is_quantized, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.page import Pages, as_opened
 from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.result import Result, read_record
-from s2i_teach.translation.run import PRECISIONS, as_image, prompt_notes
+from s2i_teach.translation.run import as_image, prompt_notes
 from s2i_teach.translation.settings import Settings
 from s2i_teach.translation.wording import value_words
 

@@ -20,7 +20,7 @@ from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
 from s2i_teach.languages import language
 from s2i_teach.models.catalog import DEFAULT_FAST, MODELS, describe, find, offered
-from s2i_teach.models.devices import is_small, pick_device, pick_dtype
+from s2i_teach.models.devices import PRECISIONS, is_small, pick_device, pick_dtype
 from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.load import is_loaded, shared_pipeline
 from s2i_teach.models.preview import preview
@@ -28,7 +28,7 @@ from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
 from s2i_teach.translation.choices import CONTROLS
 from s2i_teach.translation.compare import differences
 from s2i_teach.translation.result import Result, save_png
-from s2i_teach.translation.run import PRECISIONS, in_use, run
+from s2i_teach.translation.run import in_use, run
 from s2i_teach.translation.settings import Plan, Resolved, Settings, strength_for
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
