@@ -34,11 +34,11 @@ ALLOWED = {
     "gallery": GROUND,
     "theory": set(),
     "data_sources": {*GROUND, "gallery"},
-    "models": GROUND,
+    "models": {*GROUND, "families"},
     "translation": {*GROUND, "theory", "models", "data_sources"},
     "evaluate": {*GROUND, "models", "translation"},
-    "families": {*GROUND, "theory", "data_sources"},
-    "training": {*GROUND, "gallery", "theory", "models"},
+    "families": {*GROUND, "theory"},
+    "training": {*GROUND, "gallery", "theory", "models", "families"},
     "widgets": {*GROUND, "gallery", "theory", "models", "translation", "evaluate"},
 }
 """Room → the rooms it may import; a room that is not named here (cli, lessons, doctor, demo) may import everything."""

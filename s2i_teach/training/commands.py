@@ -42,6 +42,9 @@ def add_train_parsers(parts) -> None:
     fast.set_defaults(run=_fast)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)
+    family = _training(parts, "family", "one of the families of the literature review")
+    family.add_argument("name", metavar="NAME", help="for instance cnn, vae, pix2pix or cyclegan")
+    family.set_defaults(run=_family)
     for part in (unet, control):
         part.add_argument(
             "--sheet-every",
@@ -74,8 +77,10 @@ def add_train_parsers(parts) -> None:
 
 def _training(parts, name: str, help: str):
     parser = parts.add_parser(name, help=f"train {help}")
-    parser.add_argument("--out", default="runs", metavar="FOLDER", help=f"works in FOLDER/{name} (default: runs)")
-    parser.add_argument("--minutes", type=float, help="budget in wall time, over all resumes")
+    place = "families/NAME" if name == "family" else name
+    parser.add_argument("--out", default="runs", metavar="FOLDER", help=f"works in FOLDER/{place} (default: runs)")
+    time = "CPU time" if name == "family" else "wall time"
+    parser.add_argument("--minutes", type=float, help=f"budget in {time}, over all resumes")
     parser.add_argument("--steps", type=int, help="budget in updates")
     parser.add_argument("--batch-size", type=int, help="pictures an update")
     parser.add_argument("--lr", type=float, help="highest learning rate")
@@ -215,6 +220,14 @@ def _judge(args) -> None:
     from s2i_teach.training.judge import train_judge
 
     train_judge(Path(args.out) / "judge", core_only=not args.all_things, **_options(args))
+
+
+def _family(args) -> None:
+    from s2i_teach.families.catalog import weights_of
+    from s2i_teach.training.families import train_family
+
+    made = train_family(args.name, Path(args.out) / "families", **_options(args))
+    print(f"{made}; put it to {weights_of(args.name)} to ship it")
 
 
 def _save(args) -> None:

@@ -52,18 +52,26 @@ class PageMaker:
         pairs: pictures with their rows; line art that belongs to a picture of them is found by its file's name.
         scenes: share of pages with two to four things.
         still: share of single things that fill the page upright, at most mirrored.
+        recoloured: share of coloured things whose main hue becomes another one, which the caption then names.
+        line_art: how often line art is asked for, beside 1 for each other style.
     """
 
-    def __init__(self, pairs: Pairs, scenes: float = 0.3, still: float = 0.3):
-        self.pairs, self.scenes, self.still = pairs, scenes, still
+    def __init__(
+        self,
+        pairs: Pairs,
+        scenes: float = 0.3,
+        still: float = 0.3,
+        recoloured: float = 0.25,
+        line_art: float = 0.5,
+    ):
+        self.pairs, self.scenes, self.still, self.recoloured = pairs, scenes, still, recoloured
         self.contours, self.inside = _contours_and_insides(pairs)
-        line_art = {row["file_name"]: i for i, row in enumerate(pairs.rows) if row["style"] == "line"}
-        self.partner = [line_art.get(row["sketch"], -1) if row["style"] == "openmoji" else -1 for row in pairs.rows]
+        drawings = {row["file_name"]: i for i, row in enumerate(pairs.rows) if row["style"] == "line"}
+        self.partner = [drawings.get(row["sketch"], -1) if row["style"] == "openmoji" else -1 for row in pairs.rows]
         self.by_style = {style: [i for i, r in enumerate(pairs.rows) if r["style"] == style] for style in STYLES}
         self.by_style = {style: index for style, index in self.by_style.items() if index}
-        # Line art is easy, and asked for less often than colour.
         self.styles = list(self.by_style)
-        self.weights = [0.5 if style == "line" else 1.0 for style in self.styles]
+        self.weights = [line_art if style == "line" else 1.0 for style in self.styles]
         self.scenery = {
             s: [i for i in index if pairs.rows[i]["thing"] in _SCENERY] for s, index in self.by_style.items()
         }
@@ -95,7 +103,7 @@ class PageMaker:
         index = torch.tensor([i for page in pages for i in page.rows])
         x = self.pairs.batch(index)
         wanted = [i for i, row in enumerate(index.tolist()) if self.pairs.rows[row]["style"] != "line"]
-        wanted = [i for i in wanted if rng.random() < 0.25]
+        wanted = [i for i in wanted if rng.random() < self.recoloured]
         names: dict[int, str | None] = {}
         if wanted:
             turned, found = recolour(x[wanted], rng)
