@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-
 WIDTHS = (16, 32, 48, 64)
 """Channels at a half, a quarter, an eighth and a sixteenth of the picture's side."""
 
