@@ -13,7 +13,7 @@ from s2i_teach.paths import data_dir
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 
 BATCH = 20
-EMBEDDED = tuple(name for name, entry in MODELS.items() if entry.embedded)
+EMBEDDED = tuple(name for name, entry in MODELS.items() if entry.embedded and entry.kind != "family")
 """The miniature and its variants by name."""
 
 

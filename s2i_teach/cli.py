@@ -119,6 +119,28 @@ def build_parser() -> Parser:
 
     add_data_parsers(commands)
 
+    wall = commands.add_parser(
+        "wall",
+        help="one sheet of several sketches by several models: every family of the literature review side by side",
+    )
+    wall.add_argument(
+        "sketch",
+        nargs="*",
+        metavar="SKETCH",
+        help="names of embedded sketches, or picture files (default: a few sketches)",
+    )
+    wall.add_argument(
+        "--models",
+        nargs="+",
+        metavar="NAME",
+        help="names that `s2i models` lists (default: all families and the miniatures)",
+    )
+    wall.add_argument("--prompt", metavar="TEXT", help="for sketches that have none of their own")
+    wall.add_argument("--unseen", type=int, default=0, metavar="N", help="adds N things that no training saw")
+    wall.add_argument("--seed", type=int, default=0, help="whole number (default: 0)")
+    wall.add_argument("--out", default="out/wall.png", metavar="FILE", help="PNG to write (default: out/wall.png)")
+    wall.set_defaults(run=_wall)
+
     demo = commands.add_parser("demo", help="translate every embedded sketch and draw a contact sheet")
     demo.add_argument("--out", default="out", metavar="FOLDER", help="where the pictures go (default: out)")
     demo.set_defaults(run=_demo)
@@ -193,7 +215,9 @@ def _translate(args) -> None:
         if model != record.model:
             own = ("size", "num_inference_steps", *CONTROLS)  # the other model has its own
             nothing: dict[str, Any] = dict.fromkeys(own)
-            if _is_flow(model) or _is_flow(record.model):  # and between a flow and noise these mean nothing
+            if not (
+                _is_denoised(model) and _is_denoised(record.model)
+            ):  # and there these mean nothing, or something else
                 nothing |= {
                     **dict.fromkeys(("strength", "guidance_scale", "scheduler", "timesteps")),
                     "negative_prompt": "",
@@ -250,12 +274,13 @@ def _sweep(args) -> None:
         print(path)
 
 
-def _is_flow(model: str) -> bool:
+def _is_denoised(model: str) -> bool:
+    """Whether a model takes noise away along a schedule; a flow and another family than diffusion do not."""
     from s2i_teach.models.catalog import find
     from s2i_teach.models.kinds import KINDS
 
     entry = find(model)
-    return entry is not None and KINDS[entry.kind].is_flow
+    return entry is None or not (KINDS[entry.kind].is_flow or KINDS[entry.kind].is_family)
 
 
 def _quantize_like(record) -> str:
@@ -293,6 +318,21 @@ def _out_path(args) -> Path:
 def _progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
+def _wall(args) -> None:
+    from s2i_teach.wall import wall
+
+    print(
+        wall(
+            args.sketch or None,
+            args.models,
+            prompt=args.prompt,
+            unseen=args.unseen,
+            seed=args.seed,
+            out=args.out,
+        )
+    )
 
 
 def _demo(args) -> None:

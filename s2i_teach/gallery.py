@@ -113,7 +113,7 @@ def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, s
     most = max((len(pictures) for pictures, _ in rows), default=1)
     width = most * side + (most - 1) * gap // 2
     measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    captions = [_wrapped(measure, caption, text_font, width) for _, caption in rows]
+    captions = [wrapped(measure, caption, text_font, width) for _, caption in rows]
     text_height = max((len(lines) for lines in captions), default=1) * round(line * 1.35)
     cell = (width + 2 * gap, side + text_height + 2 * gap)
     lines_down = -(-len(rows) // columns)
@@ -132,7 +132,7 @@ def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, s
     return sheet
 
 
-def _wrapped(draw, caption: str, text_font, width: int) -> list[str]:
+def wrapped(draw, caption: str, text_font, width: int) -> list[str]:
     """A caption in lines that fit ``width`` pixels, broken at spaces, after underscores, and where nothing helps."""
 
     def fits(text: str) -> bool:

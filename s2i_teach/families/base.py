@@ -41,8 +41,10 @@ class Family(nn.Module):
         paper: the source of its idea.
         reads_prompt: whether the words change the picture.
         learning_rate: of AdamW, which every part learns with.
+        paces: part → how many times as fast as that it learns, where it is not 1.
         betas: of AdamW.
         batch_size: pages a step.
+        evaluations: how often the network runs for a picture.
         not_shipped: beginnings of the names of weights that only the training needs.
     """
 
@@ -51,8 +53,10 @@ class Family(nn.Module):
     paper: ClassVar[str]
     reads_prompt: ClassVar[bool] = False
     learning_rate: ClassVar[float] = 1e-3
+    paces: ClassVar[dict[str, float]] = {}
     betas: ClassVar[tuple[float, float]] = (0.9, 0.99)
     batch_size: ClassVar[int] = 16
+    evaluations: ClassVar[int] = 1
     not_shipped: ClassVar[tuple[str, ...]] = ()
 
     def parts(self) -> dict[str, nn.Module]:
@@ -76,6 +80,15 @@ class Family(nn.Module):
             text: where the family reads the prompt, what the text encoder made of it, ``(B, L, 128)``.
         """
         raise NotImplementedError
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of its weights."""
+        return next(self.parameters()).dtype
+
+    def num_parameters(self) -> int:
+        """How many weights :meth:`generate` needs."""
+        return sum(value.numel() for value in self.shipped().values())
 
     def shipped(self) -> dict[str, torch.Tensor]:
         """The weights that :meth:`generate` needs, by name."""

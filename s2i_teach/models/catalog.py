@@ -232,6 +232,27 @@ _SCRIBBLE = Model(
     strength=1.0,
 )
 
+
+def _family(name: str, title: str, cannot: str) -> Model:
+    """A family of the literature review: a network of its own, and no words, noise or steps to set."""
+    return Model(
+        name=name,
+        title=title,
+        ids=(),
+        embedded=f"families/{name}.safetensors",
+        kind="family",
+        licence="CC BY-SA 4.0",
+        size=(128, 128),
+        download=0,
+        memory=0.1,
+        steps=1,
+        guidance_scale=1.0,
+        strength=None,
+        styles=(),
+        cannot=cannot,
+    )
+
+
 MODELS = {
     model.name: model
     for model in (
@@ -368,6 +389,12 @@ MODELS = {
                 "It needs diffusers 0.37.1 or newer"
             ),
         ),
+        _family(
+            "cnn", "CNN: the mean of what could be", "read the prompt, nor choose: it paints the mean of all pictures"
+        ),
+        _family("vae", "VAE: a code for what the sketch leaves open", "read the prompt, nor draw sharp edges"),
+        _family("pix2pix", "GAN: pix2pix", "read the prompt, nor make two different pictures of one sketch"),
+        _family("cyclegan", "CycleGAN: learned without pairs", "read the prompt, nor know which colours a thing has"),
     )
 }
 
@@ -389,7 +416,7 @@ def offered() -> dict[str, Model]:
 
     def is_there(entry: Model) -> bool:
         folders = [entry.embedded, *(part.embedded for part in entry.parts)]
-        return all(folder is None or (data_dir() / folder).is_dir() for folder in folders)
+        return all(folder is None or (data_dir() / folder).exists() for folder in folders)
 
     return {name: entry for name, entry in MODELS.items() if is_there(entry)}
 

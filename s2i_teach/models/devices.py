@@ -56,8 +56,9 @@ def device_of(pipe) -> torch.device:
 
 
 def denoiser_of(pipe):
-    """The network that a run evaluates again and again: a pipeline's U-Net, or the transformer in its place."""
-    return pipe.transformer if getattr(pipe, "unet", None) is None else pipe.unet
+    """The network that a run evaluates: a pipeline's U-Net, the transformer in its place, or another family's network."""
+    parts = (getattr(pipe, name, None) for name in ("unet", "transformer", "family"))
+    return next(part for part in parts if part is not None)
 
 
 SMALL = 50_000_000

@@ -48,6 +48,11 @@ class Kind:
         return "transformer" in self.evaluated.values()
 
     @property
+    def is_family(self) -> bool:
+        """Whether it is no diffusion pipeline but another family's network (:mod:`s2i_teach.models.families`)."""
+        return "family" in self.evaluated.values()
+
+    @property
     def is_xl(self) -> bool:
         """Whether it is built as SDXL (Podell et al. 2023): the U-Net is also told the whole prompt in one vector and the
         picture's size, the VAE may ask for fp32, and there is no safety checker."""
@@ -90,13 +95,24 @@ EDIT = Kind(
     strength=None,
 )
 """The sketch is a picture to be edited, which every evaluation reads; the prompt is an instruction."""
-KINDS = {kind.name: kind for kind in (IMG2IMG, CONTROL, IMG2IMG_XL, CONTROL_XL, EDIT)}
+FAMILY = Kind(
+    name="family",
+    pipeline="FamilyPipeline",
+    takes={"prompt": "prompt", "hint": "hint"},
+    evaluated={"network": "family"},
+    hint="lines",
+    strength=None,
+    encoders=(),
+)
+"""A family of the literature review (:mod:`s2i_teach.families`): no noise, no steps, nothing to set but the seed."""
+KINDS = {kind.name: kind for kind in (IMG2IMG, CONTROL, IMG2IMG_XL, CONTROL_XL, EDIT, FAMILY)}
 
 
 def kind_for(led: bool, is_xl: bool, is_flow: bool = False) -> Kind:
     """The kind of a pipeline with or without a ControlNet, that is built as SDXL, as a flow, or as Stable Diffusion 1 and 2."""
     wanted = (led, is_xl, is_flow)
-    return next(kind for kind in KINDS.values() if (kind.hint is not None, kind.is_xl, kind.is_flow) == wanted)
+    diffusion = (kind for kind in KINDS.values() if not kind.is_family)
+    return next(kind for kind in diffusion if (kind.hint is not None, kind.is_xl, kind.is_flow) == wanted)
 
 
 def kind_of(pipe) -> Kind:
@@ -108,7 +124,7 @@ def kind_of(pipe) -> Kind:
     names = {cls.__name__ for cls in type(pipe).__mro__}
     found = next((kind for kind in KINDS.values() if kind.pipeline in names), None)
     if found is None:
-        known = " or ".join(kind.pipeline for kind in KINDS.values())
+        known = " or ".join(kind.pipeline for kind in KINDS.values() if not kind.is_family)
         raise InputError(f"A {type(pipe).__name__} cannot be run here: use load_pipeline, or make a {known}.")
     if found.hint and type(pipe.controlnet).__name__ == "MultiControlNetModel":
         raise InputError("This pipeline has several ControlNets, and one is all that can be run here: give it one.")
@@ -130,13 +146,15 @@ def evaluated_parts(pipe) -> dict:
 
 def networks(pipe) -> list:
     """All networks whose weights decide the picture; the U-Net or transformer, the VAE and the text encoders first."""
+    if kind_of(pipe).is_family:
+        return [pipe.family]
     first = [denoiser_of(pipe), pipe.vae, *text_encoders(pipe)]
     return first + [part for part in evaluated_parts(pipe).values() if part is not denoiser_of(pipe)]
 
 
 def has_small_vae(pipe) -> bool:
     """Whether a small VAE encodes and decodes, whose latents have no distribution."""
-    return type(pipe.vae).__name__ == "AutoencoderTiny"
+    return type(getattr(pipe, "vae", None)).__name__ == "AutoencoderTiny"
 
 
 def is_quantized(pipe) -> bool:

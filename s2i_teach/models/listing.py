@@ -25,16 +25,20 @@ def _paragraph(entry: Model) -> str:
     default = ", the default" if entry.name == DEFAULT else ""
     kind = KINDS[entry.kind]
     led = "every step sees the sketch" if kind.hint or kind.is_flow else "the sketch is the start"
+    led = "another family than diffusion: the sketch's lines become a picture" if kind.is_family else led
     lines = [f"{entry.name}: {entry.title}{default}", f"  {led}"]
     if entry.whole_download:
         lines.append(f"  {download_of(entry)}; needs about {entry.memory:.1f} GB of memory in half precision")
     else:
         lines.append("  comes with the course")
     width, height = entry.size
-    lines.append(
-        f"  unless told otherwise: {width} × {height} pixels, {entry.steps} steps, guidance {entry.guidance_scale:g}, "
-        + ("no strength" if entry.strength is None else f"strength {entry.strength:g}")
-    )
+    if kind.is_family:
+        lines.append(f"  {width} × {height} pixels; nothing to set but the seed")
+    else:
+        lines.append(
+            f"  unless told otherwise: {width} × {height} pixels, {entry.steps} steps, guidance {entry.guidance_scale:g}, "
+            + ("no strength" if entry.strength is None else f"strength {entry.strength:g}")
+        )
     if entry.cannot:
         lines.append(f"  cannot {entry.cannot}")
     parts = [*entry.parts, *([entry.small_vae] if entry.small_vae else [])]

@@ -13,6 +13,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
+from s2i_teach.models.families import load_family_pipeline
 from s2i_teach.models.fit import (
     check_offload,
     explain,
@@ -63,7 +64,8 @@ def load_pipeline(
     """A diffusers ``StableDiffusionImg2ImgPipeline``, on the best device and in the precision that suits it.
 
     A model that is led by the sketch is a ``StableDiffusionControlNetImg2ImgPipeline``; one of SDXL's has ``XL`` in these names.
-    One that edits the sketch is a ``Flux2KleinPipeline``.
+    One that edits the sketch is a ``Flux2KleinPipeline``. A family of the literature review, such as ``"pix2pix"``, is a
+    :class:`s2i_teach.models.families.FamilyPipeline`, to which only ``device`` and ``dtype`` mean something.
 
     Args:
         model: a name of the catalog (``s2i models`` lists them), a folder saved by diffusers, or a Hugging Face id,
@@ -101,6 +103,8 @@ def load_pipeline(
     chosen_device = pick_device(device)
     chosen_dtype = check_dtype(dtype, chosen_device)
     entry = find(str(model))
+    if entry and KINDS[entry.kind].is_family:
+        return load_family_pipeline(entry.name, chosen_device, None if dtype is None else chosen_dtype)
     sources = entry.sources() if entry else [_checked_source(model)]
     if offline is None:
         offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")

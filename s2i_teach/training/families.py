@@ -186,7 +186,7 @@ class Fitting:
             torch.nn.utils.clip_grad_norm_(values, 1.0)
             optimizer = self.optimizers[name]
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * self.family.paces.get(name, 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 

@@ -112,7 +112,7 @@ def run_batch(
     A small model runs in one CPU thread, as in a single run (:func:`s2i_teach.models.devices.fitting_threads`).
 
     A model that edits (FLUX.2 [klein]) makes its pictures one after the other, as its pipeline takes one sketch and one size a
-    call; each is the single run itself. Only the prompts are shared.
+    call; each is the single run itself. Only the prompts are shared. So does a family that denoises nothing.
 
     Equal means: up to the last bits of fp32, which depend on how many samples go together, and which guidance
     multiplies: one evaluation of the miniature is 1.7e-6 from the exact one in either way, its pictures differ by up to
@@ -134,7 +134,7 @@ def run_batch(
     """
     try:
         with in_use(pipe):
-            if kind_of(pipe).is_flow:
+            if kind_of(pipe).is_flow or kind_of(pipe).is_family:
                 yield from _one_by_one(sketch, cells, pipe, on_step, counts or Counts())
                 return
             yield from _Batch(sketch, cells, pipe, max_batch, on_step, counts or Counts()).run()
@@ -158,7 +158,7 @@ def _one_by_one(sketch, cells: Sequence[Resolved], pipe, on_step, counts: Counts
 
         page, _ = pages[settings]
         negative = settings.negative_prompt if plan.batch == 2 else None
-        counts.prompts += not is_read(pipe, settings.prompt, negative)
+        counts.prompts += not kind_of(pipe).is_family and not is_read(pipe, settings.prompt, negative)
         prepared, hint = prepare_sketch(page, settings.prepare), make_hint(page, hint_of(pipe))
         _, _, pixels, notes = call_pipeline(pipe, settings, plan, prepared, hint, told)
         before += plan.evaluations

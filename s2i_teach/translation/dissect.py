@@ -223,6 +223,11 @@ def dissect(pipe, sketch, settings: Settings) -> Dissection:
     Raises:
         InputError: as ``translate``, or a model that has no U-Net.
     """
+    if kind_of(pipe).is_family:
+        raise InputError(
+            "This model is no diffusion: the anatomy follows a picture through text encoder, VAE and U-Net. Use a model such as "
+            '"mini".'
+        )
     if kind_of(pipe).is_flow:
         raise InputError(
             "This model has a transformer where the anatomy draws a U-Net with its levels and skip connections: use a model "

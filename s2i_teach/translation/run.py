@@ -74,6 +74,9 @@ def with_less_memory(pipe, size: tuple[int, int], run: Callable[[], tuple]) -> t
 BLACKED_OUT = "The model's safety checker blacked this picture out: use another prompt or seed."
 
 
+READS_NO_WORDS = "This model reads no words: it made the picture of the lines alone."
+
+
 def as_image(pipe, pixels: torch.Tensor):
     """Pixels ``(1, 3, H, W)`` in [0, 1] as a PIL image, as the pipeline makes it."""
     return pipe.image_processor.numpy_to_pil(pipe.image_processor.pt_to_numpy(pixels))[0]
@@ -113,7 +116,8 @@ def translate(
 
     The model ``"mini-scribble"`` is led by the sketch's lines at every step (ControlNet, Zhang et al. 2023); to ``"mini"``
     and ``"sd15"`` the sketch is where they start and no more (img2img, SDEdit, Meng et al. 2021). ``"flux2-klein"`` takes it for
-    a picture to be edited, and the prompt for what is to be done with it.
+    a picture to be edited, and the prompt for what is to be done with it. ``"pix2pix"`` and the other families of the
+    literature review make their picture of its lines, without any denoising.
 
     Equal, pixel for pixel, to calling the diffusers pipeline by hand with the same picture, settings, number of threads
     (a small model runs in one on a CPU: :func:`s2i_teach.models.devices.fitting_threads`) and
@@ -205,7 +209,10 @@ def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=
     Returns:
         what watched the steps, when the call began, the pixels ``(1, 3, H, W)`` in [0, 1], and notes.
     """
-    kind, current = kind_of(pipe), pipe.scheduler
+    kind = kind_of(pipe)
+    if kind.is_family:
+        return _call_family(pipe, settings, plan, hint, on_step)
+    current = pipe.scheduler
     arguments = _arguments(kind, replace(settings, strength=plan.strength_run), hint)
 
     def once():
@@ -235,6 +242,17 @@ def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=
     if getattr(output, "nsfw_content_detected", None) and output.nsfw_content_detected[0]:
         notes += (BLACKED_OUT,)
     return watch, started, pixels, notes
+
+
+def _call_family(pipe, settings: Resolved, plan: Plan, hint, on_step):
+    """:func:`call_pipeline` of a family that denoises nothing."""
+    watch = _Watch(plan.evaluations, on_step)
+    started = time.perf_counter()
+    with fitting_threads(pipe):
+        pixels = pipe(hint, settings.prompt, settings.seed)
+    if on_step:
+        on_step(plan.evaluations, plan.evaluations)
+    return watch, started, pixels, () if pipe.family.reads_prompt else (READS_NO_WORDS,)
 
 
 def _arguments(kind: Kind, settings: Resolved, hint) -> dict:
@@ -314,6 +332,8 @@ class _Watch:
 def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
     """A sentence for each prompt that is longer than the text encoder reads; two that read the same of it say it once."""
     given = {"prompt": settings.prompt, "negative prompt": settings.negative_prompt}
+    if kind_of(pipe).is_family:
+        return ()
     if kind_of(pipe).is_flow:
         found = [("prompt", *unread(pipe, settings.prompt))]
     else:  # two places are the start and the end token

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import torch
+from PIL import Image
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find, offered
 from s2i_teach.models.devices import denoiser_of, device_of, fitting_threads, is_small, wait_for
+from s2i_teach.models.families import SIZE as FAMILY_SIZE
 from s2i_teach.models.flows import (
     blank_words,
     check_flow_size,
@@ -182,6 +184,8 @@ class Settings:
         entry = find(getattr(pipe, "s2i_model", ""))
         kind = kind_of(pipe)
         self._check_taken(kind, getattr(pipe, "s2i_model", "this pipeline"))
+        if kind.is_family:
+            return cast("Resolved", self._of_family(pipe))
         size = self.size or (entry.size if entry else _native_size(pipe))
         size = check_size(size, vae_factor(pipe))
         usual = (50, 7.5)
@@ -213,6 +217,17 @@ class Settings:
         )
         return cast("Resolved", complete)
 
+    def _of_family(self, pipe) -> "Settings":
+        """Of all settings such a model has the seed, and the prompt if it reads it."""
+        if self.scheduler is not None:
+            raise InputError(f"scheduler is given, and {pipe.s2i_model} denoises nothing: leave it out.")
+        if self.size not in (None, FAMILY_SIZE):
+            width, height = FAMILY_SIZE
+            raise InputError(
+                f"{pipe.s2i_model} draws {width} × {height} pixels alone: leave size out, or use another model."
+            )
+        return replace(self, size=FAMILY_SIZE)
+
     def _resolved_control(self, kind, entry) -> dict:
         usual = {"control_scale": entry.control_scale if entry else 1.0, "control_start": 0.0, "control_end": 1.0}
         return {name: _default(getattr(self, name), usual[name]) for name in CONTROLS if name in kind.takes}
@@ -233,6 +248,8 @@ class Settings:
         large model on a CPU, predicted (:mod:`s2i_teach.models.speed`).
         """
         settings = self.resolved(pipe)
+        if kind_of(pipe).is_family:
+            return _family_plan(pipe, timing(pipe, settings.size, 1, measure))
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
         batch = 2 if is_guided(pipe, settings.guidance_scale) else 1
         cost = timing(pipe, settings.size, batch, measure)
@@ -330,9 +347,9 @@ class Plan:
     Attributes:
         scheduler: its short name.
         timesteps: the timesteps of the training schedule (0 to 999) at which the U-Net is evaluated, in order. In a flow
-            they are 1000 · σ.
+            they are 1000 · σ. Another family than diffusion has none, and no scheduler.
         sqrt_alpha_bar: √ᾱ at the start, in [0, 1]: how much of the sketch is in the first noisy latent. None in a flow.
-        evaluations: how often the U-Net, or the transformer in its place, is evaluated.
+        evaluations: how often the U-Net, or the network in its place, is evaluated.
         batch: pictures in each call: 2 with guidance (with and without the prompt), else 1.
         size: ``(width, height)`` in pixels.
         strength_run: the strength handed to diffusers; differs from the one asked for only where no step would be left.
@@ -354,14 +371,17 @@ class Plan:
     sigma: float | None = None
 
     @property
-    def start_timestep(self) -> float:
-        """The timestep of the training schedule where the denoising starts."""
-        return self.timesteps[0]
+    def start_timestep(self) -> float | None:
+        """The timestep of the training schedule where the denoising starts; None where nothing is denoised."""
+        return self.timesteps[0] if self.timesteps else None
 
     def __str__(self) -> str:
         seconds = "not measured" if self.seconds is None else f"about {self.seconds:.1f} s"
         guided = f"{'with' if self.batch == 2 else 'without'} guidance"
         size = f"{self.size[0]} × {self.size[1]} pixels"
+        if not self.timesteps:
+            times = "once" if self.evaluations == 1 else f"{self.evaluations} times"
+            return f"the network runs {times}; no noise, no schedule, nothing to guide; {size}; {seconds}"
         if self.sqrt_alpha_bar is None:
             noise = "pure noise" if self.sigma == 1 else "noise"
             return (
@@ -433,6 +453,21 @@ def _flow_plan(pipe, settings: "Resolved", scheduler, batch: int, cost: "Timing 
     )
 
 
+def _family_plan(pipe, cost: "Timing | None") -> Plan:
+    """The plan of a model that denoises nothing."""
+    evaluations = pipe.family.evaluations
+    return Plan(
+        scheduler="",
+        timesteps=(),
+        sqrt_alpha_bar=None,
+        evaluations=evaluations,
+        batch=1,
+        size=FAMILY_SIZE,
+        strength_run=1.0,
+        seconds=None if cost is None else cost.fixed + cost.evaluation * evaluations,
+    )
+
+
 def set_timesteps(scheduler, settings: "Settings", device) -> None:
     """Set a run's timesteps as diffusers' pipelines do: chosen by the scheduler, or given."""
     if settings.timesteps is None:
@@ -498,9 +533,21 @@ def note_timing(pipe, plan: Plan, evaluation_seconds: float, total_seconds: floa
     _timings.setdefault(pipe, {})[plan.size, plan.batch] = Timing(evaluation_seconds, fixed)
 
 
+def _measure_family(pipe, size: tuple[int, int]) -> Timing:
+    """Time the second of two pictures of an empty page."""
+    page = Image.new("RGB", size)
+    with fitting_threads(pipe):
+        pipe(page, "", 0)
+        started = time.perf_counter()
+        pipe(page, "", 0)
+        return Timing((time.perf_counter() - started) / pipe.family.evaluations, 0.0)
+
+
 @torch.no_grad()
 def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
     """Time the second of two evaluations, and one pass through the VAE each way."""
+    if kind_of(pipe).is_family:
+        return _measure_family(pipe, size)
     kind, network = kind_of(pipe), denoiser_of(pipe)
     factor, device, dtype = vae_factor(pipe), device_of(pipe), network.dtype
     generator = torch.Generator().manual_seed(0)

@@ -61,10 +61,13 @@ STRINGS: dict[str, dict[str, str]] = {
         "U-Net evaluations: {evaluations}, about {seconds} s.",
         "will_run_flow": "Starts at pure noise (σ = {sigma}); each evaluation reads the sketch beside it. "
         "Transformer evaluations: {evaluations}, about {seconds} s.",
+        "will_run_family": "No noise and no steps: the sketch's lines go through the network. "
+        "Evaluations: {evaluations}, about {seconds} s.",
         "will_run_soon": "What this will run is being asked …",
         "ran": "Ran from t = {start} with {left} % of the sketch left. U-Net evaluations: {evaluations}, in {seconds} s.",
         "ran_flow": "Ran from pure noise (σ = {sigma}) with the sketch beside it. Transformer evaluations: {evaluations}, in "
         "{seconds} s.",
+        "ran_family": "Ran without noise or steps. Evaluations of the network: {evaluations}, in {seconds} s.",
         "no_picture": "No picture yet",
         "preview": "A preview: the picture x̂₀ that the network predicts so far",
         "draw_or_choose": "Draw something, or choose a sketch below the pad.",
@@ -81,6 +84,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "load_it": "Load it",
         "about": "{prompt} · {model}, {scheduler} · strength {strength} · guidance {guidance} · {steps} steps · seed {seed}",
         "about_flow": "{prompt} · {model}, {scheduler} · guidance {guidance} · {steps} steps · seed {seed}",
+        "about_family": "{prompt} · {model} · seed {seed}",
         "about_led": "lines lead × {:g} from {} % to {} %",
         "save": "Save the picture",
         "sheet": "Contact sheet",
@@ -258,10 +262,13 @@ STRINGS: dict[str, dict[str, str]] = {
         "Auswertungen des U-Net: {evaluations}, etwa {seconds} s.",
         "will_run_flow": "Beginnt bei reinem Rauschen (σ = {sigma}); jede Auswertung liest die Skizze daneben. "
         "Auswertungen des Transformers: {evaluations}, etwa {seconds} s.",
+        "will_run_family": "Kein Rauschen und keine Schritte: Die Linien der Skizze gehen durch das Netz. "
+        "Auswertungen: {evaluations}, etwa {seconds} s.",
         "will_run_soon": "Was das rechnen wird, wird gerade erfragt …",
         "ran": "Lief ab t = {start} mit {left} % der Skizze. Auswertungen des U-Net: {evaluations}, in {seconds} s.",
         "ran_flow": "Lief ab reinem Rauschen (σ = {sigma}) mit der Skizze daneben. Auswertungen des Transformers: {evaluations}, in "
         "{seconds} s.",
+        "ran_family": "Lief ohne Rauschen und Schritte. Auswertungen des Netzes: {evaluations}, in {seconds} s.",
         "no_picture": "Noch kein Bild",
         "preview": "Eine Vorschau: das Bild x̂₀, das das Netz bisher voraussagt",
         "draw_or_choose": "Etwas zeichnen oder unter dem Block eine Skizze wählen.",
@@ -278,6 +285,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "load_it": "Laden",
         "about": "{prompt} · {model}, {scheduler} · Stärke {strength} · Guidance {guidance} · {steps} Schritte · Seed {seed}",
         "about_flow": "{prompt} · {model}, {scheduler} · Guidance {guidance} · {steps} Schritte · Seed {seed}",
+        "about_family": "{prompt} · {model} · Seed {seed}",
         "about_led": "Linien führen × {:g} von {} % bis {} %",
         "save": "Bild speichern",
         "sheet": "Übersichtsblatt",

@@ -144,7 +144,7 @@ export default {
     function showPicture(result) {
       picture.show(result, shown);
       const { plan } = result;
-      ran.textContent = plan.sigma === null ? words("ran", planWords(plan)) : words("ran_flow", planWords(plan));
+      ran.textContent = words(`ran${runKind(plan)}`, planWords(plan));
       say(result.notes.join(" "));
       history.markCurrent(result.number);
       dim([saveButton, codeButton], result.number === undefined);

@@ -382,19 +382,23 @@ class Studio(PadHolder):
 
     def _tell_plans(self, job: Job, settings: Resolved, pipe, say: Callable) -> None:
         """What each position of the strength slider means, if the page does not know yet; in a flow they mean the same."""
-        guidance = settings.guidance_scale if job.settings.guidance_scale is None else job.settings.guidance_scale
-        key = [job.model, settings.num_inference_steps, job.settings.scheduler or "", guidance > 1]
+        asked = job.settings  # what the page counts in, where the model knows neither steps nor guidance
+        guidance = settings.guidance_scale if asked.guidance_scale is None else asked.guidance_scale
+        steps = settings.num_inference_steps or asked.num_inference_steps or 1
+        key = [job.model, steps, asked.scheduler or "", guidance > 1]
         seconds = settings.plan(pipe, measure=False).seconds
         known, before = self._plans_sent or (None, None)
         if known == key and (seconds is None or 0.8 < (before or 1e9) / seconds < 1.25):
             return
         rows = []
-        for evaluations in range(1, settings.num_inference_steps + 1):
+        kind = kind_of(pipe)
+        for evaluations in range(1, steps + 1):
             at = settings
-            if not kind_of(pipe).is_flow:
+            if not kind.is_flow and not kind.is_family:
                 at = replace(settings, strength=strength_for(settings.num_inference_steps, evaluations))
             rows.append(_plan_row(at, at.plan(pipe, measure=False)))
-        say({"plans": rows, "key": key, "own": scheduler_name(pipe.scheduler)})
+        own = "" if kind.is_family else scheduler_name(pipe.scheduler)
+        say({"plans": rows, "key": key, "own": own})
         self._plans_sent = key, seconds
 
     # The history
@@ -481,8 +485,9 @@ def _model_options(chosen: str, pipe=None) -> list[dict]:
                 "strength": defaults[2],
                 "download": entry.whole_download if entry else 0,
                 "styles": list(entry.styles if entry else MODELS["sd15"].styles),
-                "led": kind.hint is not None,
+                "led": "control_scale" in kind.takes,
                 "flow": kind.is_flow,
+                "family": kind.is_family,
                 "control_scale": entry.control_scale if entry else 1.0,
             }
         )
@@ -490,8 +495,11 @@ def _model_options(chosen: str, pipe=None) -> list[dict]:
 
 
 def _fitting(settings: Settings, pipe) -> Settings:
-    """The page's settings without those that a flow does not have, whose knobs the page hides once it knows the model."""
-    if not kind_of(pipe).is_flow:
+    """The page's settings without those that the model does not have, whose knobs the page hides once it knows it."""
+    kind = kind_of(pipe)
+    if kind.is_family:
+        return Settings(settings.prompt, seed=settings.seed)
+    if not kind.is_flow:
         return settings
     guidance = None if pipe.config.is_distilled else settings.guidance_scale
     return replace(settings, strength=None, guidance_scale=guidance, negative_prompt="", scheduler=None)
@@ -512,7 +520,10 @@ def _short(result: Result) -> str:
     """What tells one picture of the history from the next: strength, what the lines weigh, guidance, steps and seed."""
     settings = result.settings
     lines = [] if settings.control_scale is None else [f"×{settings.control_scale:g}"]
-    rest = (f"{settings.guidance_scale:g}", str(settings.num_inference_steps), str(settings.seed))
+    seed = str(settings.seed)
+    if not result.plan.timesteps:
+        return " · ".join([result.model, seed])
+    rest = (f"{settings.guidance_scale:g}", str(settings.num_inference_steps), seed)
     strength = [] if settings.strength is None else [f"{settings.strength:.2f}"]
     return " · ".join([*strength, *lines, *rest])
 
@@ -520,6 +531,8 @@ def _short(result: Result) -> str:
 def describe_result(result: Result, words: Mapping[str, str] = STRINGS["en"]) -> str:
     """A picture's settings in one line; ``words`` are those of some language."""
     settings = result.settings
+    if not result.plan.timesteps:
+        return words["about_family"].format(prompt=settings.prompt, model=result.model, seed=settings.seed)
     about = words["about_flow"] if settings.strength is None else words["about"]
     line = about.format(
         prompt=settings.prompt,
@@ -555,10 +568,9 @@ def python_call(result: Result, sketch: str) -> str:
         more = (", small_vae=True" if result.small_vae else "") + (', quantize="nf4"' if result.quantized else "")
         pipe = f"pipe=s2i.load_pipeline({result.model!r}, dtype={result.precision!r}{more}),"
     lines = [
-        *([] if s.strength is None else [f"strength={s.strength!r}"]),
-        f"guidance_scale={s.guidance_scale!r}",
-        f"num_inference_steps={s.num_inference_steps!r}",
-        f"seed={s.seed!r}",
+        f"{name}={getattr(s, name)!r}"
+        for name in ("strength", "guidance_scale", "num_inference_steps", "seed")
+        if getattr(s, name) is not None
     ]
     lines += [f"{name}={getattr(s, name)!r}" for name in CONTROLS if getattr(s, name) is not None]
     if s.negative_prompt:

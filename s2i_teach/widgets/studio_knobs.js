@@ -14,6 +14,12 @@ function planWords(plan) {
   };
 }
 
+/** What a plan's words end in: a flow starts at σ, another family than diffusion at no noise at all. */
+function runKind(plan) {
+  if (plan.start === null) return "_family";
+  return plan.sigma === null ? "" : "_flow";
+}
+
 /**
  * Makes the settings.
  *
@@ -105,8 +111,11 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     guidance.value = String(entry.guidance);
     wanted = entry.strength ?? 1;
     // A flow starts at pure noise and knows no scheduler but its own; the distilled one takes no guidance either.
-    strengthSlider.hidden = more.hidden = entry.flow;
-    guidanceSlider.hidden = entry.flow && entry.guidance === 1;
+    // Another family than diffusion has nothing to set but the seed.
+    strengthSlider.hidden = more.hidden = entry.flow || entry.family;
+    guidanceSlider.hidden = entry.family || (entry.flow && entry.guidance === 1);
+    stepsSlider.hidden = filledLabel.hidden = entry.family;
+    styleLabel.hidden = entry.styles.length === 0;
     control.hidden = !entry.led;
     controlScale.value = String(entry.control_scale);
     controlStart.value = "0";
@@ -116,7 +125,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
       h("option", { value: "" }, words("no_style")),
       ...entry.styles.map((name) => h("option", { value: name }, name)),
     );
-    style.value = entry.styles.includes(before) ? before : entry.styles[0];
+    style.value = entry.styles.includes(before) ? before : (entry.styles[0] ?? "");
     modelChosen(entry);
   }
 
@@ -176,8 +185,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     const row = plans && plansKey === key() ? plans[Number(strength.value) - 1] : null;
     strengthValue.textContent = (Number(strength.value) / Number(steps.value)).toFixed(2);
     if (!row) plan.textContent = words("will_run_soon");
-    else if (row.sigma === null) plan.textContent = words("will_run", planWords(row));
-    else plan.textContent = words("will_run_flow", planWords(row));
+    else plan.textContent = words(`will_run${runKind(row)}`, planWords(row));
     strength.setAttribute("aria-valuetext", `${strengthValue.textContent}. ${plan.textContent}`);
   }
 
@@ -240,6 +248,9 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     h("div", { class: "s2i-slider" }, h("span", { "aria-hidden": "true" }, label), input, value);
   const strengthSlider = slider(words("strength"), strength, strengthValue);
   const guidanceSlider = slider(words("guidance"), guidance, guidanceValue);
+  const stepsSlider = slider(words("steps"), steps, stepsValue);
+  const styleLabel = h("label", {}, words("style"), style);
+  const filledLabel = h("label", {}, filled, words("filled"));
   const control = h(
     "div",
     { class: "s2i-control", role: "group", "aria-label": words("control"), hidden: true },
@@ -251,7 +262,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     "div",
     { class: "s2i-tools s2i-words" },
     h("label", { class: "s2i-grow" }, words("prompt"), prompt),
-    h("label", {}, words("style"), style),
+    styleLabel,
     h("label", {}, words("model"), modelSelect),
     download,
   );
@@ -261,7 +272,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     strengthSlider,
     plan,
     guidanceSlider,
-    slider(words("steps"), steps, stepsValue),
+    stepsSlider,
     control,
     h(
       "div",
@@ -269,7 +280,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
       h("label", {}, words("seed"), seed),
       die,
       h("label", {}, lock, words("lock")),
-      h("label", {}, filled, words("filled")),
+      filledLabel,
     ),
   );
   const more = h(
