@@ -321,7 +321,7 @@ def test_a_family_computes_in_fp32_alone():
 
 def test_the_anatomy_is_of_diffusion():
     with pytest.raises(InputError, match="This model is no diffusion"):
-        s2i.anatomy(find_sketch("turtle").path, "a turtle", pipe="cnn")
+        s2i.anatomy(s2i.load_pipeline("cnn"), find_sketch("turtle").path, "a turtle")
 
 
 def test_a_family_leaves_torch_as_it_was():

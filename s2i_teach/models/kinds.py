@@ -126,7 +126,7 @@ def kind_of(pipe) -> Kind:
     if found is None:
         known = " or ".join(kind.pipeline for kind in KINDS.values() if not kind.is_family)
         raise InputError(f"A {type(pipe).__name__} cannot be run here: use load_pipeline, or make a {known}.")
-    if found.hint and type(pipe.controlnet).__name__ == "MultiControlNetModel":
+    if type(getattr(pipe, "controlnet", None)).__name__ == "MultiControlNetModel":
         raise InputError("This pipeline has several ControlNets, and one is all that can be run here: give it one.")
     if found.is_xl and pipe.config.get("requires_aesthetics_score"):
         raise InputError("This pipeline is SDXL's refiner, which finishes what SDXL's base begins: use the base alone.")

@@ -244,6 +244,7 @@ def save_family(family: Family, facts: Facts, file: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     told = {"family": family.name, "facts": json.dumps(asdict(facts))}
     save_file({name: value.contiguous() for name, value in weights.items()}, file, metadata=told)
+    file.chmod(0o644)  # safetensors leaves it to its owner alone
     return file
 
 
