@@ -273,11 +273,24 @@ def fit(
     Raises:
         InputError: there is no such family, or no budget.
     """
-    family = build(name)
+    training = training_of(name)
     stock = make_stock(pairs or load_pairs("train"), pages, seed)
-    fitting = Fitting(family, stock, minutes=minutes, steps=steps, seed=seed)
-    fitting.run()
-    return FamilyTranslator(family, facts_of(fitting))
+    fitting = training(stock, minutes=minutes, steps=steps, seed=seed)
+    return FamilyTranslator(fitting.run(), facts_of(fitting))
+
+
+def training_of(name: str) -> Callable:
+    """What trains a family: ``training_of(name)(stock, out, **options)`` is a :class:`Fitting`, or the painter's own.
+
+    Raises:
+        InputError: there is no such family, or what the painter learns with is not installed.
+    """
+    family = build(name)
+    if name == "painter":
+        from s2i_teach.training.painting import PainterFitting
+
+        return PainterFitting
+    return lambda stock, out=None, **options: Fitting(family, stock, out, **options)
 
 
 def train_family(name: str, out: Path, *, pages: int = PAGES, pairs: Pairs | None = None, **options) -> Path:
@@ -285,13 +298,12 @@ def train_family(name: str, out: Path, *, pages: int = PAGES, pairs: Pairs | Non
 
     ``options`` are those of :class:`Fitting`; the stock is the same whatever the seed.
     """
-    family = build(name)
-    fitting = Fitting(family, stock_in(out, pairs, pages), out / name, **options)
-    fitting.run()
-    return save_family(family, facts_of(fitting), out / name / f"{name}.safetensors")
+    training = training_of(name)
+    fitting = training(stock_in(out, pairs, pages), out / name, **options)
+    return save_family(fitting.run(), facts_of(fitting), out / name / f"{name}.safetensors")
 
 
-def facts_of(fitting: Fitting) -> Facts:
+def facts_of(fitting) -> Facts:
     """What is to be known of a training that ended."""
     parameters = sum(value.numel() for value in fitting.family.shipped().values())
     return Facts(round(fitting.seconds / 60, 2), fitting.step, parameters)

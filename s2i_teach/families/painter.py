@@ -1,0 +1,171 @@
+"""An agent that paints: it looks at the sketch and at what it has painted so far, and makes the next stroke."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from s2i_teach.families.base import Family
+from s2i_teach.families.blocks import Residual
+
+SMALL = 32
+"""Pixels, both ways, of what the agent sees; it learns on canvases of this side."""
+STROKES = 24
+"""Strokes of a painting."""
+NUMBERS = ("x", "y", "half_x", "half_y", "width", "red", "green", "blue", "opacity")
+"""A stroke's numbers, each in [−1, 1]: middle, half of its length as a vector, width, colour and opacity."""
+REACH = 0.6
+"""The longest half of a stroke, along each axis, where the page reaches from −1 to 1."""
+THIN, THICK = 0.03, 0.4
+"""Half a stroke's width at the least and at the most, in the same units."""
+
+
+def stroke_alpha(strokes: torch.Tensor, side: int) -> torch.Tensor:
+    """How much of each pixel a stroke covers, ``(B, 1, side, side)`` in [0, 1], for strokes ``(B, 9)`` in [−1, 1].
+
+    A stroke is all that lies nearer than half its width to a line segment, with an edge that is one pixel soft. So it looks
+    the same on a canvas of any side.
+    """
+    at = (torch.arange(side, device=strokes.device) + 0.5) * 2 / side - 1
+    middle_x, middle_y, half_x, half_y, width, *_, opacity = strokes[:, :, None, None].unbind(1)
+    half_x, half_y = half_x * REACH, half_y * REACH
+    right, down = at[None, None, :] - middle_x, at[None, :, None] - middle_y
+    along = (right * half_x + down * half_y) / (half_x**2 + half_y**2 + 1e-8)
+    along = along.clamp(-1, 1)
+    distance = ((right - along * half_x) ** 2 + (down - along * half_y) ** 2).clamp(min=1e-12).sqrt()
+    radius = THIN + (THICK - THIN) * (width + 1) / 2
+    covered = ((radius - distance) * side / 2 + 0.5).clamp(0, 1)
+    return (covered * (opacity + 1) / 2)[:, None]
+
+
+def apply_strokes(canvas: torch.Tensor, strokes: torch.Tensor) -> torch.Tensor:
+    """The canvases ``(B, 3, H, H)`` in [−1, 1] with one more stroke each: canvas + α · (colour − canvas)."""
+    colour = strokes[:, 5:8, None, None]
+    return canvas + stroke_alpha(strokes, canvas.shape[-1]) * (colour - canvas)
+
+
+def gaussian_log_prob(action: torch.Tensor, mean: torch.Tensor, log_std: torch.Tensor) -> torch.Tensor:
+    """log π(a | s) of a Gaussian with independent numbers, ``(B,)``, for ``(B, k)`` and ``log_std`` of ``(k,)``."""
+    return torch.distributions.Normal(mean, log_std.exp()).log_prob(action).sum(1)
+
+
+def policy_gradient_loss(log_prob: torch.Tensor, advantage: torch.Tensor) -> torch.Tensor:
+    """−E[log π(a | s) · A], whose gradient is −E[∇ log π(a | s) · A]: REINFORCE (Williams 1992, theorem 1).
+
+    A says how much better the action turned out than what was expected in that state. Both are ``(B,)``. No gradient
+    goes through A: the picture, the renderer and the reward may be anything.
+    """
+    return -(log_prob * advantage.detach()).mean()
+
+
+def clipped_loss(
+    log_prob: torch.Tensor, old_log_prob: torch.Tensor, advantage: torch.Tensor, clip: float = 0.2
+) -> torch.Tensor:
+    """−E[min(r · A, clip(r, 1 − ε, 1 + ε) · A)] with r = π(a | s) / π_old(a | s): PPO (Schulman et al. 2017, equation 7).
+
+    At r = 1 its gradient is REINFORCE's. The clip takes the gain away from going on, once π is far from π_old, so the
+    same actions serve for several steps. All are ``(B,)``.
+    """
+    ratio = (log_prob - old_log_prob.detach()).exp()
+    return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
+
+
+class Painter(Family):
+    """A policy π(stroke | canvas, sketch, strokes left), a Gaussian around the stroke that the network would make.
+
+    It learns by reinforcement (:mod:`s2i_teach.training.painting`): a stroke's reward is how much nearer it brought the
+    canvas to the real picture, which the agent itself never sees. Huang et al. paint from a photograph, which their agent
+    sees, and learn by DDPG with the gradient that goes through a neural renderer. Here the agent sees a sketch, has to
+    guess the colours, and learns by PPO, which asks nothing of the renderer; and a stroke is a straight line.
+
+    The network attends to a few places of the page (:class:`Attention`), the stroke's middle is at the first of them, and
+    what was read there says all else.
+    """
+
+    name, title = "painter", "Reinforcement learning: a painting agent"
+    paper = "Huang, Heng and Zhou 2019, Learning to paint with model-based deep reinforcement learning"
+    not_shipped = ("value.",)
+    learning_rate, batch_size = 3e-4, 512
+    SPREAD = 1.0
+    """Share of the policy's standard deviation that a painting is made with."""
+
+    def __init__(self, widths: tuple[int, int, int] = (32, 48, 48), places: int = 4, hidden: int = 80):
+        super().__init__()
+        self.first = nn.Conv2d(4 * 4 + 3, widths[0], 3, padding=1)
+        self.down1 = nn.Conv2d(widths[0], widths[1], 3, stride=2, padding=1)
+        self.block1 = Residual(widths[1], widths[1])
+        self.down2 = nn.Conv2d(widths[1], widths[2], 3, stride=2, padding=1)
+        self.block2 = Residual(widths[2], widths[2])
+        self.up = nn.Conv2d(widths[2], widths[1], 1)
+        self.attention = Attention(widths[1], places)
+        told = places * (widths[1] + 2) + widths[2] + 1
+        last = nn.Linear(hidden, len(NUMBERS))
+        nn.init.normal_(last.weight, std=0.1 / hidden**0.5)
+        nn.init.zeros_(last.bias)
+        self.stroke = nn.Sequential(nn.Linear(told, hidden), nn.SiLU(), last)
+        self.value = nn.Sequential(nn.Linear(told, hidden), nn.SiLU(), nn.Linear(hidden, 1))
+        self.log_std = nn.Parameter(torch.full((len(NUMBERS),), -1.6))
+
+    def forward(
+        self, canvas: torch.Tensor, lines: torch.Tensor, left: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The stroke's mean ``(B, 9)`` in [−1, 1], and the value, the reward that is still expected, ``(B,)``.
+
+        Args:
+            canvas: ``(B, 3, 32, 32)`` in [−1, 1].
+            lines: the sketch, white on black, ``(B, 1, 32, 32)`` in [0, 1].
+            left: share of the strokes that are left, ``(B, 1)`` in [0, 1].
+        """
+        h = F.pixel_unshuffle(torch.cat([canvas, 2 * lines], 1), 2)
+        at = torch.linspace(-1, 1, h.shape[-1], device=h.device)
+        down, right = torch.meshgrid(at, at, indexing="ij")
+        where = torch.stack([right, down]).expand(len(h), -1, -1, -1)
+        h = F.silu(self.first(torch.cat([h, where, left[:, :, None, None].expand(-1, 1, *h.shape[2:])], 1)))
+        h = self.block1(self.down1(h))
+        low = self.block2(self.down2(F.silu(h)))
+        h = F.silu(h + F.interpolate(self.up(low), scale_factor=2.0, mode="nearest"))
+        read, places = self.attention(h)
+        told = torch.cat([read, places.flatten(1), F.silu(low).mean((2, 3)), left], 1)
+        mean = self.stroke(told)
+        mean = torch.cat([places[:, 0] + mean[:, :2], mean[:, 2:].tanh()], 1)
+        return mean, self.value(told)[:, 0]
+
+    def paint(self, hints: torch.Tensor, generator: torch.Generator, strokes: int = STROKES) -> Iterator[torch.Tensor]:
+        """The canvas ``(B, 3, 128, 128)`` in [−1, 1] after each stroke, the blank page first."""
+        lines, canvas = shrunk(hints), torch.ones(len(hints), 3, *hints.shape[2:]).to(hints)
+        yield canvas
+        for i in range(strokes):
+            left = torch.full((len(hints), 1), 1 - i / strokes).to(hints)
+            mean, _ = self(shrunk(canvas), lines, left)
+            noise = torch.randn(mean.shape, generator=generator).to(mean)
+            canvas = apply_strokes(canvas, (mean + self.SPREAD * self.log_std.exp() * noise).clamp(-1, 1))
+            yield canvas
+
+    def generate(self, hints, generator, text=None):
+        *_, canvas = self.paint(hints, generator)
+        return canvas
+
+
+class Attention(nn.Module):
+    """Looks at a few places of a map ``(B, C, H, W)``: what is read there, ``(B, places · C)``, and where, ``(B, places, 2)``.
+
+    Each place is a softmax over the map. Where is the mean position under it, x and y in [−1, 1] (Levine et al. 2016, the
+    spatial softmax): a place moves with what it looks at.
+    """
+
+    def __init__(self, channels: int, places: int):
+        super().__init__()
+        self.score = nn.Conv2d(channels, places, 1)
+
+    def forward(self, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        share = self.score(h).flatten(2).softmax(2)
+        at_y, at_x = ((torch.arange(n, device=h.device) + 0.5) * 2 / n - 1 for n in h.shape[2:])
+        down, right = torch.meshgrid(at_y, at_x, indexing="ij")
+        where = share @ torch.stack([right.flatten(), down.flatten()], 1)
+        return (share @ h.flatten(2).transpose(1, 2)).flatten(1), where
+
+
+def shrunk(x: torch.Tensor) -> torch.Tensor:
+    """Hints or canvases as the agent sees them, ``(B, C, 32, 32)``: means of squares of pixels."""
+    return F.adaptive_avg_pool2d(x, SMALL)
