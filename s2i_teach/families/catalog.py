@@ -14,6 +14,7 @@ FAMILIES = {
     "vae": ("vae", "ConditionalVAE"),
     "pix2pix": ("pix2pix", "Pix2Pix"),
     "cyclegan": ("cyclegan", "CycleGAN"),
+    "stylegan": ("stylegan", "StyleGAN"),
 }
 """Name → file of this room and class in it."""
 
