@@ -1,4 +1,4 @@
-"""StyleGAN2: a vector w of styles scales the channels of every convolution; a sketch gives the styles and the first map.
+"""StyleGAN2: styles scale the channels of every convolution; a sketch gives the styles and the first map.
 
 Karras et al. 2019 (StyleGAN), Karras et al. 2020 (StyleGAN2), Richardson et al. 2021 (pixel2style2pixel, pSp).
 """
@@ -16,24 +16,20 @@ from s2i_teach.families.vae import CODE, Encoder, kl_from_standard_normal, repar
 
 W = 64
 """Numbers of a style vector w."""
-SIDES = (16, 32, 64)
-"""Sides of the maps in the synthesis, two convolutions each; a pixel shuffle makes the last 64 into 128."""
-WIDTHS = (64, 48, 24)
-"""Channels of those maps."""
+SIDES, WIDTHS = (16, 32, 64), (64, 48, 24)
+"""Sides and channels of the synthesis' maps, two convolutions each; a pixel shuffle makes 128 of the last 64."""
 LAYERS = 2 * len(SIDES)
-"""Convolutions of the synthesis, each with a w of its own (the space w+ of pSp)."""
+"""Convolutions of the synthesis, each with a w of its own (pSp's space w+)."""
 
 
-def modulated_conv2d(
-    x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor, demodulate: bool = True
-) -> torch.Tensor:
-    """A convolution whose weights are another for each picture of the batch (Karras et al. 2020, equations 1 to 3).
+def modulated_conv2d(x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor, demodulate=True) -> torch.Tensor:
+    """A convolution with other weights for each picture of the batch (Karras et al. 2020, equations 1 to 3).
 
     Modulation: w′_ijk = s_i · w_ijk (1). If x has variance 1, what comes out has σ_j² = Σ_ik w′_ijk² (2). Demodulation
-    divides by it: w″_ijk = w′_ijk / √(Σ_ik w′_ijk² + ε) (3). So a style says how much of each channel comes in, and cannot
-    make the picture as a whole stronger. Here i counts channels that come in, j those that go out, k the kernel's places.
+    divides by it: w″_ijk = w′_ijk / √(Σ_ik w′_ijk² + ε) (3). So a style says how much of each channel comes in, and
+    makes nothing stronger as a whole. i counts channels that come in, j those that go out, k the kernel's places.
 
-    A convolution is linear, so x is scaled before it and its outcome after it, and one weight serves the whole batch.
+    A convolution is linear: x is scaled before it, its outcome after it, and one weight serves the whole batch.
 
     Args:
         x: ``(B, in, H, W)``.
@@ -48,16 +44,29 @@ def modulated_conv2d(
     return x
 
 
-class Mapping(nn.Module):
-    """f: z → w, ``(B, CODE)`` → ``(B, W)`` (Karras et al. 2019, section 2), z first brought to length √CODE.
+class EqualisedLinear(nn.Module):
+    """A linear layer whose weights begin at variance 1 and are made small in use (Karras et al. 2018, section 4.1).
 
-    N(0, 1) is round; what pictures differ by is not. f may bend the one into the other, so that colours come apart in w.
+    Adam moves every number by about the learning rate. So all layers, wide or narrow, learn at one relative speed.
+    """
+
+    def __init__(self, channels: int, out: int, bias: float = 0.0):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(out, channels)), nn.Parameter(torch.full((out,), bias))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.weight * self.weight.shape[1] ** -0.5, self.bias)
+
+
+class Mapping(nn.Module):
+    """f: z → w, ``(B, CODE)`` → ``(B, W)`` (Karras et al. 2019, section 2); z is first brought to length √CODE.
+
+    N(0, 1) is round; what pictures differ by is not. f may bend the one into the other.
     """
 
     def __init__(self, depth: int = 3):
         super().__init__()
-        widths = (CODE, *[W] * depth)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.layers = nn.ModuleList(EqualisedLinear(a, b) for a, b in pairwise((CODE, *[W] * depth)))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         z = z * (z**2).mean(1, keepdim=True).add(1e-8).rsqrt()
@@ -69,7 +78,7 @@ class Mapping(nn.Module):
 class SketchEncoder(nn.Module):
     """Hints ``(B, 1, 128, 128)`` → first map ``(B, 64, 16, 16)`` and the sketch's share of w+, ``(B, LAYERS, W)``.
 
-    As in pSp: a pyramid of features; the coarse layers' styles come from its smallest map, the fine ones' from its largest.
+    As in pSp, the coarse layers' styles come from the smallest map of a pyramid, the fine layers' from the largest.
     """
 
     def __init__(self, widths: tuple[int, int, int] = (32, 64, 64)):
@@ -90,77 +99,89 @@ class SketchEncoder(nn.Module):
         return start, torch.stack(styles, 1).unflatten(2, (2, W)).flatten(1, 2)
 
 
-class StyledConv(nn.Module):
-    """w → style by an affine layer; modulated convolution; noise, one number a pixel, by a learned strength; leaky ReLU."""
+class Styled(nn.Module):
+    """w → style by an affine layer, and a modulated convolution: ``(B, in, H, W)`` → ``(B, out, H, W)``."""
 
-    def __init__(self, channels: int, out: int, kernel: int = 3, rgb: bool = False):
+    demodulate = True
+
+    def __init__(self, channels: int, out: int, kernel: int = 3):
         super().__init__()
-        self.affine = nn.Linear(W, channels)
-        self.weight = nn.Parameter(torch.randn(out, channels, kernel, kernel) / (channels * kernel**2) ** 0.5)
-        self.bias, self.rgb = nn.Parameter(torch.zeros(1, out, 1, 1)), rgb
-        self.strength = None if rgb else nn.Parameter(torch.zeros(()))
-        nn.init.normal_(self.affine.weight, std=W**-0.5)
-        nn.init.ones_(self.affine.bias)
+        self.affine = EqualisedLinear(W, channels, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(out, channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(1, out, 1, 1))
+
+    def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        weight = self.weight * self.weight[0].numel() ** -0.5
+        x = modulated_conv2d(x, weight, self.affine(w), self.demodulate)
+        return x + self.bias.to(x)
+
+
+class ToRGB(Styled):
+    """Without demodulation: how strong a colour is matters here."""
+
+    demodulate = False
+
+
+class StyledConv(Styled):
+    """And noise, one number a pixel times a learned strength, and a leaky ReLU."""
+
+    def __init__(self, channels: int, out: int):
+        super().__init__(channels, out)
+        self.strength = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: torch.Tensor, w: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
-        x = modulated_conv2d(x, self.weight, self.affine(w), demodulate=not self.rgb)
-        x = x + self.bias.to(x)
-        if self.rgb:
-            return x
+        x = super().forward(x, w)
         if noise is not None:
             x = x + self.strength.to(x) * noise.to(x)
         return F.leaky_relu(x, 0.2) * 2**0.5
 
 
 class Synthesis(nn.Module):
-    """First map and w+ → picture: at each side two styled convolutions, and the RGB of all sides added up (skip outputs).
+    """First map and w+ → picture: each side says in RGB what it can, is made twice as large, and the next adds to it.
 
-    Karras et al. 2020, figure 7b: each side says in RGB what it can, is made twice as large, and the next one adds to it.
+    These are the skip outputs of Karras et al. 2020, figure 7b.
     """
 
     def __init__(self):
         super().__init__()
-        before = (WIDTHS[0], *WIDTHS)
-        self.first = nn.ModuleList(StyledConv(a, b) for a, b in pairwise(before))
+        self.first = nn.ModuleList(StyledConv(a, b) for a, b in pairwise((WIDTHS[0], *WIDTHS)))
         self.second = nn.ModuleList(StyledConv(width, width) for width in WIDTHS)
-        last = len(SIDES) - 1
-        self.rgb = nn.ModuleList(
-            StyledConv(width, 12 if i == last else 3, 3 if i == last else 1, rgb=True) for i, width in enumerate(WIDTHS)
-        )
+        self.rgb = nn.ModuleList([*(ToRGB(width, 3, 1) for width in WIDTHS[:-1]), ToRGB(WIDTHS[-1], 4 * 3, 3)])
 
     def forward(self, x: torch.Tensor, styles: torch.Tensor, noise: list[torch.Tensor]) -> torch.Tensor:
         picture = x
-        for i, side in enumerate(SIDES):
+        for i in range(len(SIDES)):
             if i:
                 x = F.interpolate(x, scale_factor=2.0, mode="bilinear")
             x = self.first[i](x, styles[:, 2 * i], noise[2 * i])
             x = self.second[i](x, styles[:, 2 * i + 1], noise[2 * i + 1])
             colours = self.rgb[i](x, styles[:, 2 * i + 1])
-            if side == SIDES[-1]:
+            if colours.shape[1] > 3:
                 colours = F.pixel_shuffle(colours, 2)
             picture = colours + F.interpolate(picture, colours.shape[2:], mode="bilinear") if i else colours
         return picture
 
 
 class StyleGAN(Family):
-    """w+_l = f(z) + e_l(sketch) for each layer l, and the sketch's 16 × 16 map where StyleGAN has its learned constant.
+    """w+_l = f(z) + e_l(sketch) for each layer l, and the sketch's 16 × 16 map where StyleGAN has a learned constant.
 
-    So the sketch says where things are, and z what the sketch leaves open: colours, shades, style. Nothing else of the sketch
-    is seen: as in StyleGAN and pSp no line is handed to the finer layers, and what 64 numbers for each 8 × 8 pixels do not
-    hold is lost. The other families see the lines once more at full size, and keep to them more closely.
+    So the sketch says where things are, and z what the sketch leaves open: colours, shades, style. Nothing else of the
+    sketch is seen. As in StyleGAN and pSp no line is handed to the finer layers: what 64 numbers for each 8 × 8 pixels
+    do not hold is lost. The other families see the lines once more at full size, and keep to them more closely.
 
-    An absolute error alone would teach G to ignore z. So half of a batch takes its z from an encoder that sees the picture,
-    with a KL that keeps it near N(0, 1), and is to be that picture again; the other half draws z from N(0, 1), and has only
-    the discriminator to please (Zhu et al. 2017, BicycleGAN, sections 3.2 and 3.4). A half of those take their fine styles
-    from another page, so that styles of neighbouring layers do not learn to rely on each other (mixing regularisation, Karras
-    et al. 2019, section 3.1).
+    An absolute error alone would teach G to ignore z. So half of a batch takes z from an encoder that sees the picture,
+    with a KL that keeps it near N(0, 1), and is to be that picture again; the other half draws z from N(0, 1), and has
+    only the discriminator to please (Zhu et al. 2017, BicycleGAN, section 3). Of that half, half take their fine styles
+    from another page, so that layers do not rely on each other's (mixing regularisation, Karras et al. 2019, 3.1).
+
+    The discriminator is pix2pix's, of patches and with a hinge, where StyleGAN2's judges the whole picture.
     """
 
     name, title = "stylegan", "GAN: StyleGAN2 with a sketch encoder"
     paper = "Karras et al. 2020, Analyzing and improving the image quality of StyleGAN"
-    learning_rate, betas, batch_size = 2e-3, (0.0, 0.99), 8
+    learning_rate, betas, batch_size = 1e-3, (0.5, 0.99), 8
     not_shipped = ("critic.", "look.")
-    L1, KL = 10.0, 0.005
+    L1, KL = 10.0, 0.02
     """Weights of the absolute error, for pictures in [−1, 1], and of the KL in nats, beside logits of a hinge loss."""
 
     def __init__(self):
@@ -191,7 +212,7 @@ class StyleGAN(Family):
         yield "critic", hinge(real, fake)
 
     def told(self, hints: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The first map ``(B, 64, 16, 16)`` and w+ ``(B, LAYERS, W)`` of hints ``(B, 1, 128, 128)`` and z ``(B, CODE)``."""
+        """First map ``(B, 64, 16, 16)`` and w+ ``(B, LAYERS, W)`` of hints ``(B, 1, 128, 128)`` and z ``(B, CODE)``."""
         start, styles = self.encoder(hints)
         return start, styles + self.mapping(z)[:, None]
 
@@ -202,9 +223,9 @@ class StyleGAN(Family):
     def mix(
         self, hints_a: torch.Tensor, hints_b: torch.Tensor, generator: torch.Generator, crossover: int
     ) -> torch.Tensor:
-        """Pictures ``(B, 3, 128, 128)`` in a's first map, with a's styles before layer ``crossover`` and b's from there on.
+        """Pictures ``(B, 3, 128, 128)`` of a's map, with a's styles before layer ``crossover`` and b's from it on.
 
-        Karras et al. 2019, section 3.1. With ``crossover=LAYERS`` that is :meth:`generate` of a, for the same generator.
+        Karras et al. 2019, section 3.1. ``crossover=LAYERS`` is :meth:`generate` of a, for the same generator.
         """
         z, noise = draw(len(hints_a), generator, hints_a)
         start, styles = self.told(hints_a, z)
