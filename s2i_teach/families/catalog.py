@@ -15,6 +15,7 @@ FAMILIES = {
     "pix2pix": ("pix2pix", "Pix2Pix"),
     "cyclegan": ("cyclegan", "CycleGAN"),
     "painter": ("painter", "Painter"),
+    "stylegan": ("stylegan", "StyleGAN"),
 }
 """Name → file of this room and class in it."""
 
