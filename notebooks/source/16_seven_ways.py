@@ -1,0 +1,614 @@
+# %% [markdown]
+# # Lesson 16. Seven ways to colour a sketch
+#
+# {{badge}}
+#
+# Diffusion was not the first idea, and nobody has proven that it is the last. In this lesson seven families of networks colour the
+# same sketches, side by side. Each is small enough to read in one sitting. Each has one idea that you build or test yourself.
+# At the end you hold a table, and decide which one you would take.
+#
+# | | |
+# |---|---|
+# | **You will** | see why a squared error paints in brown; build the trick behind the VAE; count what a patch discriminator sees; close CycleGAN's circle; mix the styles of two sketches; teach by reward; compare all of them with diffusion in figures |
+# | **Time** | two sittings: 60 minutes for sections 1 to 5, three exercises; 50 minutes for sections 6 to 9, one exercise |
+# | **You need** | the squared error of lesson 3, the latent space of lesson 7, the hint of lesson 14, the figures of lesson 12 |
+# | **Hardware** | any computer, two CPU cores are enough |
+# | **Download** | none |
+
+# %% tags=["setup"]
+# (made from the template in notebooks/build.py)
+
+# %%
+import numpy as np
+import torch
+from PIL import Image
+
+from s2i_teach.evaluate.bootstrap import difference, interval
+from s2i_teach.evaluate.faithfulness import edge_scores
+from s2i_teach.evaluate.realism import kernel_distance_interval, picture_features
+from s2i_teach.families.base import as_hint
+from s2i_teach.families.catalog import load_family
+from s2i_teach.gallery import embedded_pairs
+from s2i_teach.images import to_picture, to_tensor
+from s2i_teach.lessons import predict
+from s2i_teach.lines import line_hint
+from s2i_teach.wall import DIFFUSION, HOW, families, held_out, picture_wall, row_of
+from s2i_teach.widgets.figures import filmstrip
+
+torch.set_num_threads(1)  # these networks are too small for two
+lesson = s2i.lesson(16)
+
+# %% [markdown]
+# # First sitting: five of them
+#
+# ## 1. One wall
+#
+# All families learned from the same pages: icons of 775 things in five styles. Beside each picture lay a made-up doodle of it,
+# with gaps, shaky lines and pens of all sizes. Each family had the same time on one CPU core. The two diffusion models on the right
+# are the miniatures of the other lessons. They had hours, so they do not race on equal terms. `cascade` and `unclip` are diffusion
+# with the same minutes as the others.
+#
+# The first three sketches show things that no network has ever seen. For them you also see what the artist drew. The last two
+# were drawn by people in a few seconds.
+
+# %%
+looks_best = predict(
+    "Which of them will make the sharpest pictures?", answer=..., options=("cnn", "vae", "pix2pix", "cyclegan", "stylegan")
+)
+
+# %%
+unseen = held_out(3)
+names = [*families(), *(name for name in DIFFUSION)]
+rows = [*unseen, row_of("cat_by_hand"), row_of("umbrella_by_hand")]
+wall = picture_wall(rows, names, side=96, progress=lambda words: None)
+s2i.show(
+    wall,
+    alt=f"A wall of pictures: five sketches in rows, and in columns what {', '.join(names)} made of each. The cnn column is "
+    "soft and brown, the others differ in colour and sharpness.",
+)
+
+# %%
+facts = {name: load_family(name)[1] for name in families()}
+for name, fact in facts.items():
+    print(f"{name:10} {fact.parameters / 1000:6.0f} thousand parameters, {fact.cpu_minutes:.0f} CPU minutes, {fact.steps:,} steps")
+
+# %% [markdown]
+# Sharpness can be measured. An edge is a place where neighbouring pixels differ much. The next cell takes the steepest hundredth of
+# all pixels of a picture and averages how steep they are.
+
+# %%
+pages = held_out(12)
+hints = [line_hint(sketch, (128, 128)) for sketch, _, _ in pages]
+
+
+def made_by(name, seed=0):
+    """Pictures of the twelve unseen sketches by one family."""
+    return [s2i.translate(page, words, pipe=name, seed=seed, **HOW.get(name, {})).image for page, words, _ in pages]
+
+
+def steepness(picture):
+    """The mean step between neighbours at the steepest hundredth of all pixels, 0 to 1."""
+    x = np.asarray(picture.convert("L"), dtype=float) / 255
+    steps = np.hypot(np.diff(x, axis=0)[:, :-1], np.diff(x, axis=1)[:-1])
+    return np.sort(steps.ravel())[-steps.size // 100 :].mean()
+
+
+five = ("cnn", "vae", "pix2pix", "cyclegan", "stylegan")
+made = {name: made_by(name) for name in five}
+sharp = {name: np.mean([steepness(p) for p in pictures]) for name, pictures in made.items()}
+sharp["the artists"] = np.mean([steepness(real) for *_, real in pages])
+for name, value in sharp.items():
+    print(f"{name:12} {value:.2f}")
+looks_best.compare(max(five, key=sharp.get))
+
+# %% [markdown]
+# ## 2. CNN: the mean of all that could be
+#
+# The first family is the simplest. A network $f$ gets the sketch $s$ and is punished by the squared error from the picture $y$:
+#
+# $$L = \mathbb{E}\,\lVert y - f(s)\rVert^2.$$
+#
+# The sketch of an apple does not say whether it is red or green. So the same sketch comes with several pictures. Which single answer has
+# the smallest error?
+
+# %%
+which_answer = predict(
+    "Half of the apples have hue 0 (red), half have hue 120 (green). Which hue has the smallest mean squared error?", answer=...
+)
+
+# %%
+apples = torch.tensor([0.0] * 50 + [120.0] * 50)
+candidates = torch.arange(0.0, 121.0)
+errors = ((candidates[:, None] - apples) ** 2).mean(1)
+which_answer.compare(candidates[errors.argmin()].item(), within=1)
+print("the mean of the apples:", apples.mean().item())
+
+# %% [markdown]
+# It is always the mean. No apple has that colour. The same holds pixel by pixel for whole pictures: the best $f$ is
+# $\mathbb{E}[y \mid s]$, the mean of all pictures that this sketch could belong to. If an edge may lie here or there, its mean is
+# a soft slope. If a thing may have any colour, its mean is a brownish grey.
+#
+# Compare how colourful the pictures are. **Saturation** is 0 for grey and 1 for a pure colour. The cell looks only where
+# the artist has drawn something.
+
+# %%
+pale = predict("The CNN's saturation is how many per cent of the artists'?", answer=...)
+
+# %%
+def saturation(picture, where):
+    """Mean saturation of a picture where another one is not paper, 0 to 1."""
+    drawn = np.asarray(where.convert("L")) < 235
+    return (np.asarray(picture.convert("HSV"))[..., 1][drawn] / 255).mean()
+
+
+colour = {name: np.mean([saturation(p, real) for p, (*_, real) in zip(made[name], pages)]) for name in five}
+colour["the artists"] = np.mean([saturation(real, real) for *_, real in pages])
+for name, value in colour.items():
+    print(f"{name:12} {value:.2f}")
+pale.compare(100 * colour["cnn"] / colour["the artists"], "%", within=15)
+
+# %% [markdown]
+# The network is not to blame. `pix2pix` has the very same one, with the same number of weights. Only its loss is another.
+#
+# Lesson 3's denoiser has a squared error as well, and answers with a mean too. Keep that in mind for section 8.
+#
+# ## 3. VAE: a code for what the sketch leaves open
+#
+# If one sketch has many pictures, the network needs to be told *which* of them. A **conditional VAE** (Sohn et al. 2015) has a code $z$ of
+# 32 numbers for that. In training an encoder looks at the real picture and says which codes would fit. It gives a mean $\mu$ and a
+# variance $\sigma^2$ for each number. Then $z$ is drawn from $\mathcal{N}(\mu, \sigma^2)$, and the decoder paints from sketch and $z$.
+# After training, $z$ is drawn from $\mathcal{N}(0, 1)$. Every $z$ is another picture.
+#
+# There is one difficulty. A draw has no slope: how should the encoder learn from what the decoder did with a random number? The answer is
+# the **reparameterisation trick**. Draw $\varepsilon$ from $\mathcal{N}(0, 1)$ first, where nothing is to be learned. Then *compute* $z$
+# from $\mu$, $\sigma$ and $\varepsilon$. For numerical reasons the encoder gives $\log \sigma^2$.
+
+
+# %% tags=["exercise-reparameterise"]
+def reparameterise(mean, log_variance, eps):
+    """A draw from N(mean, variance), computed from eps, a draw from N(0, 1); all three are (B, n)."""
+    ...
+
+
+# %%
+lesson.reparameterise.check(reparameterise)
+reparameterise = lesson.reparameterise.use(reparameterise)
+
+# %% [markdown]
+# Now let one sketch be painted with six codes. The number below is the mean difference of two pictures, in per cent of the whole
+# range. The CNN's is 0, since it has nothing to draw.
+
+# %%
+more_apart = predict(
+    "Where do six pictures of one sketch differ most: with six codes of the VAE, or with six seeds of pix2pix?",
+    answer=...,
+    options=("vae", "pix2pix"),
+)
+
+# %%
+def spread(pictures):
+    """Mean absolute difference of all pairs of pictures, in per cent."""
+    x = np.stack([np.asarray(p, dtype=float) for p in pictures]) / 255
+    n = len(x)
+    return 100 * np.mean([np.abs(x[i] - x[j]).mean() for i in range(n) for j in range(i)])
+
+
+sketch, words, _ = pages[0]
+six = {name: [s2i.translate(sketch, words, pipe=name, seed=seed).image for seed in range(6)] for name in ("vae", "pix2pix")}
+sheet, _ = filmstrip(six, [f"seed {seed}" for seed in range(6)])
+s2i.show(sheet, alt="One unseen sketch in six seeds by the VAE and six by pix2pix.")
+apart = {name: spread(pictures) for name, pictures in six.items()}
+print({name: f"{value:.2f} %" for name, value in apart.items()})
+more_apart.compare(max(apart, key=apart.get))
+
+# %% [markdown]
+# What 32 numbers cannot hold is still a mean. So the VAE's pictures are of different colours, but their surfaces are as soft as the
+# CNN's. Stable Diffusion's VAE (lesson 7) escapes by using not 32 numbers but 16,384, and a discriminator.
+#
+# ## 4. GAN: somebody who says what looks real
+#
+# A squared error does not know what a picture looks like. **pix2pix** (Isola et al. 2017) trains a second network for that, the
+# **discriminator**. It sees a sketch with a picture, and says whether the picture is real or made. The first network, the
+# **generator**, is punished where it is found out. A brown mean is found out at once, because no artist draws like that. An absolute error
+# is added, so that the picture keeps to its sketch.
+#
+# The discriminator does not judge the picture as a whole. It is a stack of convolutions, and gives one answer (a *logit*) for each patch.
+# How large is such a patch? A convolution with kernel $k$ and stride $s$ needs $k + (r-1)\,s$ pixels in front of it, if what comes behind it
+# sees $r$. Write that as a function of all layers.
+
+
+# %% tags=["exercise-receptive_field"]
+def receptive_field(layers):
+    """Side in pixels of what one output sees; layers is a list of (kernel, stride), the first layer first."""
+    ...
+
+
+# %%
+lesson.receptive_field.check(receptive_field)
+receptive_field = lesson.receptive_field.use(receptive_field)
+
+# %%
+from s2i_teach.families.pix2pix import PatchDiscriminator
+
+side = predict("Our discriminator's layers are (4, 2), (4, 2), (4, 2), (3, 1). How many pixels wide is its patch?", answer=...)
+side.compare(receptive_field(PatchDiscriminator.LAYERS))
+
+# %% [markdown]
+# A formula about a network can be checked on the network. The next cell asks for the gradient of one logit at every pixel. Where it is
+# not 0, the logit sees the pixel.
+
+# %%
+critic = PatchDiscriminator(4)
+x = torch.randn(1, 4, 128, 128, requires_grad=True)
+logits = critic(x)
+logits[0, 0, 7, 7].backward()
+seen = x.grad[0].abs().sum(0) > 0
+print(f"{tuple(logits.shape[2:])} logits; one of them sees {int(seen.any(0).sum())} × {int(seen.any(1).sum())} pixels")
+patch = Image.fromarray((255 * ~seen.numpy()).astype(np.uint8)).convert("RGB")
+pair = Image.blend(pages[0][2], patch, 0.4)
+s2i.show(pair, alt="An artist's picture; the square of pixels that one logit of the discriminator sees is darkened.", width=192)
+
+# %% [markdown]
+# A patch is smaller than a thing. So this discriminator knows what a *surface* and an *edge* look like. Whether the turtle has four legs
+# it cannot judge.
+#
+# Noise has little to say in pix2pix. Here it comes from dropout, as in the paper. You measured in section 3 how much it changes. The
+# authors found the same, and called it minor.
+#
+# ## 5. CycleGAN: nobody knows which picture belongs to which sketch
+#
+# Pairs are rare. There are millions of photographs and a thousand paintings by Monet, but no photograph of the very place that he
+# painted. **CycleGAN** (Zhu et al. 2017) learns from two heaps that are not paired. It has two generators, `paint` from sketch to picture
+# and `draw` from picture to sketch, and a discriminator for each heap.
+#
+# Discriminators alone would let `paint` make any nice picture of any thing. The **cycle loss** ties it to its sketch. Who goes from the sketch
+# to a picture and back must arrive at the same sketch. The same must hold the other way round.
+
+
+# %% tags=["exercise-cycle_loss"]
+def cycle_loss(sketches, pictures, paint, draw):
+    """The mean absolute errors of sketch → picture → sketch and of picture → sketch → picture, then paint(sketches), draw(pictures)."""
+    ...
+
+
+# %%
+lesson.cycle_loss.check(cycle_loss)
+cycle_loss = lesson.cycle_loss.use(cycle_loss)
+
+# %%
+finds_again = predict(
+    "Edge F1 of the sketch that comes back with the one that went in (1 is all of it, about 0.4 is chance):", answer=...
+)
+
+# %%
+cycle, _ = load_family("cyclegan")
+
+
+def as_page(hint):
+    """White lines on black, (1, 1, H, W) in [0, 1], as a page with black ink."""
+    return to_picture(1 - 2 * hint[0].expand(3, -1, -1))
+
+
+def there_and_back(hint, change=lambda picture: picture):
+    """The painted picture, and the sketch that is drawn from it after a change."""
+    with torch.no_grad():
+        painted = change(cycle.painted(hint))
+        return painted, cycle.drawn(painted)
+
+
+trips = [there_and_back(as_hint(hint)) for hint in hints]
+pages_in = [as_page(as_hint(hint)) for hint in hints]
+sheet, _ = filmstrip(
+    {
+        "sketch": pages_in[:6],
+        "painted": [to_picture(painted[0]) for painted, _ in trips[:6]],
+        "drawn again": [as_page(back) for _, back in trips[:6]],
+    },
+    [str(i + 1) for i in range(6)],
+)
+s2i.show(sheet, alt="Six sketches, CycleGAN's picture of each, and the sketch that its other network draws from that picture.")
+found = [edge_scores(page, as_page(back))[2] for page, (_, back) in zip(pages_in, trips)]
+print("edge F1 of what came back:", interval(found))
+finds_again.compare(np.mean(found), within=0.1)
+
+# %% [markdown]
+# The sketch comes back. Does `draw` find it in what *you* see, or in something that you do not see? Chu et al. (2017) found that
+# CycleGANs hide things: they write them into the picture as a pattern too faint for the eye. A small disturbance tells. If the
+# sketch is in the visible picture, a little noise should not matter much.
+
+# %%
+from torch.nn.functional import avg_pool2d, interpolate
+
+noise = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+changes = {
+    "nothing": lambda x: x,
+    "noise of 2 %": lambda x: x + 0.04 * noise,
+    "noise of 10 %": lambda x: x + 0.2 * noise,
+    "blur over 2 × 2 pixels": lambda x: interpolate(avg_pool2d(x, 2), scale_factor=2.0, mode="bilinear"),
+}
+kept = {}
+for label, change in changes.items():
+    back = [as_page(there_and_back(as_hint(hint), change)[1]) for hint in hints]
+    kept[label] = [edge_scores(a, b)[2] for a, b in zip(pages_in, back)]
+    print(f"{label:24} {interval(kept[label])}")
+for label in list(changes)[1:]:
+    gap = difference(kept[label], kept["nothing"])
+    verdict = "lost" if gap.high < 0 else "gained" if gap.low > 0 else "not shown to change"
+    print(f"{label:24} {gap}: {verdict}")
+
+# %% [markdown]
+# Read the last lines. They say how much of the sketch hung on details that a little noise destroys.
+#
+# # Second sitting: two more, and diffusion
+#
+# ## 6. StyleGAN: coarse and fine
+#
+# **StyleGAN** (Karras et al. 2019 and 2020) changed where the code goes in. A *mapping network* turns $z$ into a style $w$. The
+# style enters *every* layer, and says there how strong each channel is. Early layers work at 16 × 16 pixels and decide where
+# things are. Late layers work at 64 × 64 and decide colours and edges. Our generator has six layers. A small encoder reads the sketch and
+# gives the first map and a share of the styles (as in pixel2style2pixel, Richardson et al. 2021).
+#
+# So two sketches can be mixed. The picture gets its first map and its first styles from one, and the styles from layer `crossover` on from
+# another.
+
+# %%
+from s2i_teach.families.stylegan import LAYERS
+
+style, _ = load_family("stylegan")
+who_shapes = predict(
+    "All six layers' styles come from the second sketch, the first map from the first. Whose lines does the picture keep?",
+    answer=...,
+    options=("the first's", "the second's"),
+)
+
+# %%
+first, second = as_hint(hints[0]), as_hint(hints[5])
+mixed = {}
+with torch.no_grad():
+    for crossover in range(LAYERS, -1, -1):
+        mixed[crossover] = style.mix(first, second, torch.Generator().manual_seed(1), crossover)
+sheet, _ = filmstrip(
+    {"mixed": [to_picture(x[0]) for x in mixed.values()]}, [f"{LAYERS - c} of {LAYERS}\nstyles" for c in mixed]
+)
+s2i.show(sheet, alt="Pictures of one sketch, with more and more of their styles from another sketch, the late layers first.")
+lines_of = {
+    owner: edge_scores(as_page(hint), to_picture(mixed[0][0]))[2]
+    for owner, hint in (("the first's", first), ("the second's", second))
+}
+print({owner: f"{value:.2f}" for owner, value in lines_of.items()})
+who_shapes.compare(max(lines_of, key=lines_of.get))
+
+# %% [markdown]
+# ## 7. Reinforcement: an agent that paints
+#
+# This family does not output pixels. It holds a brush. An **agent** sees the sketch and the canvas, makes a stroke, sees what came of it,
+# and makes the next. Nobody shows it how. After each stroke it gets a **reward**: how much nearer the canvas came to the real picture,
+# which the agent itself never sees.
+#
+# The reward cannot be differentiated: it comes from outside. What helps is chance. The agent's **policy** $\pi$ is a distribution over
+# strokes. It draws one, and looks whether things went better than it expected. The difference is the **advantage** $A$. Strokes with a
+# positive advantage should become more probable. The gradient for that is (Williams 1992)
+#
+# $$\nabla\, \mathbb{E}[\text{reward}] = \mathbb{E}\left[A\; \nabla \log \pi(\text{stroke} \mid \text{what it saw})\right].$$
+#
+# Training makes a loss smaller by its gradient. Which loss has this gradient, with the sign turned? The advantage is an estimate of another
+# network. No gradient may go through it.
+
+
+# %% tags=["exercise-policy_gradient_loss"]
+def policy_gradient_loss(log_prob, advantage):
+    """The loss, one number; log_prob is log π of the strokes that were made, (B,), advantage is A, (B,)."""
+    ...
+
+
+# %%
+lesson.policy_gradient_loss.check(policy_gradient_loss)
+policy_gradient_loss = lesson.policy_gradient_loss.use(policy_gradient_loss)
+
+# %% [markdown]
+# Before the painting, a game of one move. A player chooses a number. The reward is highest at 0.7, and the player does not know it.
+# Your loss teaches it.
+
+# %%
+torch.manual_seed(0)
+choice = torch.zeros(1, requires_grad=True)  # the mean of a Gaussian policy with standard deviation 0.2
+optimizer = torch.optim.Adam([choice], lr=0.02)
+for step in range(201):
+    policy = torch.distributions.Normal(choice, 0.2)
+    actions = policy.sample((32,))[:, 0]
+    rewards = -((actions - 0.7) ** 2)
+    loss = policy_gradient_loss(policy.log_prob(actions[:, None])[:, 0], rewards - rewards.mean())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if step % 50 == 0:
+        print(f"step {step}: the player aims at {choice.item():.2f}, mean reward {rewards.mean():.3f}")
+
+# %% [markdown]
+# The agent was trained with PPO (Schulman et al. 2017). That is the same gradient with a limit on how far one step may change
+# the policy. Watch it paint. Then it is compared with two painters who learned nothing: one makes random strokes, and one tries 64
+# random strokes each time and takes the best one for what the sketch alone says.
+
+# %%
+from s2i_teach.families.unlearned import greedy_painter, random_painter
+
+painter, _ = load_family("painter")
+with torch.no_grad():
+    canvases = [list(painter.paint(as_hint(hint), torch.Generator().manual_seed(0))) for hint in hints]
+film = [to_picture(torch.cat([canvas[i][0] for canvas in canvases[:4]], 2)) for i in range(len(canvases[0]))]
+s2i.show(film, alt="Four canvases fill stroke by stroke, from a blank page to a rough coloured shape.")
+shown_strokes = [1, 2, 4, 8, 16, len(canvases[0]) - 1]
+sheet, _ = filmstrip(
+    {"canvas": [to_picture(canvases[0][i][0]) for i in shown_strokes]}, [f"{i} strokes" for i in shown_strokes]
+)
+s2i.show(sheet, alt="One canvas after 1, 2, 4, 8, 16 and all strokes.")
+
+# %%
+beats = predict(
+    "Does the agent come nearer to the artist's picture than they do?",
+    answer={"random": ..., "greedy": ...},
+    options=("yes", "no", "not shown"),
+)
+
+# %%
+def error(x, real):
+    """Mean squared error as a share of a blank page's."""
+    wanted = to_tensor(real)
+    return ((x - wanted) ** 2).mean().item() / ((1 - wanted) ** 2).mean().item()
+
+
+reals = [real for *_, real in pages]
+errors = {"agent": [error(canvas[-1][0], real) for canvas, real in zip(canvases, reals)]}
+for label, paint in (("random", random_painter), ("greedy", greedy_painter)):
+    errors[label] = [
+        error(paint(as_hint(hint), torch.Generator().manual_seed(i))[0], real)
+        for i, (hint, real) in enumerate(zip(hints, reals))
+    ]
+for label, values in errors.items():
+    print(f"{label:8} {interval(values)} of a blank page's error")
+answers = {}
+for label in ("random", "greedy"):
+    gap = difference(errors["agent"], errors[label])
+    answers[label] = "yes" if gap.high < 0 else "no" if gap.low > 0 else "not shown"
+beats.compare(answers)
+
+# %% [markdown]
+# Painting by reward is slow to learn. Every stroke is a guess, and one number must say what was good about it. A network that outputs
+# pixels is told for every pixel where to go.
+#
+# ## 8. Diffusion: many small means
+#
+# A denoiser has the CNN's squared error. So its answer is a mean as well. Why is diffusion not brown?
+#
+# Because the question is another one at every step. At full noise the answer *is* the brown mean. The first step goes only a little way
+# towards it. The noise that is left then decides, by chance, what to become. With less noise, fewer pictures fit, and the mean of
+# them is sharper. After the last step only one is left. So the blur of the mean is gone, although every single step was a mean.
+#
+# `cascade` is GLIDE's way in small (Nichol et al. 2021). It denoises 32 × 32 pixels and then enlarges them with a second denoiser. It reads the
+# words, as Imagen does, by a text encoder that is frozen. `unclip` is the idea of DALL·E 2 (Ramesh et al. 2022): a *prior* first draws the CLIP
+# embedding of a picture that would fit the words, and the denoiser paints from that. Both had the same minutes as the other families.
+#
+# The cell shows what the base believes in, x̂₀, step by step: from a mean to a picture.
+
+# %%
+from s2i_teach.families.cascade import LOW, sample
+from s2i_teach.models.readers import read_captions
+
+cascade, _ = load_family("cascade")
+text, hint = read_captions([pages[0][1]]), as_hint(hints[0])
+predict_v = cascade.guided(hint, text, cascade.GUIDANCE)
+beliefs = []
+
+
+def watched(x, t):
+    """The base's v, and beside it a note of the x̂₀ that it means."""
+    from s2i_teach.families.unclip import LEVELS
+    from s2i_teach.theory.prediction import x0_from_v
+
+    v = predict_v(x, t)
+    beliefs.append((int(t[0]), x0_from_v(x, v, LEVELS[t[0]]).clamp(-1, 1)[0]))
+    return v
+
+
+with torch.no_grad():
+    start = torch.randn(1, 3, LOW, LOW, generator=torch.Generator().manual_seed(0))
+    sample(watched, start, cascade.STEPS)
+few = beliefs[:: max(1, len(beliefs) // 6)]
+sheet, _ = filmstrip({"x̂₀": [belief for _, belief in few]}, [f"t = {t}" for t, _ in few])
+s2i.show(sheet, alt="What the base of the cascade believes in while noise is taken away: at first a soft mean, at last a picture.")
+early, late = (saturation(to_picture(b), to_picture(b)) for b in (beliefs[0][1], beliefs[-1][1]))
+print(f"saturation of the first belief {early:.2f}, of the last one {late:.2f}")
+
+# %% [markdown]
+# ## 9. Which would you take?
+#
+# Now the table, on the twelve unseen sketches: faithfulness (edge F1), realism (micro-KID from other artists' pictures of all unseen
+# things, 0 is real), how different two seeds are, and seconds a picture.
+
+# %%
+best = predict(
+    "Which is best?", answer={"edge F1": ..., "micro-KID": ..., "two seeds differ": ...}, options=tuple(names)
+)
+
+# %%
+import time
+
+others = [pair.open()[1] for style_name in ("noto", "twemoji", "flat") for pair in embedded_pairs("test", style_name)]
+reference = picture_features(others)
+table, pictures = {}, {}
+for name in names:
+    started = time.perf_counter()
+    pictures[name] = made_by(name)
+    seconds = (time.perf_counter() - started) / len(pages)
+    again = made_by(name, seed=1)
+    table[name] = {
+        "edge F1": interval([edge_scores(page, p)[2] for (page, _, _), p in zip(pages, pictures[name])]),
+        "micro-KID": kernel_distance_interval(picture_features(pictures[name]), reference),
+        "two seeds differ": interval([spread([a, b]) for a, b in zip(pictures[name], again)]),
+        "seconds": seconds,
+    }
+for name, row in table.items():
+    figures = "   ".join(f"{label} {value}" for label, value in row.items() if label != "seconds")
+    print(f"{name:14} {figures}   {row['seconds']:.2f} s")
+best.compare(
+    {
+        "edge F1": max(names, key=lambda n: table[n]["edge F1"].value),
+        "micro-KID": min(names, key=lambda n: table[n]["micro-KID"].value),
+        "two seeds differ": max(names, key=lambda n: table[n]["two seeds differ"].value),
+    }
+)
+
+# %% [markdown]
+# Twelve sketches are few, so the intervals are wide. Where two intervals overlap, do not say that one is better. The project's
+# benchmark measures the same on more sketches, with drawings by people beside them: `python -m benchmarks.families`.
+#
+# Three questions decide between families.
+#
+# - **Is the loss easy to make smaller?** A squared error always is. A game of two networks may run away, and a reward is a poor teacher.
+#   Diffusion has the CNN's own loss.
+# - **Does one sketch get several pictures?** The CNN has one for each sketch, and pix2pix nearly so. The VAE, StyleGAN and
+#   diffusion draw.
+# - **What does a picture cost?** All but diffusion and the painter run their network once. Diffusion runs it many times.
+#
+# Diffusion took the first two answers from the best of each, and pays with the third. That is why it won: people could train it on
+# billions of pictures without the game breaking down. The few steps of lesson 15 pay the price back, and they do it with a
+# discriminator from section 4.
+#
+# ## Think about it
+#
+# Every family here is small and had minutes. Would the order stay the same with a thousand times the time? For which of them do you expect
+# the most to change, and what would you measure to find out?
+#
+# ## Sources
+#
+# - Isola et al., *Image-to-Image Translation with Conditional Adversarial Networks*, 2017, arXiv 1611.07004.
+# - Zhu et al., *Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks*, 2017, arXiv 1703.10593. Chu et al.,
+#   *CycleGAN, a Master of Steganography*, 2017, arXiv 1712.02950.
+# - Kingma and Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv 1312.6114. Sohn, Lee and Yan, *Learning Structured Output
+#   Representation using Deep Conditional Generative Models*, 2015.
+# - Karras et al., *Analyzing and Improving the Image Quality of StyleGAN*, 2020, arXiv 1912.04958. Richardson et al., *Encoding in
+#   Style*, 2021, arXiv 2008.00951.
+# - Williams, *Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning*, 1992. Schulman et al.,
+#   *Proximal Policy Optimization Algorithms*, 2017, arXiv 1707.06347. Huang, Heng and Zhou, *Learning to Paint with Model-Based Deep
+#   Reinforcement Learning*, 2019, arXiv 1903.04411.
+# - Nichol et al., *GLIDE*, 2021, arXiv 2112.10741. Saharia et al., *Imagen*, 2022, arXiv 2205.11487. Ramesh et al., *Hierarchical
+#   Text-Conditional Image Generation with CLIP Latents*, 2022, arXiv 2204.06125.
+
+# %% [markdown] tags=["teacher"]
+# ## For the teacher
+#
+# **Pacing.** First sitting: 10 minutes for the wall, 8 for the CNN, 14 for the VAE, 14 for pix2pix, 14 for CycleGAN. Second sitting: 8 minutes
+# for StyleGAN, 18 for the painter, 10 for diffusion, 14 for the table and the talk about it. Short of time? Leave out section 6.
+#
+# **Before the wall appears** let everybody write down which column they expect to like. Come back to it after the table.
+#
+# **Typical mistakes.** In `reparameterise`: the variance for the standard deviation. In `receptive_field`: from the first layer to the last.
+# In `cycle_loss`: comparing a sketch with the drawing of another picture. In `policy_gradient_loss`: the sign, and the
+# gradient through the advantage.
+#
+# **What to listen for.** "The CNN is bad." Its network is pix2pix's; its question is bad. "GANs are sharper, so they are better." Ask for
+# the colours that a second seed has. "Diffusion is best." Ask for which column, and what it cost. The miniatures had many times the
+# training; `cascade` had the same.
+#
+# **The question.** Nobody knows without trying. The CNN would change least: its mean would be the right mean. The painter has the most to
+# gain and the poorest teacher. Any answer is good that names a measurement and a way to keep the comparison fair.
