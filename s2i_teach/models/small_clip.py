@@ -29,15 +29,20 @@ def pooled(clip, ids=None, pixels=None) -> torch.Tensor:
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path):
-    from transformers import CLIPModel
+def read_clip(folder: Path, text_encoder: Path):
+    """A ``CLIPModel`` in fp32, whose text tower lies in a folder of its own: it is the miniature's text encoder too."""
+    from safetensors.torch import load_file
+    from transformers import CLIPConfig, CLIPModel
 
-    return CLIPModel.from_pretrained(folder).float().eval()
+    clip = CLIPModel(CLIPConfig.from_pretrained(str(folder)))
+    state = {k: v for part in (folder, text_encoder) for k, v in load_file(part / "model.safetensors").items()}
+    clip.load_state_dict(state)
+    return clip.float().eval().requires_grad_(False)
 
 
 def load_clip():
-    """The small CLIP of ``data/clip`` in fp32, read once."""
-    return _loaded(data_dir() / "clip")
+    """The small CLIP of ``data/clip`` and ``data/mini/text_encoder`` in fp32, read once."""
+    return read_clip(data_dir() / "clip", data_dir() / "mini" / "text_encoder")
 
 
 def _read_tokenizer(folder: Path, **changes):

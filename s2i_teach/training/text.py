@@ -216,7 +216,7 @@ def name_things(clip, tokenizer, pairs: Pairs, accelerator, pictures: int = 400)
 
 
 def save_clip(clip, tokenizer, out: str | Path) -> None:
-    """Write ``out/clip`` (both towers) and ``out/text_encoder``, in fp16, with names that every transformers reads.
+    """Write ``out/text_encoder``, the text tower, and ``out/clip``, all else, in fp16, with names that every transformers reads.
 
     transformers ≥ 5.6 would save a lone CLIPTextModel without the ``text_model.`` prefix, and 4.x then fills it with
     random numbers; with the prefix all versions load it.
@@ -226,7 +226,7 @@ def save_clip(clip, tokenizer, out: str | Path) -> None:
     out = Path(out)
     state = {name: value.detach().half().contiguous().cpu() for name, value in clip.state_dict().items()}
     state = {name: value for name, value in state.items() if "position_ids" not in name}
-    text = {name: value for name, value in state.items() if name.startswith("text_model.")}
+    text = {name: state.pop(name) for name in list(state) if name.startswith("text_model.")}
     for folder, weights, config, architecture in (
         ("clip", state, clip.config, "CLIPModel"),
         ("text_encoder", text, clip.config.text_config, "CLIPTextModel"),
