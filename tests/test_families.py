@@ -20,6 +20,7 @@ from s2i_teach.gallery import find_sketch
 from s2i_teach.lines import line_hint
 from s2i_teach.models.catalog import MODELS, offered
 from s2i_teach.models.kinds import FAMILY, kind_of
+from s2i_teach.models.readers import read_captions
 from s2i_teach.training.families import Fitting, Stock, fit, make_stock, save_family, stock_in
 from s2i_teach.training.pictures import load_pairs
 from s2i_teach.wall import families, hung, picture_wall, row_of
@@ -279,7 +280,7 @@ def test_translate_takes_a_family(name, tmp_path):
     assert "no noise" in str(result.plan) and result.seconds > 0
     if not pipe.family.reads_prompt:
         assert result.notes == ("This model reads no words: it made the picture of the lines alone.",)
-    alone = FamilyTranslator(pipe.family, read=pipe.read)(sketch, "a turtle, noto style", 4)
+    alone = FamilyTranslator(pipe.family, read=read_captions)(sketch, "a turtle, noto style", 4)
     assert np.abs(np.asarray(alone, int) - np.asarray(result.image, int)).max() <= 1
     record = s2i.read_record(result.save(tmp_path / "turtle.png"))
     again = s2i.translate(record.sketch, record.settings.prompt, pipe=record.model, seed=record.settings.seed)

@@ -13,6 +13,37 @@ from s2i_teach.lines import line_hint
 
 SIDE = 128
 """Pixels of a family's pictures, both ways."""
+TOKENS = 32
+"""Tokens that a family is told of a caption."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a frozen CLIP makes of captions, and of pictures. What is not told is 0, an empty caption likewise.
+
+    Attributes:
+        tokens: the text tower's last hidden states, ``(B, 32, 128)``, for cross-attention.
+        embedding: of the whole caption, projected to where CLIP compares it with pictures, ``(B, 128)``, of length 1.
+        seen: a picture's embedding there, ``(B, 128)``, of length 1; None where no picture is known.
+    """
+
+    tokens: torch.Tensor
+    embedding: torch.Tensor
+    seen: torch.Tensor | None = None
+
+    @classmethod
+    def of_nothing(cls, number: int) -> "Told":
+        """No words, for so many pictures."""
+        return cls(torch.zeros(number, TOKENS, 128), torch.zeros(number, 128))
+
+    def each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Told":
+        """Every tensor changed, for instance taken to a device."""
+        return Told(change(self.tokens), change(self.embedding), None if self.seen is None else change(self.seen))
+
+    def beside(self, other: "Told") -> "Told":
+        """Both as one batch."""
+        seen = None if self.seen is None or other.seen is None else torch.cat([self.seen, other.seen])
+        return Told(torch.cat([self.tokens, other.tokens]), torch.cat([self.embedding, other.embedding]), seen)
 
 
 @dataclass
@@ -24,12 +55,14 @@ class Batch:
         pictures: ``(B, 3, 128, 128)`` in [−1, 1].
         captions: a caption for each.
         index: the page's number in the stock, ``(B,)``, for what a family keeps of each page.
+        told: what CLIP makes of the captions and of the pictures, for a family that reads the prompt.
     """
 
     hints: torch.Tensor
     pictures: torch.Tensor
     captions: list[str] = field(default_factory=list)
     index: torch.Tensor | None = None
+    told: Told | None = None
 
 
 class Family(nn.Module):
@@ -44,7 +77,7 @@ class Family(nn.Module):
         paces: part → how many times as fast as that it learns, where it is not 1.
         betas: of AdamW.
         batch_size: pages a step.
-        evaluations: how often the network runs for a picture.
+        evaluations: how often a network runs for a picture.
         not_shipped: beginnings of the names of weights that only the training needs.
     """
 
@@ -70,14 +103,12 @@ class Family(nn.Module):
         """
         raise NotImplementedError
 
-    def generate(
-        self, hints: torch.Tensor, generator: torch.Generator, text: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def generate(self, hints: torch.Tensor, generator: torch.Generator, text: Told | None = None) -> torch.Tensor:
         """Pictures ``(B, 3, 128, 128)`` in about [−1, 1] for hints ``(B, 1, 128, 128)`` in [0, 1], white lines on black.
 
         Args:
             generator: gives all the randomness.
-            text: where the family reads the prompt, what the text encoder made of it, ``(B, L, 128)``.
+            text: where the family reads the prompt, what CLIP makes of it; None for no words.
         """
         raise NotImplementedError
 
@@ -112,12 +143,11 @@ class FamilyTranslator:
     Args:
         family: the network.
         facts: of its training, or None.
-        read: captions → what the text encoder makes of them, ``(B, L, 128)``; for a family that reads the prompt.
+        read: captions → what CLIP makes of them, as :func:`s2i_teach.models.readers.read_captions`; for a family that
+            reads the prompt.
     """
 
-    def __init__(
-        self, family: Family, facts: Facts | None = None, read: Callable[[list[str]], torch.Tensor] | None = None
-    ):
+    def __init__(self, family: Family, facts: Facts | None = None, read: Callable[[list[str]], Told] | None = None):
         self.family, self.facts, self.read = family.eval(), facts, read
 
     def __call__(self, sketch, prompt: str = "", seed: int = 0) -> Image.Image:

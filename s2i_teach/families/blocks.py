@@ -24,8 +24,8 @@ class Residual(nn.Module):
         self.skip = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
         self.film = nn.Linear(told, 2 * out) if told else None
         self.dropout = dropout
-        for parameter in self.conv2.parameters():
-            nn.init.zeros_(parameter)
+        for value in self.conv2.parameters():
+            nn.init.zeros_(value)
 
     def forward(self, x: torch.Tensor, told: torch.Tensor | None = None) -> torch.Tensor:
         h = self.conv1(F.silu(self.norm1(x)))

@@ -16,8 +16,12 @@ FAMILIES = {
     "cyclegan": ("cyclegan", "CycleGAN"),
     "painter": ("painter", "Painter"),
     "stylegan": ("stylegan", "StyleGAN"),
+    "cascade": ("cascade", "Cascade"),
+    "unclip": ("cascade", "UnCLIP"),
 }
 """Name → file of this room and class in it."""
+WEIGHTS = {"unclip": "cascade"}
+"""Name → the family whose weights it paints with, where these are not its own."""
 
 
 def build(name: str) -> Family:
@@ -34,7 +38,7 @@ def build(name: str) -> Family:
 
 def weights_of(name: str) -> Path:
     """Where a family's weights lie, if they ship."""
-    return data_dir() / "families" / f"{name}.safetensors"
+    return data_dir() / "families" / f"{WEIGHTS.get(name, name)}.safetensors"
 
 
 def load_family(name: str, file: str | Path | None = None) -> tuple[Family, Facts]:
@@ -58,7 +62,7 @@ def load_family(name: str, file: str | Path | None = None) -> tuple[Family, Fact
             state = {key: weights.get_tensor(key).float() for key in weights.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(f"{file} is damaged: train the family again.") from error
-    if told.get("family") != name or set(state) != set(family.shipped()):
+    if told.get("family") not in (name, WEIGHTS.get(name)) or set(state) != set(family.shipped()):
         raise InputError(f"{file} holds no weights of {name}, or of another version of it: train it again.")
     family.load_state_dict(state, strict=False)
     return family.eval().requires_grad_(False), Facts(**json.loads(told["facts"]))

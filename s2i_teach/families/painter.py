@@ -87,6 +87,7 @@ class Painter(Family):
     paper = "Huang, Heng and Zhou 2019, Learning to paint with model-based deep reinforcement learning"
     not_shipped = ("value.",)
     learning_rate, batch_size = 3e-4, 512
+    evaluations = STROKES
     SPREAD = 1.0
     """Share of the policy's standard deviation that a painting is made with."""
 

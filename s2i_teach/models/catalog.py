@@ -233,13 +233,17 @@ _SCRIBBLE = Model(
 )
 
 
-def _family(name: str, title: str, cannot: str) -> Model:
-    """A family of the literature review: a network of its own, and no words, noise or steps to set."""
+def _family(name: str, title: str, cannot: str, *, weights: str | None = None, styles: tuple[str, ...] = ()) -> Model:
+    """A family of the literature review: a network of its own, and nothing to set but the seed.
+
+    ``weights`` names the family whose weights it has, where these are not its own; ``styles`` are known to one that reads the
+    prompt.
+    """
     return Model(
         name=name,
         title=title,
         ids=(),
-        embedded=f"families/{name}.safetensors",
+        embedded=f"families/{weights or name}.safetensors",
         kind="family",
         licence="CC BY-SA 4.0",
         size=(128, 128),
@@ -248,7 +252,7 @@ def _family(name: str, title: str, cannot: str) -> Model:
         steps=1,
         guidance_scale=1.0,
         strength=None,
-        styles=(),
+        styles=styles,
         cannot=cannot,
     )
 
@@ -395,6 +399,21 @@ MODELS = {
         _family("vae", "VAE: a code for what the sketch leaves open", "read the prompt, nor draw sharp edges"),
         _family("pix2pix", "GAN: pix2pix", "read the prompt, nor make two different pictures of one sketch"),
         _family("cyclegan", "CycleGAN: learned without pairs", "read the prompt, nor know which colours a thing has"),
+        _family("stylegan", "GAN: StyleGAN2 with a sketch encoder", "read the prompt, nor keep fine lines"),
+        _family("painter", "Reinforcement learning: an agent that paints", "read the prompt, nor paint anything small"),
+        _family(
+            "cascade",
+            "Pixel diffusion: GLIDE's cascade",
+            "be guided otherwise than it is: its steps and its guidance are its own",
+            styles=_MINI_STYLES[:-1],
+        ),
+        _family(
+            "unclip",
+            "Pixel diffusion: unCLIP, by way of an image embedding",
+            "keep all that the words say: of them it has one embedding",
+            weights="cascade",
+            styles=_MINI_STYLES[:-1],
+        ),
     )
 }
 

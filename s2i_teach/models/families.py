@@ -6,6 +6,7 @@ from PIL import Image
 from s2i_teach.errors import InputError
 from s2i_teach.families.base import SIDE, Facts, Family, as_hint
 from s2i_teach.families.catalog import load_family
+from s2i_teach.models.readers import read_captions
 
 SIZE = (SIDE, SIDE)
 
@@ -39,7 +40,8 @@ class FamilyPipeline:
             seed: of all randomness.
         """
         generator = torch.Generator("cpu").manual_seed(seed)
-        made = self.family.generate(as_hint(hint).to(self.device), generator)
+        text = read_captions([prompt]).each(lambda x: x.to(self.device)) if self.family.reads_prompt else None
+        made = self.family.generate(as_hint(hint).to(self.device), generator, text)
         return (made.float().clamp(-1, 1) + 1) / 2
 
 

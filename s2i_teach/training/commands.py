@@ -43,7 +43,7 @@ def add_train_parsers(parts) -> None:
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)
     family = _training(parts, "family", "one of the families of the literature review")
-    family.add_argument("name", metavar="NAME", help="for instance cnn, vae, pix2pix or cyclegan")
+    family.add_argument("name", metavar="NAME", help="for instance cnn, vae, pix2pix, cyclegan or cascade")
     family.set_defaults(run=_family)
     for part in (unet, control):
         part.add_argument(

@@ -12,8 +12,9 @@ import torch
 from tqdm.auto import tqdm
 
 from s2i_teach.errors import InputError
-from s2i_teach.families.base import Batch, Facts, Family, FamilyTranslator
+from s2i_teach.families.base import Batch, Facts, Family, FamilyTranslator, Told
 from s2i_teach.families.catalog import build
+from s2i_teach.models.readers import read_captions, see
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import EMA, learning_rate, make_accelerator, save_atomically, save_grid
 from s2i_teach.training.pages import SIDE, PageMaker
@@ -77,13 +78,30 @@ def stock_in(folder: Path, pairs: Pairs | None = None, pages: int = PAGES) -> St
     return Stock(**torch.load(file, weights_only=True, mmap=True))
 
 
+def told_of(stock: Stock, file: Path | None = None) -> Told:
+    """What CLIP makes of the stock's captions and pictures, in fp16, kept in ``file``: no step runs CLIP.
+
+    A page that is mirrored later is told as the one that is not.
+    """
+    if file is None or not file.is_file():
+        said = read_captions(stock.captions)
+        parts = tqdm(stock.pictures.split(64), desc="CLIP", mininterval=5)
+        seen = torch.cat([see(part.float().div_(127.5).sub_(1)) for part in parts])
+        told = Told(said.tokens, said.embedding, seen).each(torch.Tensor.half)
+        if file is None:
+            return told
+        save_atomically(vars(told), file)
+    return Told(**torch.load(file, weights_only=True, mmap=True))
+
+
 class Fitting:
     """Trains one family under a budget of CPU time; all randomness of step n follows from ``(seed, n)``.
 
     Args:
         family: an untrained one.
         stock: what it learns from.
-        out: folder for ``checkpoint.pt``, ``log.csv`` and sheets; None keeps nothing.
+        out: folder for ``checkpoint.pt``, ``log.jsonl`` and sheets; None keeps nothing.
+        told: what CLIP makes of the stock, as :func:`told_of` gives it; None asks it where the family reads the prompt.
         minutes: budget in CPU minutes of this process, summed over resumes, so that a busy machine takes nothing away.
         steps: the same in steps; whichever ends first.
         resume: go on from the checkpoint, if there is one.
@@ -95,6 +113,7 @@ class Fitting:
         stock: Stock,
         out: Path | None = None,
         *,
+        told: Told | None = None,
         minutes: float | None = None,
         steps: int | None = None,
         batch_size: int | None = None,
@@ -109,6 +128,7 @@ class Fitting:
         self.family, self.stock, self.out, self.minutes, self.steps = family.train(), stock, out, minutes, steps
         self.batch_size, self.lr = batch_size or family.batch_size, lr or family.learning_rate
         self.seed, self.sheet_every = seed, sheet_every
+        self.told = told_of(stock) if told is None and family.reads_prompt else told
         self.accelerator = make_accelerator(device)
         family.to(self.accelerator.device)
         self.parameters = {name: list(part.parameters()) for name, part in family.parts().items()}
@@ -164,7 +184,8 @@ class Fitting:
         rate = learning_rate(self.lr, self.step, self.progress, warmup=50)
         batch = self.stock.batch(self.batch_size, generator)
         device = self.accelerator.device
-        batch = Batch(batch.hints.to(device), batch.pictures.to(device), batch.captions, batch.index)
+        told = self._told(batch.index)
+        batch = Batch(batch.hints.to(device), batch.pictures.to(device), batch.captions, batch.index, told)
         said = {}
         with self.accelerator.autocast():
             for name, losses in self.family.losses(batch, generator):
@@ -175,6 +196,10 @@ class Fitting:
         if self.step % 50 == 0 and not all(np.isfinite(list(said.values()))):
             raise FloatingPointError(f"A loss is not finite at step {self.step}: {said}.")
         return said
+
+    def _told(self, index: torch.Tensor) -> Told | None:
+        device = self.accelerator.device
+        return self.told and self.told.each(lambda x: x[index].float().to(device))
 
     def _learn(self, name: str, loss: torch.Tensor, rate: float) -> None:
         """One step of one part, and of no other."""
@@ -228,7 +253,8 @@ class Fitting:
         kept = {name: value.detach().clone() for name, value in self.family.state_dict().items()}
         self.ema.copy_to(self.family)
         self.family.eval()
-        text = self.family.told(batch.captions) if self.family.reads_prompt else None
+        told = self._told(batch.index)
+        text = told and Told(told.tokens, told.embedding)  # the pictures are not to be seen
         rows = [self.family.generate(batch.hints, torch.Generator().manual_seed(seed), text) for seed in (0, 1)]
         sheet = torch.cat([batch.hints.expand(-1, 3, -1, -1) * -2 + 1, *rows, batch.pictures])
         save_grid(sheet, self.out / f"{self.family.name}-{self.step:06d}.png", 8)
@@ -276,7 +302,7 @@ def fit(
     training = training_of(name)
     stock = make_stock(pairs or load_pairs("train"), pages, seed)
     fitting = training(stock, minutes=minutes, steps=steps, seed=seed)
-    return FamilyTranslator(fitting.run(), facts_of(fitting))
+    return FamilyTranslator(fitting.run(), facts_of(fitting), read_captions)
 
 
 def training_of(name: str) -> Callable:
@@ -298,8 +324,10 @@ def train_family(name: str, out: Path, *, pages: int = PAGES, pairs: Pairs | Non
 
     ``options`` are those of :class:`Fitting`; the stock is the same whatever the seed.
     """
-    training = training_of(name)
-    fitting = training(stock_in(out, pairs, pages), out / name, **options)
+    training, stock = training_of(name), stock_in(out, pairs, pages)
+    if build(name).reads_prompt:
+        options["told"] = told_of(stock, out / "told.pt")
+    fitting = training(stock, out / name, **options)
     return save_family(fitting.run(), facts_of(fitting), out / name / f"{name}.safetensors")
 
 
