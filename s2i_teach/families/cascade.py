@@ -145,8 +145,8 @@ class Cascade(Family):
     SEEN, NOTHING, NO_LINES = 1 / 3, 0.12, 0.1
     """Shares of pages with a picture's embedding for the words, with neither, and without a sketch."""
     STEPS, GUIDANCE, UP_STEPS, LEVEL = 16, 2.0, 6, 60
-    evaluations = STEPS + UP_STEPS
     """Of generation: the base's steps and guidance scale, the up-sampler's steps and its level of noise."""
+    evaluations = STEPS + UP_STEPS
 
     def __init__(self):
         super().__init__()

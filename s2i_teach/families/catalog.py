@@ -14,8 +14,8 @@ FAMILIES = {
     "vae": ("vae", "ConditionalVAE"),
     "pix2pix": ("pix2pix", "Pix2Pix"),
     "cyclegan": ("cyclegan", "CycleGAN"),
-    "painter": ("painter", "Painter"),
     "stylegan": ("stylegan", "StyleGAN"),
+    "painter": ("painter", "Painter"),
     "cascade": ("cascade", "Cascade"),
     "unclip": ("cascade", "UnCLIP"),
 }

@@ -8,6 +8,10 @@ from s2i_teach.families.blocks import SketchUNet
 from s2i_teach.families.pix2pix import PatchDiscriminator, hinge
 
 
+WIDTHS = (16, 24, 40, 48)
+"""Channels of either network: there are two, for the size of one."""
+
+
 def cycle_loss(sketches, pictures, paint, draw) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """E‖draw(paint(s)) − s‖₁ + E‖paint(draw(p)) − p‖₁ (Zhu et al. 2017, equation 2), as its two terms, and what lay between.
 
@@ -39,7 +43,7 @@ class CycleGAN(Family):
 
     def __init__(self):
         super().__init__()
-        self.paint, self.draw = SketchUNet(1, 3), SketchUNet(3, 1)
+        self.paint, self.draw = SketchUNet(1, 3, WIDTHS), SketchUNet(3, 1, WIDTHS)
         self.picture_critic, self.sketch_critic = PatchDiscriminator(3), PatchDiscriminator(1, 16)
 
     def parts(self):

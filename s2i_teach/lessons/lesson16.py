@@ -193,7 +193,8 @@ LESSON = Lesson(
                     "the sign of the exponent is wrong: a large variance must give a wide draw.",
                 ),
                 "twice": Mistake(
-                    _drawn(lambda v: (2 * v).exp()), "the exponent is 2 · log σ²: σ is the *root* of σ², a half and not two."
+                    _drawn(lambda v: (2 * v).exp()),
+                    "the exponent is 2 · log σ²: σ is the *root* of σ², a half and not two.",
                 ),
                 "no noise": Mistake(
                     _drawn(torch.zeros_like),
@@ -213,7 +214,9 @@ LESSON = Lesson(
                     "no gradient comes through to the encoder: z must be computed from mean and log_variance, without "
                     ".detach() and without torch.normal.",
                 ),
-                "noise alone": Mistake(lambda m, v, eps: eps, "this is the noise alone: the encoder's words are not used."),
+                "noise alone": Mistake(
+                    lambda m, v, eps: eps, "this is the noise alone: the encoder's words are not used."
+                ),
             },
             seen=with_gradients,
             explain=_explain_draw,
