@@ -161,7 +161,7 @@ class FamilyTranslator:
         Raises:
             InputError: a sketch that cannot be opened.
         """
-        return self.many([line_hint(open_sketch(sketch), (SIDE, SIDE))], [prompt], [seed])[0]
+        return self.many([line_hint(open_sketch(sketch, (SIDE, SIDE)))], [prompt], [seed])[0]
 
     @torch.no_grad()
     def many(self, hints: list[Image.Image], prompts: list[str], seeds: list[int]) -> list[Image.Image]:
