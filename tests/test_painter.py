@@ -142,9 +142,25 @@ def test_attention_says_where_it_looks():
         attention.score.weight.fill_(50.0)
     h = torch.zeros(1, 1, 8, 8)
     h[0, 0, 6, 1] = 1
-    read, where = attention(h)
+    read, where = attention(h, torch.full((1, 1, 8, 8), 0.5))
     assert torch.allclose(where, torch.tensor([[[-0.625, 0.625]]]), atol=1e-4)
     assert torch.allclose(read, torch.ones(1, 1), atol=1e-4)
+
+
+def test_a_place_is_drawn_as_often_as_its_softmax_says():
+    attention, draws = Attention(1, 2), 4000
+    h = torch.tensor([0.0, 1.0, 2.0, 0.5]).view(1, 1, 2, 2)
+    with torch.no_grad():
+        attention.score.weight.fill_(1.0)
+        lots = torch.rand(draws, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+        drawn = (h + families_painter.gumbel(lots)).flatten(1).argmax(1)
+        _, where = attention(h.expand(draws, -1, -1, -1), lots)
+    often = torch.bincount(drawn, minlength=4) / draws
+    assert (often - h.flatten().softmax(0)).abs().max() < 0.03
+    cells = torch.tensor([[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]])
+    nearest = (where[:, 0, None] - cells).square().sum(2).argmin(1)
+    assert (nearest == drawn).float().mean() > 0.95, "the first place is near the cell that was drawn"
+    assert where[:, 1].std(0).max() < 1e-6, "the others are no matter of chance"
 
 
 def test_a_painting_follows_from_its_seed(hints):

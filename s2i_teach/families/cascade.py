@@ -140,7 +140,10 @@ class Cascade(Family):
     """
 
     name, title, reads_prompt = "cascade", "Pixel diffusion: GLIDE's cascade", True
-    paper = "Nichol et al. 2021, GLIDE: Towards photorealistic image generation and editing with text-guided diffusion models"
+    paper = (
+        "Nichol et al. 2021, GLIDE: Towards photorealistic image generation and editing "
+        "with text-guided diffusion models"
+    )
     learning_rate, batch_size = 1.5e-3, 16
     SEEN, NOTHING, NO_LINES = 1 / 3, 0.12, 0.1
     """Shares of pages with a picture's embedding for the words, with neither, and without a sketch."""

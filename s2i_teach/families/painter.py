@@ -11,6 +11,8 @@ from s2i_teach.families.blocks import Residual
 
 SMALL = 32
 """Pixels, both ways, of what the agent sees; it learns on canvases of this side."""
+CELLS = 8
+"""Cells, both ways, of the map that the agent picks a stroke's place from."""
 STROKES = 24
 """Strokes of a painting."""
 NUMBERS = ("x", "y", "half_x", "half_y", "width", "red", "green", "blue", "opacity")
@@ -80,13 +82,14 @@ class Painter(Family):
     guess the colours, and learns by PPO, which asks nothing of the renderer; and a stroke is a straight line.
 
     The network attends to a few places of the page (:class:`Attention`), the stroke's middle is at the first of them, and
-    what was read there says all else.
+    what was read there says all else. That first place is drawn by lot: a Gaussian has one middle, and where all that is
+    not painted yet lies around what is, its middle would be where there is nothing left to do.
     """
 
     name, title = "painter", "Reinforcement learning: a painting agent"
     paper = "Huang, Heng and Zhou 2019, Learning to paint with model-based deep reinforcement learning"
     not_shipped = ("value.",)
-    learning_rate, batch_size = 3e-4, 512
+    learning_rate, batch_size = 1e-3, 256
     evaluations = STROKES
     SPREAD = 1.0
     """Share of the policy's standard deviation that a painting is made with."""
@@ -109,7 +112,7 @@ class Painter(Family):
         self.log_std = nn.Parameter(torch.full((len(NUMBERS),), -1.6))
 
     def forward(
-        self, canvas: torch.Tensor, lines: torch.Tensor, left: torch.Tensor
+        self, canvas: torch.Tensor, lines: torch.Tensor, left: torch.Tensor, lots: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The stroke's mean ``(B, 9)`` in [−1, 1], and the value, the reward that is still expected, ``(B,)``.
 
@@ -117,6 +120,7 @@ class Painter(Family):
             canvas: ``(B, 3, 32, 32)`` in [−1, 1].
             lines: the sketch, white on black, ``(B, 1, 32, 32)`` in [0, 1].
             left: share of the strokes that are left, ``(B, 1)`` in [0, 1].
+            lots: drawn evenly from [0, 1] for each stroke anew, ``(B, 1, 8, 8)``. They belong to what the agent sees.
         """
         h = F.pixel_unshuffle(torch.cat([canvas, 2 * lines], 1), 2)
         at = torch.linspace(-1, 1, h.shape[-1], device=h.device)
@@ -126,7 +130,7 @@ class Painter(Family):
         h = self.block1(self.down1(h))
         low = self.block2(self.down2(F.silu(h)))
         h = F.silu(h + F.interpolate(self.up(low), scale_factor=2.0, mode="nearest"))
-        read, places = self.attention(h)
+        read, places = self.attention(h, lots)
         told = torch.cat([read, places.flatten(1), F.silu(low).mean((2, 3)), left], 1)
         mean = self.stroke(told)
         mean = torch.cat([places[:, 0] + mean[:, :2], mean[:, 2:].tanh()], 1)
@@ -138,7 +142,8 @@ class Painter(Family):
         yield canvas
         for i in range(strokes):
             left = torch.full((len(hints), 1), 1 - i / strokes).to(hints)
-            mean, _ = self(shrunk(canvas), lines, left)
+            lots = torch.rand(len(hints), 1, CELLS, CELLS, generator=generator).to(hints)
+            mean, _ = self(shrunk(canvas), lines, left, lots)
             noise = torch.randn(mean.shape, generator=generator).to(mean)
             canvas = apply_strokes(canvas, (mean + self.SPREAD * self.log_std.exp() * noise).clamp(-1, 1))
             yield canvas
@@ -152,19 +157,29 @@ class Attention(nn.Module):
     """Looks at a few places of a map ``(B, C, H, W)``: what is read there, ``(B, places · C)``, and where, ``(B, places, 2)``.
 
     Each place is a softmax over the map. Where is the mean position under it, x and y in [−1, 1] (Levine et al. 2016, the
-    spatial softmax): a place moves with what it looks at.
+    spatial softmax): a place moves with what it looks at. The first one's scores have Gumbel noise added, so that it is near
+    one cell, and each cell as often as its softmax says (Jang et al. 2017, equation 2).
     """
+
+    TEMPERATURE = 0.5
 
     def __init__(self, channels: int, places: int):
         super().__init__()
         self.score = nn.Conv2d(channels, places, 1)
 
-    def forward(self, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        share = self.score(h).flatten(2).softmax(2)
+    def forward(self, h: torch.Tensor, lots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        score = self.score(h).flatten(2)
+        first = (score[:, :1] + gumbel(lots).flatten(2)) / self.TEMPERATURE
+        share = torch.cat([first, score[:, 1:]], 1).softmax(2)
         at_y, at_x = ((torch.arange(n, device=h.device) + 0.5) * 2 / n - 1 for n in h.shape[2:])
         down, right = torch.meshgrid(at_y, at_x, indexing="ij")
         where = share @ torch.stack([right.flatten(), down.flatten()], 1)
         return (share @ h.flatten(2).transpose(1, 2)).flatten(1), where
+
+
+def gumbel(lots: torch.Tensor) -> torch.Tensor:
+    """Gumbel noise −log(−log u) of u in [0, 1]: the largest of score + noise is a draw from softmax(score)."""
+    return -(-lots.clamp(1e-6, 1 - 1e-6).log()).log()
 
 
 def shrunk(x: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from s2i_teach.errors import InputError
 from s2i_teach.families.base import Facts
-from s2i_teach.families.painter import NUMBERS, SMALL, STROKES, Painter, apply_strokes, shrunk
+from s2i_teach.families.painter import CELLS, NUMBERS, SMALL, STROKES, Painter, apply_strokes, shrunk
 from s2i_teach.families.unlearned import compare, greedy_painter, random_painter
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import learning_rate, save_atomically, save_grid
@@ -31,7 +31,7 @@ except ImportError as error:
         'The painter learns with gymnasium and stable-baselines3: install them by pip install "s2i_teach[families]".'
     ) from error
 
-CANVASES = 128
+CANVASES = 64
 """Canvases that are painted at once; each gets all of its strokes before the agent learns from them."""
 PPO_OPTIONS = {
     "n_epochs": 2,
@@ -51,6 +51,7 @@ OBSERVATIONS = spaces.Dict(
         "canvas": spaces.Box(-1, 1, (3, SMALL, SMALL), np.float32),
         "lines": spaces.Box(0, 1, (1, SMALL, SMALL), np.float32),
         "left": spaces.Box(0, 1, (1,), np.float32),
+        "lots": spaces.Box(0, 1, (1, CELLS, CELLS), np.float32),
     }
 )
 ACTIONS = spaces.Box(-1, 1, (len(NUMBERS),), np.float32)
@@ -69,7 +70,8 @@ class Easel:
         self.stock, self.canvases, self.strokes = stock, canvases, strokes
 
     def start(self, generator: torch.Generator) -> None:
-        """New pages, and blank canvases."""
+        """New pages, and blank canvases. All randomness until the next start comes from ``generator``."""
+        self.generator = generator
         batch = self.stock.batch(self.canvases, generator)
         self.lines, self.real, self.done = shrunk(batch.hints), shrunk(batch.pictures), 0
         self.canvas = torch.ones_like(self.real)
@@ -98,7 +100,8 @@ class Easel:
     def observe(self) -> dict[str, np.ndarray]:
         """What the agent sees, with a leading axis of canvases."""
         left = np.full((self.canvases, 1), 1 - self.done / self.strokes, np.float32)
-        return {"canvas": self.canvas.numpy().copy(), "lines": self.lines.numpy().copy(), "left": left}
+        lots = torch.rand(self.canvases, 1, CELLS, CELLS, generator=self.generator).numpy()
+        return {"canvas": self.canvas.numpy().copy(), "lines": self.lines.numpy().copy(), "left": left, "lots": lots}
 
 
 class Painting(gymnasium.Env):
@@ -175,7 +178,7 @@ class PainterPolicy(ActorCriticPolicy):
         self.optimizer = self.optimizer_class(self.painter.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
     def _both(self, obs) -> tuple[DiagGaussianDistribution, torch.Tensor]:
-        mean, value = self.painter(obs["canvas"], obs["lines"], obs["left"])
+        mean, value = self.painter(obs["canvas"], obs["lines"], obs["left"], obs["lots"])
         return self.action_dist.proba_distribution(mean, self.painter.log_std), value[:, None]
 
     def forward(self, obs, deterministic: bool = False):
