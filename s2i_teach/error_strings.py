@@ -28,6 +28,27 @@ _GERMAN = {
         "Die mitgelieferten Daten fehlen unter {0}: s2i_teach neu installieren oder S2I_DATA auf den Ordner mit den "
         "Daten setzen."
     ),
+    # families
+    "There is no family {}: use {}.": "Die Familie {0} gibt es nicht: {1} verwenden.",
+    "The weights of {} are not in {}: train them with s2i train family {}.": (
+        "Die Gewichte von {0} liegen nicht in {1}: mit s2i train family {2} trainieren."
+    ),
+    "{} is damaged: train the family again.": "{0} ist beschädigt: die Familie noch einmal trainieren.",
+    "{} holds no weights of {}, or of another version of it: train it again.": (
+        "{0} enthält keine Gewichte von {1} oder die einer anderen Fassung: noch einmal trainieren."
+    ),
+    '{} computes in fp32 alone: leave dtype out, or use "fp32".': (
+        '{0} rechnet nur in fp32: dtype weglassen oder "fp32" verwenden.'
+    ),
+    "scheduler is given, and {} denoises nothing: leave it out.": (
+        "scheduler ist angegeben, und {0} entrauscht nichts: weglassen."
+    ),
+    "{} draws {} × {} pixels alone: leave size out, or use another model.": (
+        "{0} zeichnet nur {1} × {2} Pixel: size weglassen oder ein anderes Modell verwenden."
+    ),
+    "This model reads no words: it made the picture of the lines alone.": (
+        "Dieses Modell liest keine Wörter: es hat das Bild allein aus den Linien gemacht."
+    ),
     # pictures
     "A picture cannot be made from a {}: give a path, the bytes of a picture file, a PIL image or an array.": (
         "Aus einem Wert vom Typ {0} wird kein Bild: einen Pfad, die Bytes einer Bilddatei, ein PIL-Bild oder ein Array "
@@ -608,6 +629,14 @@ _GERMAN_PARTS = {
     "SDXL-Turbo, one to four steps": "SDXL-Turbo, ein bis vier Schritte",
     "Stable Diffusion XL, led by a scribble": "Stable Diffusion XL, von einer Kritzelei geführt",
     "FLUX.2 [klein] 4B, which edits the sketch in four steps": "FLUX.2 [klein] 4B, das die Skizze in vier Schritten bearbeitet",
+    "CNN: the mean of what could be": "CNN: der Mittelwert von allem, was es sein könnte",
+    "VAE: a code for what the sketch leaves open": "VAE: ein Code für das, was die Skizze offen lässt",
+    "GAN: pix2pix, judged patch by patch": "GAN: pix2pix, Stück für Stück beurteilt",
+    "CycleGAN: learned without pairs": "CycleGAN: ohne Paare gelernt",
+    "GAN: StyleGAN2 with a sketch encoder": "GAN: StyleGAN2 mit einem Encoder für Skizzen",
+    "Reinforcement learning: an agent that paints": "Bestärkendes Lernen: ein Agent, der malt",
+    "Pixel diffusion: GLIDE's cascade": "Diffusion in Pixeln: die Kaskade von GLIDE",
+    "Pixel diffusion: unCLIP, by way of an image embedding": "Diffusion in Pixeln: unCLIP, über ein Bild-Embedding",
     # what is wrong with it
     "a number": "eine Zahl",
     "a whole number": "eine ganze Zahl",

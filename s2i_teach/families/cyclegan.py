@@ -7,7 +7,6 @@ from s2i_teach.families.base import Batch, Family
 from s2i_teach.families.blocks import SketchUNet
 from s2i_teach.families.pix2pix import PatchDiscriminator, hinge
 
-
 WIDTHS = (16, 24, 40, 48)
 """Channels of either network: there are two, for the size of one."""
 

@@ -397,7 +397,11 @@ MODELS = {
             "cnn", "CNN: the mean of what could be", "read the prompt, nor choose: it paints the mean of all pictures"
         ),
         _family("vae", "VAE: a code for what the sketch leaves open", "read the prompt, nor draw sharp edges"),
-        _family("pix2pix", "GAN: pix2pix", "read the prompt, nor make two different pictures of one sketch"),
+        _family(
+            "pix2pix",
+            "GAN: pix2pix, judged patch by patch",
+            "read the prompt, nor make two different pictures of one sketch",
+        ),
         _family("cyclegan", "CycleGAN: learned without pairs", "read the prompt, nor know which colours a thing has"),
         _family("stylegan", "GAN: StyleGAN2 with a sketch encoder", "read the prompt, nor keep fine lines"),
         _family("painter", "Reinforcement learning: an agent that paints", "read the prompt, nor paint anything small"),

@@ -252,7 +252,7 @@ def _call_family(pipe, settings: Resolved, plan: Plan, hint, on_step):
         pixels = pipe(hint, settings.prompt, settings.seed)
     if on_step:
         on_step(plan.evaluations, plan.evaluations)
-    return watch, started, pixels, () if pipe.family.reads_prompt else (READS_NO_WORDS,)
+    return watch, started, pixels, ()
 
 
 def _arguments(kind: Kind, settings: Resolved, hint) -> dict:
@@ -333,7 +333,7 @@ def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
     """A sentence for each prompt that is longer than the text encoder reads; two that read the same of it say it once."""
     given = {"prompt": settings.prompt, "negative prompt": settings.negative_prompt}
     if kind_of(pipe).is_family:
-        return ()
+        return _unread_words(pipe)
     if kind_of(pipe).is_flow:
         found = [("prompt", *unread(pipe, settings.prompt))]
     else:  # two places are the start and the end token
@@ -347,6 +347,11 @@ def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
         if lost:
             notes.append(f"The model reads {room} pieces of words; of the {name} it did not read: {shown(lost)}.")
     return tuple(dict.fromkeys(notes))
+
+
+def _unread_words(pipe) -> tuple[str, ...]:
+    """The note on a family that reads no prompt."""
+    return () if pipe.family.reads_prompt else (READS_NO_WORDS,)
 
 
 @torch.no_grad()
