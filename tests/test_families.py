@@ -412,3 +412,35 @@ def test_facts_are_json(tmp_path):
     with safe_open(str(file), "pt") as weights:
         told = weights.metadata()
     assert told["family"] == "cnn" and json.loads(told["facts"])["steps"] == 7
+
+
+def test_the_studio_draws_with_a_family(tmp_path, monkeypatch):
+    """Whatever the page's knobs say that it has not, the picture is translate's; going back and code work as well."""
+    from s2i_teach.widgets import studio as module
+    from tests.test_studio import ask, said, settle
+
+    monkeypatch.chdir(tmp_path)
+    studio = s2i.Studio("turtle", model="vae")
+    (known,) = [entry for entry in studio.options["models"] if entry["name"] == "vae"]
+    assert known["family"] and not known["led"] and not known["flow"] and known["styles"] == []
+    sent = studio.__dict__.setdefault("sent", [])
+    monkeypatch.setattr(studio, "send", lambda content, buffers=None: sent.append(content))
+    settle(studio)
+    ask(
+        studio, model="vae", style="", negative_prompt="a stone", scheduler="ddim", steps=1, evaluations=1, guidance=1.0
+    )
+    assert not said(studio, "failure"), said(studio, "failure")
+    (told,) = said(studio, "plans")[-1:]
+    assert told["key"] == ["vae", 1, "ddim", False] and told["own"] == ""
+    assert [(row["start"], row["sigma"], row["evaluations"]) for row in told["plans"]] == [(None, None, 1)]
+    answer, result = said(studio, "result")[-1]["result"], studio.result
+    assert answer["about"] == "a turtle · vae · seed 7" and answer["hint"].startswith("data:image/")
+    assert answer["notes"] == ["This model reads no words: it made the picture of the lines alone."]
+    single = s2i.translate(studio.page.image(128, 128), "a turtle", pipe="vae", seed=7)
+    assert single.image.tobytes() == result.image.tobytes()
+    assert module._short(result) == "vae · 7"
+    code = module.python_call(result, "sketch.png")
+    assert "pipe='vae'" in code and "seed=7" in code and "strength" not in code and "steps" not in code
+    ask(studio, model="mini-fast", style="openmoji", steps=4, evaluations=3, guidance=2.5)
+    studio._asked(None, {"do": "back", "number": answer["number"]}, [])
+    assert studio.result is result

@@ -559,7 +559,7 @@ def sheet_of(results: list[Result], words: Mapping[str, str] = STRINGS["en"]):
 def python_call(result: Result, sketch: str) -> str:
     """The Python code that makes this picture again from the sketch file of that name."""
     s = result.settings
-    usual = PRECISIONS[pick_dtype(pick_device())]
+    usual = PRECISIONS[pick_dtype(pick_device())] if result.plan.timesteps else "fp32"
     if result.model == OWN:
         pipe = "pipe=pipe,  # the pipeline that you gave to the studio"
     elif result.precision == usual and not result.small_vae and not result.quantized:

@@ -411,26 +411,31 @@ def test_the_knobs_of_the_led_model_come_and_go(lane, page):
     assert python(lane, page, "studio.result.model") == "mini-scribble-fast"
 
 
-def test_a_flow_has_no_strength_to_slide(browser):
-    """The settings alone, without a notebook, for a model that would be a download of 16 GB."""
+def knobs_alone(browser, model: str):
+    """A page with the studio's settings and nothing else, for a model."""
     from s2i_teach.widgets.base import source
     from s2i_teach.widgets.strings import STRINGS
     from s2i_teach.widgets.studio import _model_options
 
-    options = {"models": _model_options("flux2-klein"), "model": "flux2-klein", "prompt": "", "schedulers": ["ddim"]}
-    options |= {"most_steps": 50}
-    row = {"strength": None, "start": 1000.0, "left": None, "sigma": 1.0, "evaluations": 4, "seconds": None}
+    options = {"models": _model_options(model), "model": model, "prompt": "", "schedulers": ["ddim"], "most_steps": 50}
     page = browser.new_page()
+    page.set_content(f"<style>{source('style.css')}</style><div class=s2i></div>")
+    page.add_script_tag(content=source("parts.js", "studio_knobs.js"))
+    page.evaluate(
+        """([options, table]) => {
+          window.knobs = makeKnobs({words: makeWords(table), options, changed: () => {}, modelChosen: () => {}});
+          document.querySelector("div").append(knobs.words, knobs.sliders, knobs.more);
+        }""",
+        [options, STRINGS["en"]],
+    )
+    return page
+
+
+def test_a_flow_has_no_strength_to_slide(browser):
+    """The settings alone, without a notebook, for a model that would be a download of 16 GB."""
+    row = {"strength": None, "start": 1000.0, "left": None, "sigma": 1.0, "evaluations": 4, "seconds": None}
+    page = knobs_alone(browser, "flux2-klein")
     try:
-        page.set_content(f"<style>{source('style.css')}</style><div class=s2i></div>")
-        page.add_script_tag(content=source("parts.js", "studio_knobs.js"))
-        page.evaluate(
-            """([options, table]) => {
-              window.knobs = makeKnobs({words: makeWords(table), options, changed: () => {}, modelChosen: () => {}});
-              document.querySelector("div").append(knobs.words, knobs.sliders, knobs.more);
-            }""",
-            [options, STRINGS["en"]],
-        )
         strength, guidance, steps = (page.get_by_label(name, exact=True) for name in ("Strength", "Guidance", "Steps"))
         assert not strength.is_visible() and not guidance.is_visible() and steps.is_visible()
         assert not page.locator("details").is_visible(), "a negative prompt and schedulers of noise"
@@ -444,5 +449,28 @@ def test_a_flow_has_no_strength_to_slide(browser):
         )
         page.get_by_role("combobox", name="Model", exact=True).select_option("mini-fast")
         assert strength.is_visible() and guidance.is_visible() and page.locator("details").is_visible()
+    finally:
+        page.close()
+
+
+def test_a_family_has_nothing_to_slide(browser):
+    row = {"strength": None, "start": None, "left": None, "sigma": None, "evaluations": 1, "seconds": 0.04}
+    page = knobs_alone(browser, "pix2pix")
+    try:
+        knobs = [page.get_by_label(name, exact=True) for name in ("Strength", "Guidance", "Steps")]
+        knobs.append(page.get_by_role("combobox", name="Style", exact=True))
+        assert not any(knob.is_visible() for knob in knobs) and not page.locator("details").is_visible()
+        assert page.get_by_label("Seed", exact=True).is_visible()
+        asked = page.evaluate("knobs.values()")
+        assert (asked["evaluations"], asked["steps"], asked["guidance"], asked["style"]) == (1, 1, 1, "")
+        assert "control_scale" not in asked
+        page.evaluate("row => knobs.setPlans({plans: [row], key: ['pix2pix', 1, '', false], own: ''})", row)
+        assert page.locator(".s2i-plan").inner_text() == (
+            "No noise and no steps: the sketch's lines go through the network. Evaluations: 1, about 0.0 s."
+        )
+        page.get_by_role("combobox", name="Model", exact=True).select_option("cascade")
+        assert knobs[3].is_visible() and not any(knob.is_visible() for knob in knobs[:3])
+        page.get_by_role("combobox", name="Model", exact=True).select_option("mini-fast")
+        assert all(knob.is_visible() for knob in knobs) and page.locator("details").is_visible()
     finally:
         page.close()
