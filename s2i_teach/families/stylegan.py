@@ -26,7 +26,7 @@ def modulated_conv2d(x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor,
     """A convolution with other weights for each picture of the batch (Karras et al. 2020, equations 1 to 3).
 
     Modulation: w′_ijk = s_i · w_ijk (1). If x has variance 1, what comes out has σ_j² = Σ_ik w′_ijk² (2). Demodulation
-    divides by it: w″_ijk = w′_ijk / √(Σ_ik w′_ijk² + ε) (3). So a style says how much of each channel comes in, and
+    divides by σ_j: w″_ijk = w′_ijk / √(Σ_ik w′_ijk² + ε) (3). So a style says how much of each channel comes in, and
     makes nothing stronger as a whole. i counts channels that come in, j those that go out, k the kernel's places.
 
     A convolution is linear: x is scaled before it, its outcome after it, and one weight serves the whole batch.

@@ -50,7 +50,7 @@ class ConditionalVAE(Family):
 
     p(picture | z, sketch) is a Laplace distribution around what the decoder makes, so its −log is an absolute error. In
     training z comes from an encoder that sees the picture; afterwards from N(0, 1). Every z is another picture; but what z
-    cannot hold in its few numbers stays a mean, and is soft as the CNN's.
+    cannot hold in its few numbers is answered by one value between all that could be, the median.
     """
 
     name, title = "vae", "VAE, several pictures of a sketch"
