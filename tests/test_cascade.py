@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
+from s2i_teach.errors import InputError
 from s2i_teach.families.base import TOKENS, Facts, FamilyTranslator, Told, as_hint
 from s2i_teach.families.cascade import AUGMENTATION, LOW, Cascade, UnCLIP, sample, smaller, v_loss
 from s2i_teach.families.catalog import build, load_family
@@ -275,10 +276,13 @@ def test_it_trains_all_three_parts_and_comes_back_from_its_file(tmp_path):
         )
     file = save_family(family, Facts(0.1, 3, 5), tmp_path / "cascade.safetensors")
     hints = stock.batch(1, torch.Generator().manual_seed(0)).hints
-    for name in ("cascade", "unclip"):
-        again, facts = load_family(name, file)
+    other = save_family(UnCLIP(), Facts(0.1, 3, 5), tmp_path / "unclip.safetensors")
+    for name, saved in (("cascade", file), ("unclip", file), ("cascade", other)):
+        again, facts = load_family(name, saved)
         assert again.name == name and facts == Facts(0.1, 3, 5)
-    again, _ = load_family("cascade", file)
+    with pytest.raises(InputError, match="no weights of vae"):
+        load_family("vae", file)
+    again, _ = load_family("cascade", tmp_path / "cascade.safetensors")
     text = told(1)
     for name, value in again.state_dict().items():
         assert torch.allclose(value, family.state_dict()[name], rtol=2**-8, atol=1e-6), name

@@ -62,7 +62,8 @@ def load_family(name: str, file: str | Path | None = None) -> tuple[Family, Fact
             state = {key: weights.get_tensor(key).float() for key in weights.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(f"{file} is damaged: train the family again.") from error
-    if told.get("family") not in (name, WEIGHTS.get(name)) or set(state) != set(family.shipped()):
+    kind = told.get("family", "")
+    if WEIGHTS.get(kind, kind) != WEIGHTS.get(name, name) or set(state) != set(family.shipped()):
         raise InputError(f"{file} holds no weights of {name}, or of another version of it: train it again.")
     family.load_state_dict(state, strict=False)
     return family.eval().requires_grad_(False), Facts(**json.loads(told["facts"]))
