@@ -48,7 +48,7 @@ def apply_strokes(canvas: torch.Tensor, strokes: torch.Tensor) -> torch.Tensor:
 
 
 def gaussian_log_prob(action: torch.Tensor, mean: torch.Tensor, log_std: torch.Tensor) -> torch.Tensor:
-    """log π(a | s) of a Gaussian with independent numbers, ``(B,)``, for ``(B, k)`` and ``log_std`` of ``(k,)``."""
+    """log π(a | s) of a Gaussian with independent numbers, ``(B,)``, for ``(B, k)``; ``log_std`` is ``(B, k)`` or ``(k,)``."""
     return torch.distributions.Normal(mean, log_std.exp()).log_prob(action).sum(1)
 
 
@@ -89,8 +89,9 @@ class Painter(Family):
     name, title = "painter", "Reinforcement learning: a painting agent"
     paper = "Huang, Heng and Zhou 2019, Learning to paint with model-based deep reinforcement learning"
     not_shipped = ("value.",)
-    learning_rate, batch_size = 1e-3, 256
-    evaluations = STROKES
+    learning_rate, batch_size, evaluations = 7e-4, 256, STROKES
+    LOG_STD = -1.6
+    """Of the untrained policy: it tries strokes about so far from its mean."""
     SPREAD = 1.0
     """Share of the policy's standard deviation that a painting is made with."""
 
@@ -104,17 +105,16 @@ class Painter(Family):
         self.up = nn.Conv2d(widths[2], widths[1], 1)
         self.attention = Attention(widths[1], places)
         told = places * (widths[1] + 2) + widths[2] + 1
-        last = nn.Linear(hidden, len(NUMBERS))
+        last = nn.Linear(hidden, 2 * len(NUMBERS))
         nn.init.normal_(last.weight, std=0.1 / hidden**0.5)
         nn.init.zeros_(last.bias)
         self.stroke = nn.Sequential(nn.Linear(told, hidden), nn.SiLU(), last)
         self.value = nn.Sequential(nn.Linear(told, hidden), nn.SiLU(), nn.Linear(hidden, 1))
-        self.log_std = nn.Parameter(torch.full((len(NUMBERS),), -1.6))
 
     def forward(
         self, canvas: torch.Tensor, lines: torch.Tensor, left: torch.Tensor, lots: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The stroke's mean ``(B, 9)`` in [−1, 1], and the value, the reward that is still expected, ``(B,)``.
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The stroke's mean in about [−1, 1] and log σ, ``(B, 9)`` each, and the value, the reward still expected, ``(B,)``.
 
         Args:
             canvas: ``(B, 3, 32, 32)`` in [−1, 1].
@@ -132,9 +132,9 @@ class Painter(Family):
         h = F.silu(h + F.interpolate(self.up(low), scale_factor=2.0, mode="nearest"))
         read, places = self.attention(h, lots)
         told = torch.cat([read, places.flatten(1), F.silu(low).mean((2, 3)), left], 1)
-        mean = self.stroke(told)
+        mean, log_std = self.stroke(told).chunk(2, 1)
         mean = torch.cat([places[:, 0] + mean[:, :2], mean[:, 2:].tanh()], 1)
-        return mean, self.value(told)[:, 0]
+        return mean, (self.LOG_STD + log_std).clamp(-4, -1), self.value(told)[:, 0]
 
     def paint(self, hints: torch.Tensor, generator: torch.Generator, strokes: int = STROKES) -> Iterator[torch.Tensor]:
         """The canvas ``(B, 3, 128, 128)`` in [−1, 1] after each stroke, the blank page first."""
@@ -143,9 +143,9 @@ class Painter(Family):
         for i in range(strokes):
             left = torch.full((len(hints), 1), 1 - i / strokes).to(hints)
             lots = torch.rand(len(hints), 1, CELLS, CELLS, generator=generator).to(hints)
-            mean, _ = self(shrunk(canvas), lines, left, lots)
+            mean, log_std, _ = self(shrunk(canvas), lines, left, lots)
             noise = torch.randn(mean.shape, generator=generator).to(mean)
-            canvas = apply_strokes(canvas, (mean + self.SPREAD * self.log_std.exp() * noise).clamp(-1, 1))
+            canvas = apply_strokes(canvas, (mean + self.SPREAD * log_std.exp() * noise).clamp(-1, 1))
             yield canvas
 
     def generate(self, hints, generator, text=None):

@@ -22,6 +22,7 @@ try:
     import gymnasium
     from gymnasium import spaces
     from stable_baselines3 import PPO
+    from stable_baselines3.common.buffers import DictRolloutBuffer
     from stable_baselines3.common.distributions import DiagGaussianDistribution
     from stable_baselines3.common.logger import Logger
     from stable_baselines3.common.policies import ActorCriticPolicy
@@ -35,7 +36,7 @@ CANVASES = 64
 """Canvases that are painted at once; each gets all of its strokes before the agent learns from them."""
 PPO_OPTIONS = {
     "n_epochs": 2,
-    "gamma": 0.5,
+    "gamma": 0.8,
     "gae_lambda": 0.8,
     "clip_range": 0.2,
     "vf_coef": 20.0,
@@ -178,8 +179,8 @@ class PainterPolicy(ActorCriticPolicy):
         self.optimizer = self.optimizer_class(self.painter.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
     def _both(self, obs) -> tuple[DiagGaussianDistribution, torch.Tensor]:
-        mean, value = self.painter(obs["canvas"], obs["lines"], obs["left"], obs["lots"])
-        return self.action_dist.proba_distribution(mean, self.painter.log_std), value[:, None]
+        mean, log_std, value = self.painter(obs["canvas"], obs["lines"], obs["left"], obs["lots"])
+        return self.action_dist.proba_distribution(mean, log_std), value[:, None]
 
     def forward(self, obs, deterministic: bool = False):
         policy, value = self._both(obs)
@@ -195,6 +196,18 @@ class PainterPolicy(ActorCriticPolicy):
 
     def predict_values(self, obs):
         return self._both(obs)[1]
+
+
+class EvenBuffer(DictRolloutBuffer):
+    """Keeps a round's strokes, and lets each stroke of a painting count as much as the first.
+
+    The first strokes gain most of the reward. Left as they are, their advantages would drown those of all later ones; so
+    the advantages of the i-th stroke are divided by their own standard deviation over the canvases.
+    """
+
+    def compute_returns_and_advantage(self, last_values, dones) -> None:
+        super().compute_returns_and_advantage(last_values, dones)
+        self.advantages /= self.advantages.std(1, keepdims=True) + 1e-8
 
 
 class PainterFitting:
@@ -237,6 +250,7 @@ class PainterFitting:
             learning_rate=lambda _: learning_rate(self.lr, self.step, self.progress, warmup=5),
             n_steps=STROKES,
             batch_size=batch_size or Painter.batch_size,
+            rollout_buffer_class=EvenBuffer,
             device=device or "cpu",
             **{**PPO_OPTIONS, **options},
         )
@@ -284,9 +298,16 @@ class PainterFitting:
         np.random.seed((self.seed * 1_000_003 + self.step) % 2**32)  # stable-baselines3 shuffles by numpy's own
         self.ppo.learn(STROKES * self.paintings.num_envs, reset_num_timesteps=False)
         self.step += 1
-        names = ("policy_gradient_loss", "value_loss", "approx_kl", "clip_fraction", "explained_variance")
+        names = (
+            "policy_gradient_loss",
+            "value_loss",
+            "approx_kl",
+            "clip_fraction",
+            "explained_variance",
+            "entropy_loss",
+        )
         said = {name: float(self.ppo.logger.name_to_value[f"train/{name}"]) for name in names}
-        said = {"share": self.paintings.last_share, "std": float(self.family.log_std.detach().exp().mean()), **said}
+        said = {"share": self.paintings.last_share, **said}
         if not all(np.isfinite(list(said.values()))):
             raise FloatingPointError(f"A loss is not finite in round {self.step}: {said}.")
         return said
