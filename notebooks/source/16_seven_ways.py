@@ -322,6 +322,8 @@ print("edge F1 of what came back:", interval(found))
 finds_again.compare(np.mean(found), within=0.1)
 
 # %% [markdown]
+# CycleGAN has the hardest task of all, and trains four networks in the minutes in which pix2pix trains two. So judge its colours mildly.
+#
 # Does `draw` find the sketch in what *you* see, or in something that you do not see? Chu et al. (2017) found that
 # CycleGANs hide things: they write them into the picture as a pattern too faint for the eye. Such a pattern is easily destroyed. So
 # disturb the painted pictures a little, and see how much of the drawing changes.
