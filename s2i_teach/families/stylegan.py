@@ -229,7 +229,8 @@ class StyleGAN(Family):
         """Pictures ``(B, 3, 128, 128)`` of a's map, with a's styles before layer ``crossover`` and b's from it on.
 
         Karras et al. 2019, section 3.1. ``crossover=LAYERS`` is :meth:`generate` of a, for the same generator. Where
-        StyleGAN's coarse styles make the shape, here the map does: after 20 CPU minutes all colour was in layers 0 and 1.
+        StyleGAN's coarse styles make the shape, here the map does, and colour sits low: after 20 CPU minutes another
+        page's styles changed a picture by 0.17 with ``crossover=0``, by 0.06 with 2 and by 0.03 with 4 (mean, of 2).
         """
         z, noise = draw(len(hints_a), generator, hints_a)
         start, styles = self.told(hints_a, z)
