@@ -388,6 +388,10 @@ sheet, _ = filmstrip(
     {"mixed": [to_picture(x[0]) for x in mixed.values()]}, [f"{LAYERS - c} of {LAYERS}\nstyles" for c in mixed]
 )
 s2i.show(sheet, alt="Pictures of one sketch, with more and more of their styles from another sketch, the late layers first.")
+steps = list(mixed.values())
+for layer, (before, after) in enumerate(zip(steps, steps[1:])):
+    change = 50 * (before - after).abs().mean().item()
+    print(f"layer {LAYERS - 1 - layer} takes the second sketch's style: the picture changes by {change:.1f} %")
 lines_of = {
     owner: edge_scores(as_page(hint), to_picture(mixed[0][0]))[2]
     for owner, hint in (("the first's", first), ("the second's", second))
