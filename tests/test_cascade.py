@@ -285,7 +285,7 @@ def test_it_trains_all_three_parts_and_comes_back_from_its_file(tmp_path):
     again, _ = load_family("cascade", tmp_path / "cascade.safetensors")
     text = told(1)
     for name, value in again.state_dict().items():
-        assert torch.allclose(value, family.state_dict()[name], rtol=2**-8, atol=1e-6), name
+        assert torch.allclose(value, family.state_dict()[name], rtol=2**-6, atol=1e-6), name
     with torch.no_grad():
         for one in (family, again):
             one.STEPS, one.UP_STEPS = 3, 2
