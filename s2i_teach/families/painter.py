@@ -84,6 +84,9 @@ class Painter(Family):
     The network attends to a few places of the page (:class:`Attention`), the stroke's middle is at the first of them, and
     what was read there says all else. That first place is drawn by lot: a Gaussian has one middle, and where all that is
     not painted yet lies around what is, its middle would be where there is nothing left to do.
+
+    What it learns in minutes on a CPU is where the thing is and how large, and one dull colour for nearly all of them: the
+    squared error's best guess where the sketch does not tell.
     """
 
     name, title = "painter", "Reinforcement learning: a painting agent"
@@ -92,8 +95,9 @@ class Painter(Family):
     learning_rate, batch_size, evaluations = 7e-4, 256, STROKES
     LOG_STD = -1.6
     """Of the untrained policy: it tries strokes about so far from its mean."""
-    SPREAD = 1.0
-    """Share of the policy's standard deviation that a painting is made with."""
+    SPREAD = 0.0
+    """Share of the policy's σ that a painting is made with. Training tries strokes out and so needs all of it; afterwards the
+    lots are chance enough, and on pages of the training the error was least without."""
 
     def __init__(self, widths: tuple[int, int, int] = (32, 48, 48), places: int = 4, hidden: int = 80):
         super().__init__()
