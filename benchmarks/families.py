@@ -10,7 +10,8 @@ Figures, each with its 95 % bootstrap interval over sketches:
 - *edge F1* with the sketch: 1 keeps every line; chance is about 0.40.
 - *PSNR* with the artist's picture in dB, held-out things only.
 - *micro-KID* from real pictures of the same things in the other styles: 0 is real.
-- *prompt match*: the small CLIP's cosine.
+- *prompt match*: the small CLIP's cosine. That CLIP also tells cascade, unclip and the miniatures what the words mean, and micro-KID
+  looks through it: they are judged by what they learned to please.
 - *named*: how often the judge names the thing first, doodles only, since it knows no held-out things.
 - *diversity*: mean absolute difference of three pictures of one sketch, in per cent of the range.
 

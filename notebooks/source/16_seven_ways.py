@@ -461,7 +461,7 @@ film = [to_picture(torch.cat([canvas[i][0] for canvas in canvases[:4]], 2)) for 
 s2i.show(film, alt="Four canvases fill stroke by stroke, from a blank page to a rough coloured shape.")
 shown_strokes = [1, 2, 4, 8, 16, len(canvases[0]) - 1]
 sheet, _ = filmstrip(
-    {"canvas": [to_picture(canvases[0][i][0]) for i in shown_strokes]}, [f"{i} strokes" for i in shown_strokes]
+    {"canvas": [to_picture(canvases[0][i][0]) for i in shown_strokes]}, [f"{i} stroke{'s' * (i > 1)}" for i in shown_strokes]
 )
 s2i.show(sheet, alt="One canvas after 1, 2, 4, 8, 16 and all strokes.")
 
@@ -537,7 +537,7 @@ with torch.no_grad():
     sample(watched, start, cascade.STEPS)
 few = beliefs[:: max(1, len(beliefs) // 6)]
 sheet, _ = filmstrip({"x̂₀": [belief for _, belief in few]}, [f"t = {t}" for t, _ in few])
-s2i.show(sheet, alt="What the base of the cascade believes in, x̂₀, at seven times of the run, the noisiest first.")
+s2i.show(sheet, alt=f"What the base of the cascade believes in, x̂₀, at {len(few)} times of the run, the noisiest first.")
 early, late = (saturation(to_picture(b), to_picture(b)) for b in (beliefs[0][1], beliefs[-1][1]))
 print(f"saturation of the first belief {early:.2f}, of the last one {late:.2f}")
 
