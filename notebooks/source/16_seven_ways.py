@@ -163,7 +163,7 @@ pale.compare(100 * colour["cnn"] / colour["the artists"], "%", within=15)
 # picture to look at, $z$ can be drawn from $\mathcal{N}(0, 1)$. Every $z$ is another picture.
 #
 # There is one difficulty. The encoder learns by gradients, and there is no gradient through a random draw. The answer is
-# the **reparameterisation trick** (Kingma and Welling 2014). Draw $\varepsilon$ from $\mathcal{N}(0, 1)$ first, where nothing is to be learned. Then *compute* $z$
+# the **reparameterisation trick** (Kingma and Welling 2013). Draw $\varepsilon$ from $\mathcal{N}(0, 1)$ first, where nothing is to be learned. Then *compute* $z$
 # from $\mu$, $\sigma$ and $\varepsilon$. For numerical reasons the encoder gives $\log \sigma^2$.
 
 
@@ -212,7 +212,7 @@ more_apart.compare(max(apart, key=apart.get))
 #
 # ## 4. GAN: somebody who says what looks real
 #
-# A squared error does not know what a picture looks like. **pix2pix** (Isola et al. 2017) trains a second network for that, the
+# A squared error does not know what a picture looks like. **pix2pix** (Isola et al. 2016) trains a second network for that, the
 # **discriminator**. It sees a sketch with a picture, and says whether the picture is real or made. The first network, the
 # **generator**, is punished where it is found out. A brown mean is found out at once, because no artist draws like that. An absolute error
 # is added, so that the picture keeps to its sketch.
@@ -359,10 +359,10 @@ for label, change in changes.items():
 #
 # ## 6. StyleGAN: coarse and fine
 #
-# **StyleGAN** (Karras et al. 2019 and 2020) changed where the code goes in. A *mapping network* turns $z$ into a style $w$. The
+# **StyleGAN** (Karras et al. 2018 and 2019) changed where the code goes in. A *mapping network* turns $z$ into a style $w$. The
 # style enters *every* layer, and says there how strong each channel is. Early layers work at 16 × 16 pixels, on what is large. Late layers
 # work at 64 × 64, on what is fine. A style says nothing of places: it is one number for a whole channel. Our generator has six layers. A small
-# encoder reads the sketch and gives a share of the styles (as in pixel2style2pixel, Richardson et al. 2021). It also gives the first map,
+# encoder reads the sketch and gives a share of the styles (as in pixel2style2pixel, Richardson et al. 2020). It also gives the first map,
 # which in StyleGAN is the same for all pictures.
 #
 # So two sketches can be mixed. The picture gets its first map and its first styles from one, and the styles from layer `crossover` on from
@@ -622,14 +622,14 @@ for label in ("edge F1", "two seeds differ"):
 #
 # ## Sources
 #
-# - Isola et al., *Image-to-Image Translation with Conditional Adversarial Networks*, 2017, arXiv 1611.07004.
+# - Isola et al., *Image-to-Image Translation with Conditional Adversarial Networks*, 2016, arXiv 1611.07004.
 # - Zhu et al., *Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks*, 2017, arXiv 1703.10593. Chu et al.,
 #   *CycleGAN, a Master of Steganography*, 2017, arXiv 1712.02950.
-# - Kingma and Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv 1312.6114. Sohn, Lee and Yan, *Learning Structured Output
+# - Kingma and Welling, *Auto-Encoding Variational Bayes*, 2013, arXiv 1312.6114. Sohn, Lee and Yan, *Learning Structured Output
 #   Representation using Deep Conditional Generative Models*, 2015.
-# - Karras, Laine and Aila, *A Style-Based Generator Architecture for Generative Adversarial Networks*, 2019, arXiv 1812.04948. Karras et
-#   al., *Analyzing and Improving the Image Quality of StyleGAN*, 2020, arXiv 1912.04958. Richardson et al., *Encoding in
-#   Style*, 2021, arXiv 2008.00951.
+# - Karras, Laine and Aila, *A Style-Based Generator Architecture for Generative Adversarial Networks*, 2018, arXiv 1812.04948. Karras et
+#   al., *Analyzing and Improving the Image Quality of StyleGAN*, 2019, arXiv 1912.04958. Richardson et al., *Encoding in
+#   Style*, 2020, arXiv 2008.00951.
 # - Williams, *Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning*, 1992. Schulman et al.,
 #   *Proximal Policy Optimization Algorithms*, 2017, arXiv 1707.06347. Huang, Heng and Zhou, *Learning to Paint with Model-Based Deep
 #   Reinforcement Learning*, 2019, arXiv 1903.04411.

@@ -9,10 +9,10 @@ WIDTHS = (16, 32, 48, 64)
 
 
 class Residual(nn.Module):
-    """x + f(x) with two 3 × 3 convolutions (He et al. 2016), ``(B, in, H, W)`` → ``(B, out, H, W)``.
+    """x + f(x) with two 3 × 3 convolutions (He et al. 2015), ``(B, in, H, W)`` → ``(B, out, H, W)``.
 
     Args:
-        told: length of a vector that scales and shifts the second normalisation's channels (Perez et al. 2018, FiLM);
+        told: length of a vector that scales and shifts the second normalisation's channels (Perez et al. 2017, FiLM);
             0 where the block is told nothing.
         dropout: share of channels that are set to 0 between the two convolutions, in training and afterwards alike.
     """

@@ -4,6 +4,8 @@ import json
 from importlib import import_module
 from pathlib import Path
 
+import torch
+
 from s2i_teach.errors import InputError
 from s2i_teach.families.base import Facts, Family
 from s2i_teach.files import shown
@@ -52,7 +54,8 @@ def load_family(name: str, file: str | Path | None = None) -> tuple[Family, Fact
     """
     from safetensors import SafetensorError, safe_open
 
-    family = build(name)
+    with torch.random.fork_rng(devices=[]):  # weights that are drawn first and then read
+        family = build(name)
     file = Path(file) if file else weights_of(name)
     if not file.is_file():
         raise InputError(f"The weights of {name} are not in {file}: train them with s2i train family {name}.")

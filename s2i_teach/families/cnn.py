@@ -16,7 +16,7 @@ class CNN(Family):
     """
 
     name, title = "cnn", "CNN, the mean of what could be"
-    paper = "Long, Shelhamer and Darrell 2015, Fully convolutional networks for semantic segmentation"
+    paper = "Long, Shelhamer and Darrell 2014, Fully convolutional networks for semantic segmentation"
 
     def __init__(self):
         super().__init__()

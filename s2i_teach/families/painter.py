@@ -160,9 +160,9 @@ class Painter(Family):
 class Attention(nn.Module):
     """Looks at a few places of a map ``(B, C, H, W)``: what is read there, ``(B, places · C)``, and where, ``(B, places, 2)``.
 
-    Each place is a softmax over the map. Where is the mean position under it, x and y in [−1, 1] (Levine et al. 2016, the
+    Each place is a softmax over the map. Where is the mean position under it, x and y in [−1, 1] (Levine et al. 2015, the
     spatial softmax): a place moves with what it looks at. The first one's scores have Gumbel noise added, so that it is near
-    one cell, and each cell as often as its softmax says (Jang et al. 2017, equation 2).
+    one cell, and each cell as often as its softmax says (Jang et al. 2016, equation 2).
     """
 
     TEMPERATURE = 0.5

@@ -1,4 +1,4 @@
-"""pix2pix: the CNN's own network, and a second one that says of every patch whether it looks real (Isola et al. 2017)."""
+"""pix2pix: the CNN's own network, and a second one that says of every patch whether it looks real (Isola et al. 2016)."""
 
 from itertools import pairwise
 
@@ -56,7 +56,7 @@ class Pix2Pix(Family):
     """
 
     name, title = "pix2pix", "GAN: pix2pix"
-    paper = "Isola et al. 2017, Image-to-image translation with conditional adversarial networks"
+    paper = "Isola et al. 2016, Image-to-image translation with conditional adversarial networks"
     learning_rate, betas, batch_size = 5e-4, (0.5, 0.99), 8
     paces = {"critic": 2.0}
     not_shipped = ("critic.",)

@@ -1,6 +1,6 @@
 """StyleGAN2: styles scale the channels of every convolution; a sketch gives the styles and the first map.
 
-Karras et al. 2019 (StyleGAN), Karras et al. 2020 (StyleGAN2), Richardson et al. 2021 (pixel2style2pixel, pSp).
+Karras et al. 2018 (StyleGAN), Karras et al. 2019 (StyleGAN2), Richardson et al. 2020 (pixel2style2pixel, pSp).
 """
 
 from itertools import pairwise
@@ -23,7 +23,7 @@ LAYERS = 2 * len(SIDES)
 
 
 def modulated_conv2d(x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor, demodulate=True) -> torch.Tensor:
-    """A convolution with other weights for each picture of the batch (Karras et al. 2020, equations 1 to 3).
+    """A convolution with other weights for each picture of the batch (Karras et al. 2019, equations 1 to 3).
 
     Modulation: w′_ijk = s_i · w_ijk (1). If x has variance 1, what comes out has σ_j² = Σ_ik w′_ijk² (2). Demodulation
     divides by σ_j: w″_ijk = w′_ijk / √(Σ_ik w′_ijk² + ε) (3). So a style says how much of each channel comes in, and
@@ -45,7 +45,7 @@ def modulated_conv2d(x: torch.Tensor, weight: torch.Tensor, style: torch.Tensor,
 
 
 class EqualisedLinear(nn.Module):
-    """A linear layer whose weights begin at variance 1 and are made small in use (Karras et al. 2018, section 4.1).
+    """A linear layer whose weights begin at variance 1 and are made small in use (Karras et al. 2017, section 4.1).
 
     Adam moves every number by about the learning rate. So all layers, wide or narrow, learn at one relative speed.
     """
@@ -59,7 +59,7 @@ class EqualisedLinear(nn.Module):
 
 
 class Mapping(nn.Module):
-    """f: z → w, ``(B, CODE)`` → ``(B, W)`` (Karras et al. 2019, section 2); z is first brought to length √CODE.
+    """f: z → w, ``(B, CODE)`` → ``(B, W)`` (Karras et al. 2018, section 2); z is first brought to length √CODE.
 
     N(0, 1) is round; what pictures differ by is not. f may bend the one into the other.
     """
@@ -123,7 +123,7 @@ class ToRGB(Styled):
 
 
 class StyledConv(Styled):
-    """And noise, one number a pixel times a learned strength, and a leaky ReLU (Karras et al. 2020, figure 2c).
+    """And noise, one number a pixel times a learned strength, and a leaky ReLU (Karras et al. 2019, figure 2c).
 
     The strength begins at 0. After 20 CPU minutes it was below 0.001 everywhere: nothing here asked for grain.
     """
@@ -142,7 +142,7 @@ class StyledConv(Styled):
 class Synthesis(nn.Module):
     """First map and w+ → picture: each side says in RGB what it can, is made twice as large, and the next adds to it.
 
-    These are the skip outputs of Karras et al. 2020, figure 7b.
+    These are the skip outputs of Karras et al. 2019, figure 7b.
     """
 
     def __init__(self):
@@ -175,13 +175,13 @@ class StyleGAN(Family):
     An absolute error alone would teach G to ignore z. So half of a batch takes z from an encoder that sees the picture,
     with a KL that keeps it near N(0, 1), and is to be that picture again; the other half draws z from N(0, 1), and has
     only the discriminator to please (Zhu et al. 2017, BicycleGAN, section 3). Of that half, half take their fine styles
-    from another page, so that layers do not rely on each other's (mixing regularisation, Karras et al. 2019, 3.1).
+    from another page, so that layers do not rely on each other's (mixing regularisation, Karras et al. 2018, 3.1).
 
     The discriminator is pix2pix's, of patches and with a hinge, where StyleGAN2's judges the whole picture.
     """
 
     name, title = "stylegan", "GAN: StyleGAN2 with a sketch encoder"
-    paper = "Karras et al. 2020, Analyzing and improving the image quality of StyleGAN"
+    paper = "Karras et al. 2019, Analyzing and improving the image quality of StyleGAN"
     learning_rate, betas, batch_size = 1e-3, (0.5, 0.99), 8
     not_shipped = ("critic.", "look.")
     L1, KL = 10.0, 0.02
@@ -228,7 +228,7 @@ class StyleGAN(Family):
     ) -> torch.Tensor:
         """Pictures ``(B, 3, 128, 128)`` of a's map, with a's styles before layer ``crossover`` and b's from it on.
 
-        Karras et al. 2019, section 3.1. ``crossover=LAYERS`` is :meth:`generate` of a, for the same generator. Where
+        Karras et al. 2018, section 3.1. ``crossover=LAYERS`` is :meth:`generate` of a, for the same generator. Where
         StyleGAN's coarse styles make the shape, here the map does, and colour sits low: after 20 CPU minutes another
         page's styles changed a picture by 0.17 with ``crossover=0``, by 0.06 with 2 and by 0.03 with 4 (mean, of 2).
         """

@@ -1,4 +1,4 @@
-"""VAE: a code for all that the sketch does not say, drawn anew for every picture (Kingma and Welling 2014)."""
+"""VAE: a code for all that the sketch does not say, drawn anew for every picture (Kingma and Welling 2013)."""
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ CODE = 32
 
 
 def reparameterise(mean: torch.Tensor, log_variance: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
-    """z = μ + σ · ε, with σ = exp(½ log σ²): a draw from N(μ, σ²) that gradients can go through (Kingma and Welling 2014, 2.4).
+    """z = μ + σ · ε, with σ = exp(½ log σ²): a draw from N(μ, σ²) that gradients can go through (Kingma and Welling 2013, 2.4).
 
     All three are ``(B, n)``; ``eps`` is drawn from N(0, 1) and depends on nothing.
     """
@@ -20,7 +20,7 @@ def reparameterise(mean: torch.Tensor, log_variance: torch.Tensor, eps: torch.Te
 
 
 def kl_from_standard_normal(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²), in nats, ``(B,)`` (Kingma and Welling 2014, appendix B)."""
+    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²), in nats, ``(B,)`` (Kingma and Welling 2013, appendix B)."""
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
 
 

@@ -34,7 +34,8 @@ def read_clip(folder: Path, text_encoder: Path):
     from safetensors.torch import load_file
     from transformers import CLIPConfig, CLIPModel
 
-    clip = CLIPModel(CLIPConfig.from_pretrained(str(folder)))
+    with torch.random.fork_rng(devices=[]):  # weights that are drawn first and then read
+        clip = CLIPModel(CLIPConfig.from_pretrained(str(folder)))
     state = {k: v for part in (folder, text_encoder) for k, v in load_file(part / "model.safetensors").items()}
     clip.load_state_dict(state)
     return clip.float().eval().requires_grad_(False)

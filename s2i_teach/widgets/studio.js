@@ -144,7 +144,12 @@ export default {
     function showPicture(result) {
       picture.show(result, shown);
       const { plan } = result;
-      ran.textContent = words(`ran${runKind(plan)}`, planWords(plan));
+      const said = planWords(plan);
+      ran.textContent = ofKind(plan, {
+        diffusion: words("ran", said),
+        flow: words("ran_flow", said),
+        family: words("ran_family", said),
+      });
       say(result.notes.join(" "));
       history.markCurrent(result.number);
       dim([saveButton, codeButton], result.number === undefined);

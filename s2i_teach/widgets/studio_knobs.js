@@ -14,10 +14,10 @@ function planWords(plan) {
   };
 }
 
-/** What a plan's words end in: a flow starts at σ, another family than diffusion at no noise at all. */
-function runKind(plan) {
-  if (plan.start === null) return "_family";
-  return plan.sigma === null ? "" : "_flow";
+/** Which of three sentences a plan takes: a flow starts at σ, another family than diffusion at no noise at all. */
+function ofKind(plan, { diffusion, flow, family }) {
+  if (plan.start === null) return family;
+  return plan.sigma === null ? diffusion : flow;
 }
 
 /**
@@ -185,7 +185,14 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     const row = plans && plansKey === key() ? plans[Number(strength.value) - 1] : null;
     strengthValue.textContent = (Number(strength.value) / Number(steps.value)).toFixed(2);
     if (!row) plan.textContent = words("will_run_soon");
-    else plan.textContent = words(`will_run${runKind(row)}`, planWords(row));
+    else {
+      const said = planWords(row);
+      plan.textContent = ofKind(row, {
+        diffusion: words("will_run", said),
+        flow: words("will_run_flow", said),
+        family: words("will_run_family", said),
+      });
+    }
     strength.setAttribute("aria-valuetext", `${strengthValue.textContent}. ${plan.textContent}`);
   }
 
