@@ -2,6 +2,12 @@
 
 const TYPING = 600; // ms without a key until a prompt counts as finished
 
+/** Seconds to as many places as tell something. */
+function rounded(seconds) {
+  if (seconds >= 10) return String(Math.round(seconds));
+  return seconds.toFixed(seconds < 0.1 ? 2 : 1);
+}
+
 /** A plan of Python's as the words take it. */
 function planWords(plan) {
   return {
@@ -10,7 +16,7 @@ function planWords(plan) {
     start: Math.round(plan.start),
     left: Math.round(100 * plan.left),
     evaluations: plan.evaluations,
-    seconds: plan.seconds === null ? "?" : plan.seconds < 10 ? plan.seconds.toFixed(1) : Math.round(plan.seconds),
+    seconds: plan.seconds === null ? "?" : rounded(plan.seconds),
   };
 }
 

@@ -466,7 +466,7 @@ def test_a_family_has_nothing_to_slide(browser):
         assert "control_scale" not in asked
         page.evaluate("row => knobs.setPlans({plans: [row], key: ['pix2pix', 1, '', false], own: ''})", row)
         assert page.locator(".s2i-plan").inner_text() == (
-            "No noise and no steps: the sketch's lines go through the network. Evaluations: 1, about 0.0 s."
+            "No noise and no steps: the sketch's lines go through the network. Evaluations: 1, about 0.04 s."
         )
         page.get_by_role("combobox", name="Model", exact=True).select_option("cascade")
         assert knobs[3].is_visible() and not any(knob.is_visible() for knob in knobs[:3])
