@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.doodles import lottery, pictures_of, read_doodle, shared_categories
+from benchmarks.doodles import lottery, other_pictures, pictures_of, read_doodle, shared_categories
 from benchmarks.judging import load_judge
 from s2i_teach.evaluate.agreement import psnr
 from s2i_teach.evaluate.bootstrap import Interval, difference, interval
@@ -87,7 +87,8 @@ def held_out_pages(number: int) -> tuple[list[Page], torch.Tensor]:
     others = [
         pair.open()[1] for style in ("noto", "twemoji", "fluent", "flat") for pair in embedded_pairs("test", style)
     ]
-    pages = [Page(pair.open()[0], pair.prompt, pair.thing, pair.open()[1]) for pair in chosen]
+    opened = [(pair, *pair.open()) for pair in chosen]
+    pages = [Page(sketch, pair.prompt, pair.thing, picture) for pair, sketch, picture in opened]
     return pages, picture_features(others)
 
 
@@ -97,16 +98,11 @@ def doodle_pages(packages: Path, number: int) -> tuple[list[Page], torch.Tensor]
     categories = shared_categories(packages, pairs)
     doodles = lottery(categories, number)
     reals = [to_picture(x) for x in pictures_of(pairs, doodles)]
-    own = {(doodle.category, doodle.style) for doodle in doodles}
-    others = pairs.select(
-        lambda row: row["thing"] in categories and row["style"] != "line" and (row["thing"], row["style"]) not in own
-    )
-    lots = torch.randperm(len(others), generator=torch.Generator().manual_seed(0))[:400]
     pages = [
         Page(read_doodle(packages, doodle), doodle.prompt, doodle.category, real)
         for doodle, real in zip(doodles, reals, strict=True)
     ]
-    return pages, picture_features([to_picture(x) for x in others.batch(lots)])
+    return pages, picture_features([to_picture(x) for x in other_pictures(pairs, doodles, categories)])
 
 
 def average_picture() -> Image.Image:
@@ -115,9 +111,8 @@ def average_picture() -> Image.Image:
     return to_picture(pairs.pixels.float().mean(0) / 127.5 - 1)
 
 
-def by_model(name: str) -> Way:
-    """A model of the catalog as a way to make a picture of a page."""
-    pipe = load_pipeline(name, dtype="fp32", device="cpu")
+def by_model(name: str, pipe) -> Way:
+    """A loaded model of the catalog as a way to make a picture of a page."""
     return lambda page, seed: translate(page.sketch, page.prompt, pipe=pipe, seed=seed, **HOW.get(name, {})).image
 
 
@@ -211,9 +206,9 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="FILE.csv", help="all rows as a table")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    ways = {name: by_model(name) for name in args.model}
-    for name in args.model:
-        pipe = load_pipeline(name, device="cpu")
+    pipes = {name: load_pipeline(name, dtype="fp32", device="cpu") for name in args.model}
+    ways = {name: by_model(name, pipe) for name, pipe in pipes.items()}
+    for name, pipe in pipes.items():
         facts = getattr(pipe, "facts", None)
         if facts is not None:
             print(

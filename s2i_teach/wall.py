@@ -19,8 +19,8 @@ HOW: dict[str, dict[str, Any]] = {"mini": {"prepare": "filled"}}
 """Model → the settings it is shown with, where they are not its own: plain img2img takes lines alone for white paper."""
 DIFFUSION = ("mini", "mini-scribble")
 """The latent diffusion beside the other families."""
-SKETCHES = ("turtle", "house", "umbrella", "fish", "cactus", "sailboat_by_hand", "cat_by_hand", "mushroom_by_hand")
-"""What is on the wall unless others are asked for, as far as they are embedded."""
+SKETCHES = ("turtle", "house", "cactus", "sailboat_by_hand", "cat_by_hand", "mushroom_by_hand")
+"""What is on the wall unless others are asked for."""
 MOST = 400
 """Pictures on a wall."""
 
@@ -55,7 +55,8 @@ def held_out(number: int) -> list[tuple[Image.Image, str, Image.Image]]:
     if not 1 <= number <= len(pairs):
         raise InputError(f"{number} held-out sketches were asked for: use 1 to {len(pairs)}.")
     chosen = [pairs[i * len(pairs) // number] for i in range(number)]
-    return [(pair.open()[0], pair.prompt, pair.open()[1]) for pair in chosen]
+    opened = [(pair, *pair.open()) for pair in chosen]
+    return [(sketch, pair.prompt, picture) for pair, sketch, picture in opened]
 
 
 def picture_wall(
@@ -139,7 +140,7 @@ def wall(
     """
     path = check_png_path(out)
     if sketches is None:
-        sketches = [] if unseen else [name for name in SKETCHES if find_sketch(name)]
+        sketches = () if unseen else SKETCHES
     rows: list[tuple] = [row_of(sketch, prompt) for sketch in sketches]
     rows += held_out(unseen) if unseen else []
     chosen = list(models or [*families(), *(name for name in DIFFUSION if name in offered())])

@@ -16,7 +16,7 @@ from s2i_teach.families.base import Batch, Facts, Family, FamilyTranslator, Told
 from s2i_teach.families.catalog import WEIGHTS, build
 from s2i_teach.models.readers import read_captions, see
 from s2i_teach.training.doodles import doodle
-from s2i_teach.training.loop import EMA, learning_rate, make_accelerator, save_atomically, save_grid
+from s2i_teach.training.loop import EMA, Budget, learning_rate, make_accelerator, save_atomically, save_grid
 from s2i_teach.training.pages import SIDE, PageMaker
 from s2i_teach.training.pictures import Pairs, load_pairs
 
@@ -147,9 +147,7 @@ class Fitting:
     @property
     def progress(self) -> float:
         """The share of the budget that is used."""
-        parts = [self.step / self.steps] if self.steps else []
-        parts += [self.seconds / 60 / self.minutes] if self.minutes else []
-        return min(1.0, max(parts))
+        return Budget(self.steps, self.minutes).progress(self.step, self.seconds)
 
     def run(self) -> Family:
         """Train until the budget is used; returns the family with its averaged weights."""
@@ -339,5 +337,4 @@ def train_family(name: str, out: Path, *, pages: int = PAGES, pairs: Pairs | Non
 
 def facts_of(fitting) -> Facts:
     """What is to be known of a training that ended."""
-    parameters = sum(value.numel() for value in fitting.family.shipped().values())
-    return Facts(round(fitting.seconds / 60, 2), fitting.step, parameters)
+    return Facts(round(fitting.seconds / 60, 2), fitting.step, fitting.family.num_parameters())

@@ -16,7 +16,7 @@ from s2i_teach.families.base import Facts
 from s2i_teach.families.painter import CELLS, NUMBERS, SMALL, STROKES, Painter, apply_strokes, shrunk
 from s2i_teach.families.unlearned import compare, greedy_painter, random_painter
 from s2i_teach.training.doodles import doodle
-from s2i_teach.training.loop import learning_rate, save_atomically, save_grid
+from s2i_teach.training.loop import Budget, learning_rate, save_atomically, save_grid
 
 try:
     import gymnasium
@@ -263,9 +263,7 @@ class PainterFitting:
     @property
     def progress(self) -> float:
         """The share of the budget that is used."""
-        parts = [self.step / self.steps] if self.steps else []
-        parts += [self.seconds / 60 / self.minutes] if self.minutes else []
-        return min(1.0, max(parts))
+        return Budget(self.steps, self.minutes).progress(self.step, self.seconds)
 
     def run(self) -> Painter:
         """Train until the budget is used; returns the painter."""
@@ -344,8 +342,7 @@ def train_painter(stock, out: Path | None = None, **options) -> tuple[Painter, F
     """A trained painter and what is to be known of it; ``options`` are those of :class:`PainterFitting`."""
     fitting = PainterFitting(stock, out, **options)
     painter = fitting.run()
-    parameters = sum(value.numel() for value in painter.shipped().values())
-    return painter, Facts(round(fitting.seconds / 60, 2), fitting.step, parameters)
+    return painter, Facts(round(fitting.seconds / 60, 2), fitting.step, painter.num_parameters())
 
 
 @torch.no_grad()
