@@ -17,11 +17,9 @@ from s2i_teach.families.painter import (
     Attention,
     Painter,
     apply_strokes,
-    clipped_loss,
-    gaussian_log_prob,
-    policy_gradient_loss,
 )
 from s2i_teach.families.unlearned import compare, filled, greedy_painter, guess, random_painter
+from s2i_teach.theory.policy import clipped_loss
 from s2i_teach.training.families import Stock, fit, save_family, train_family
 
 HAVE_GYMNASIUM = all(importlib.util.find_spec(name) for name in ("gymnasium", "stable_baselines3"))
@@ -88,52 +86,6 @@ def test_a_stroke_looks_the_same_on_a_large_canvas():
     clear = stroke.clone()
     clear[:, 8] = -1
     assert torch.equal(apply_strokes(small, clear), small)
-
-
-def test_the_log_probability_is_the_gaussian_density():
-    action, mean, log_std = torch.tensor([[0.3, -1.0]]), torch.tensor([[0.1, 0.5]]), torch.tensor([-0.5, 0.2])
-    std = log_std.exp()
-    density = torch.exp(-((action - mean) ** 2) / (2 * std**2)) / (std * (2 * torch.pi) ** 0.5)
-    assert torch.allclose(gaussian_log_prob(action, mean, log_std), density.log().sum(1))
-
-
-def test_policy_gradient_is_the_score_function():
-    """For a Gaussian: −mean (a − μ) / σ² · A for the mean, and −mean ((a − μ)² / σ² − 1) · A for log σ."""
-    action = torch.tensor([[0.5, -0.2], [1.0, 0.3], [-0.4, 0.8]])
-    advantage = torch.tensor([1.0, -2.0, 0.5], requires_grad=True)
-    mean, log_std = torch.tensor([0.1, 0.2], requires_grad=True), torch.tensor([-0.7, 0.3], requires_grad=True)
-    loss = policy_gradient_loss(gaussian_log_prob(action, mean.expand(3, -1), log_std), advantage)
-    to_mean, to_std = torch.autograd.grad(loss, (mean, log_std), retain_graph=True)
-    away, variance = action - mean.detach(), (2 * log_std.detach()).exp()
-    assert torch.allclose(to_mean, -(away / variance * advantage[:, None]).mean(0).detach(), atol=1e-6)
-    assert torch.allclose(to_std, -((away**2 / variance - 1) * advantage[:, None]).mean(0).detach(), atol=1e-6)
-    loss.backward()
-    assert advantage.grad is None
-
-
-def test_the_policy_gradient_climbs_the_expected_reward():
-    """E[r] of r = −(a − 1)² under N(μ, σ²) has the slope −2 (μ − 1): the mean over many actions comes near it."""
-    mean = torch.tensor([0.2], requires_grad=True)
-    log_std, generator = torch.tensor([-1.0]), torch.Generator().manual_seed(0)
-    action = mean.detach() + log_std.exp() * torch.randn(200_000, 1, generator=generator)
-    reward = -((action[:, 0] - 1) ** 2)
-    loss = policy_gradient_loss(gaussian_log_prob(action, mean.expand(len(action), 1), log_std), reward - reward.mean())
-    (slope,) = torch.autograd.grad(loss, mean)
-    assert abs(float(slope) - 2 * (0.2 - 1)) < 0.02
-
-
-def test_the_clip_takes_away_what_is_too_far():
-    log_prob = torch.tensor([0.0, 0.5, 0.5, -0.5, -0.5], requires_grad=True)
-    advantage = torch.tensor([1.0, 1.0, -1.0, 1.0, -1.0])
-    loss = clipped_loss(log_prob, torch.zeros(5), advantage)
-    ratio = np.exp([0.0, 0.5, 0.5, -0.5, -0.5])
-    by_hand = [1.0, 1.2, -ratio[2], ratio[3], -0.8]
-    assert abs(float(loss.detach()) + np.mean(by_hand)) < 1e-6
-    loss.backward()
-    assert [bool(value) for value in log_prob.grad != 0] == [True, False, True, True, False]
-    again = torch.zeros(5, requires_grad=True)
-    clipped_loss(again, torch.zeros(5), advantage).backward()
-    assert torch.allclose(again.grad, -advantage / 5), "where the policies agree it is REINFORCE's"
 
 
 def test_attention_says_where_it_looks():

@@ -47,32 +47,6 @@ def apply_strokes(canvas: torch.Tensor, strokes: torch.Tensor) -> torch.Tensor:
     return canvas + stroke_alpha(strokes, canvas.shape[-1]) * (colour - canvas)
 
 
-def gaussian_log_prob(action: torch.Tensor, mean: torch.Tensor, log_std: torch.Tensor) -> torch.Tensor:
-    """log π(a | s) of a Gaussian with independent numbers, ``(B,)``, for ``(B, k)``; ``log_std`` is ``(B, k)`` or ``(k,)``."""
-    return torch.distributions.Normal(mean, log_std.exp()).log_prob(action).sum(1)
-
-
-def policy_gradient_loss(log_prob: torch.Tensor, advantage: torch.Tensor) -> torch.Tensor:
-    """−E[log π(a | s) · A], whose gradient is −E[∇ log π(a | s) · A]: REINFORCE (Williams 1992, theorem 1).
-
-    A says how much better the action turned out than what was expected in that state. Both are ``(B,)``. No gradient
-    goes through A: the picture, the renderer and the reward may be anything.
-    """
-    return -(log_prob * advantage.detach()).mean()
-
-
-def clipped_loss(
-    log_prob: torch.Tensor, old_log_prob: torch.Tensor, advantage: torch.Tensor, clip: float = 0.2
-) -> torch.Tensor:
-    """−E[min(r · A, clip(r, 1 − ε, 1 + ε) · A)] with r = π(a | s) / π_old(a | s): PPO (Schulman et al. 2017, equation 7).
-
-    At r = 1 its gradient is REINFORCE's. The clip takes the gain away from going on, once π is far from π_old, so the
-    same actions serve for several steps. All are ``(B,)``.
-    """
-    ratio = (log_prob - old_log_prob.detach()).exp()
-    return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
-
-
 class Painter(Family):
     """A policy π(stroke | canvas, sketch, strokes left), a Gaussian around the stroke that the network would make.
 

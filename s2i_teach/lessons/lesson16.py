@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 
 from s2i_teach.families.cyclegan import cycle_loss
-from s2i_teach.families.painter import policy_gradient_loss
 from s2i_teach.families.pix2pix import PatchDiscriminator, receptive_field
 from s2i_teach.families.vae import reparameterise
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
+from s2i_teach.theory.policy import policy_gradient_loss
 
 # The reparameterisation trick
 
@@ -51,6 +51,8 @@ def _explain_draw(arguments, answer) -> str | None:
 
     value, *gradients = answer
     right, *wanted = with_gradients(reparameterise)(*arguments)
+    if isinstance(value, torch.Tensor) and (gradients[2] is None or not gradients[2].any()):
+        return "z does not depend on the eps that was given: use it, and do not draw anew."
     if words := difference(value, right, 1e-5):
         return f"z: {words}"
     for name, one, other in zip(("mean", "log_variance", "eps"), gradients, wanted, strict=True):
@@ -63,7 +65,6 @@ def _explain_draw(arguments, answer) -> str | None:
 
 
 def _layer_cases(generator):
-    yield (list(PatchDiscriminator.LAYERS),)
     yield ([(4, 2), (4, 2), (4, 2), (4, 1), (4, 1)],)
     yield ([(3, 1)],)
     yield ([],)
@@ -71,6 +72,7 @@ def _layer_cases(generator):
         kernels = torch.randint(1, 6, (number,), generator=generator).tolist()
         strides = torch.randint(1, 4, (number,), generator=generator).tolist()
         yield (list(zip(kernels, strides, strict=True)),)
+    yield (list(PatchDiscriminator.LAYERS),)  # last, since a prediction asks for it later
 
 
 def _seen_by(step, first=1, order=lambda layers: list(reversed(layers))):
@@ -146,6 +148,48 @@ def _learned(loss):
     return lambda log_prob, advantage: loss(log_prob, advantage)
 
 
+POLICY_MISTAKES = {
+    "sign": Mistake(
+        _learned(lambda p, a: (p * a.detach()).mean()),
+        "the sign is missing: making this smaller makes *good* actions less probable.",
+    ),
+    "through the advantage": Mistake(
+        _learned(lambda p, a: -(p * a).mean()),
+        "a gradient goes through the advantage: the network that estimates it would learn to please and not to "
+        "be right. advantage.detach() stops it.",
+    ),
+    "probability": Mistake(
+        _learned(lambda p, a: -(p.exp() * a.detach()).mean()),
+        "you take the probability: the gradient of *log* π is what Williams' theorem has. With π itself, rare "
+        "actions would hardly teach anything.",
+    ),
+    "sum": Mistake(
+        _learned(lambda p, a: -(p * a.detach()).sum()),
+        "this is a sum: take the mean, or the learning rate depends on the number of actions.",
+    ),
+    "apart": Mistake(
+        _learned(lambda p, a: -p.mean() * a.detach().mean()),
+        "you multiply two means: which action had which advantage is lost. Multiply first.",
+    ),
+    "cut off": Mistake(
+        _learned(lambda p, a: -(p.detach() * a).mean()),
+        "the policy gets no gradient: it is the advantage that is detached, not log_prob.",
+    ),
+    "reward alone": Mistake(
+        _learned(lambda p, a: -a.mean() + 0 * p.sum()),
+        "this is the mean advantage alone: it does not depend on the policy's numbers, so nothing is learned.",
+    ),
+    "probability alone": Mistake(
+        _learned(lambda p, a: -p.mean()),
+        "this makes every action more probable, good or bad: weigh each by its advantage.",
+    ),
+    "size alone": Mistake(
+        _learned(lambda p, a: -(p * a.detach().abs()).mean()),
+        "the advantage's sign is lost: bad actions would become more probable too.",
+    ),
+}
+
+
 def _explain_policy(arguments, answer) -> str | None:
     """What is wrong with a loss that is no typical mistake, in terms of value and gradients."""
     value, at_log_prob, at_advantage = answer
@@ -154,6 +198,9 @@ def _explain_policy(arguments, answer) -> str | None:
         return "return the loss, a tensor with one number."
     if value.shape != right.shape:
         return f"the loss is one number, and this has the shape {tuple(value.shape)}: take the mean."
+    for mistake in POLICY_MISTAKES.values():  # those whose value is the same; their gradients may be others
+        if abs(value.item() - mistake.function(*arguments).item()) < 1e-5 < abs(value.item() - right.item()):
+            return mistake.message
     if abs(value.item() - right.item()) > 1e-5:
         return f"the loss is {value.item():.4g} instead of {right.item():.4g}."
     if at_advantage is not None:
@@ -296,7 +343,7 @@ LESSON = Lesson(
                         lambda s, p, painted, drawn, paint, draw: F.mse_loss(draw(painted), s),
                         lambda s, p, painted, drawn, paint, draw: F.mse_loss(paint(drawn), p),
                     ),
-                    "this is the squared error: the paper's equation 2 has the absolute one.",
+                    "this is the squared error: the absolute one is asked for, F.l1_loss.",
                 ),
                 "the sketch's way alone": Mistake(
                     _there_and_back(_back, _back),
@@ -346,46 +393,7 @@ LESSON = Lesson(
                 "go through?",
                 "−(log_prob * advantage.detach()).mean().",
             ),
-            mistakes={
-                "sign": Mistake(
-                    _learned(lambda p, a: (p * a.detach()).mean()),
-                    "the sign is missing: making this smaller makes *good* actions less probable.",
-                ),
-                "through the advantage": Mistake(
-                    _learned(lambda p, a: -(p * a).mean()),
-                    "a gradient goes through the advantage: the network that estimates it would learn to please and not to "
-                    "be right. advantage.detach() stops it.",
-                ),
-                "probability": Mistake(
-                    _learned(lambda p, a: -(p.exp() * a.detach()).mean()),
-                    "you take the probability: the gradient of *log* π is what Williams' theorem has. With π itself, rare "
-                    "actions would hardly teach anything.",
-                ),
-                "sum": Mistake(
-                    _learned(lambda p, a: -(p * a.detach()).sum()),
-                    "this is a sum: take the mean, or the learning rate depends on the number of actions.",
-                ),
-                "apart": Mistake(
-                    _learned(lambda p, a: -p.mean() * a.detach().mean()),
-                    "you multiply two means: which action had which advantage is lost. Multiply first.",
-                ),
-                "cut off": Mistake(
-                    _learned(lambda p, a: -(p.detach() * a).mean()),
-                    "the policy gets no gradient: it is the advantage that is detached, not log_prob.",
-                ),
-                "reward alone": Mistake(
-                    _learned(lambda p, a: -a.mean() + 0 * p.sum()),
-                    "this is the mean advantage alone: it does not depend on the policy's numbers, so nothing is learned.",
-                ),
-                "probability alone": Mistake(
-                    _learned(lambda p, a: -p.mean()),
-                    "this makes every action more probable, good or bad: weigh each by its advantage.",
-                ),
-                "size alone": Mistake(
-                    _learned(lambda p, a: -(p * a.detach().abs()).mean()),
-                    "the advantage's sign is lost: bad actions would become more probable too.",
-                ),
-            },
+            mistakes=POLICY_MISTAKES,
             seen=with_gradients,
             explain=_explain_policy,
             minutes=7,

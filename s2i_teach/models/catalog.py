@@ -23,7 +23,8 @@ LICENCES = {
 class Part:
     """What a model takes from elsewhere than from its pipeline's own folder.
 
-    ``role`` is ``"controlnet"``, which leads the U-Net, ``"lora"``, which is added to the U-Net's weights, ``"vae"``, an
+    ``role`` is ``"controlnet"``, which leads the U-Net, ``"lora"``, which is added to the U-Net's weights,
+    ``"changes"``, which are added to some weights of U-Net and ControlNet, ``"vae"``, an
     ``AutoencoderKL`` in place of the pipeline's own, whose weights are then not fetched, or ``"small_vae"``, which may stand in
     for its VAE.
     It lies in ``embedded``, a folder below ``data/``, or under one of ``ids``, which are tried one after the other. ``file`` is
@@ -299,6 +300,15 @@ MODELS = {
             scheduler="lcm",
             steps=4,
             guidance_scale=2.5,
+        ),
+        replace(
+            _SCRIBBLE,
+            name="mini-scribble-rewarded",
+            title="The second miniature, fine-tuned by a reward for kept lines",
+            parts=(
+                *_SCRIBBLE.parts,
+                Part(role="changes", embedded="scribble", file="rewarded.safetensors", licence="CC BY-SA 4.0"),
+            ),
         ),
         _SD15,
         replace(

@@ -283,6 +283,8 @@ def _load(
         check_text_encoder(folder / name, getattr(pipe, name))
     if "lora" in parts:
         _add_lora(pipe, *parts["lora"])
+    if "changes" in parts:
+        _add_changes(pipe, *parts["changes"])
     pipe.s2i_folder, pipe.s2i_quantized = str(folder), quantised
     return pipe
 
@@ -296,6 +298,26 @@ def _add_lora(pipe, part: Part, folder: Path) -> None:
             pipe.unload_lora_weights()
         except (RuntimeError, ValueError, KeyError) as error:  # torch's, diffusers' or peft's
             raise InputError(f"the LoRA {part.file} does not fit its U-Net") from error
+
+
+def _add_changes(pipe, part: Part, folder: Path) -> None:
+    """Add to some weights what a training by reward has changed them by (:mod:`s2i_teach.training.reward`)."""
+    import torch
+    from safetensors.torch import load_file
+
+    file = folder / str(part.file)
+    if not file.is_file():
+        raise InputError(f"{file} is not there")
+    weights = {
+        f"{name}.{key}": value
+        for name in ("unet", "controlnet")
+        for key, value in getattr(pipe, name).named_parameters()
+    }
+    with torch.no_grad():
+        for key, change in load_file(file).items():
+            if key not in weights or weights[key].shape != change.shape:
+                raise InputError(f"the changes in {file} do not fit: {key} is not one of the weights")
+            weights[key].copy_(weights[key].float() + change.float().to(weights[key].device))
 
 
 def _load_network(kind: str, name: str, folder: Path, dtype):

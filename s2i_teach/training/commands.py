@@ -45,6 +45,8 @@ def add_train_parsers(parts) -> None:
     family = _training(parts, "family", "one of the families of the literature review")
     family.add_argument("name", metavar="NAME", help="for instance cnn, vae, pix2pix, cyclegan or cascade")
     family.set_defaults(run=_family)
+    reward = _training(parts, "reward", "the sampler of mini-scribble by a reward, the lines that its pictures keep")
+    reward.set_defaults(run=_reward)
     for part in (unet, control):
         part.add_argument(
             "--sheet-every",
@@ -79,7 +81,7 @@ def _training(parts, name: str, help: str):
     parser = parts.add_parser(name, help=f"train {help}")
     place = "families/NAME" if name == "family" else name
     parser.add_argument("--out", default="runs", metavar="FOLDER", help=f"works in FOLDER/{place} (default: runs)")
-    time = "CPU time" if name == "family" else "wall time"
+    time = "CPU time" if name in ("family", "reward") else "wall time"
     parser.add_argument("--minutes", type=float, help=f"budget in {time}, over all resumes")
     parser.add_argument("--steps", type=int, help="budget in updates")
     parser.add_argument("--batch-size", type=int, help="pictures an update")
@@ -228,6 +230,12 @@ def _family(args) -> None:
 
     made = train_family(args.name, Path(args.out) / "families", **_options(args))
     print(f"{made}; put it to {weights_of(args.name)} to ship it")
+
+
+def _reward(args) -> None:
+    from s2i_teach.training.reward import train_reward
+
+    print(train_reward(Path(args.out), **_options(args)))
 
 
 def _save(args) -> None:
