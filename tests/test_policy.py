@@ -8,6 +8,7 @@ from diffusers import DDIMScheduler
 from s2i_teach.theory.policy import (
     clipped_loss,
     denoising_policy,
+    gaussian_kl,
     gaussian_log_prob,
     group_advantages,
     policy_gradient_loss,
@@ -95,3 +96,9 @@ def test_a_picture_is_compared_with_its_own_group_alone():
 def test_groups_of_one_size(number, size):
     with pytest.raises(ValueError, match="groups"):
         group_advantages(torch.zeros(number), size)
+
+
+def test_the_divergence_of_two_gaussians_is_torchs():
+    mean, other = torch.tensor([[0.1, -0.4], [2.0, 0.0]]), torch.tensor([[0.3, 0.4], [2.0, 0.0]])
+    normals = (torch.distributions.Normal(m, 0.7) for m in (mean, other))
+    assert torch.allclose(gaussian_kl(mean, other, 0.7), torch.distributions.kl_divergence(*normals).sum(1))

@@ -78,6 +78,22 @@ def test_equal_rewards_teach_nothing(pipe, stock):
     assert all(not change.any() for change in fitting.changes().values())
 
 
+def test_a_penalty_keeps_the_model_near_what_it_was(tmp_path, stock):
+    """Equal chances, with and without: KL to the first policy is smaller with it, and the weights come back after each look."""
+    options = {"reward": brightness, "steps": 6, "batch_size": 8, "each": 8, "inference_steps": 2, "lr": 0.05}
+    left = {}
+    for penalty in (0.0, 10.0):
+        fitting = RewardFitting(stock, pipe=led(make_tiny_pipe(tmp_path)), penalty=penalty, **options)
+        fitting.run()
+        with torch.no_grad():
+            made = fitting.pictures(1, 2, torch.Generator().manual_seed(0))
+            now = fitting.policy(made, 0)[0]
+            before = fitting.mean_as_it_was(made, 0)
+            assert torch.equal(fitting.policy(made, 0)[0], now)
+        left[penalty] = float((now - before).square().sum())
+    assert 0 < left[10.0] < 0.5 * left[0.0]
+
+
 def test_guidance_is_part_of_the_policy(pipe, stock):
     means = {}
     for scale in (1.0, 3.0):

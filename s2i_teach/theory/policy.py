@@ -17,6 +17,11 @@ def gaussian_log_prob(action: torch.Tensor, mean: torch.Tensor, log_std: torch.T
     return torch.distributions.Normal(mean, log_std.exp()).log_prob(action).sum(1)
 
 
+def gaussian_kl(mean: torch.Tensor, other: torch.Tensor, std: torch.Tensor | float) -> torch.Tensor:
+    """KL(N(mean, std²) ‖ N(other, std²)) in nats, ``(B,)``, for means ``(B, k)``: ‖mean − other‖² / (2 std²)."""
+    return (mean - other).square().sum(1) / (2 * std**2)
+
+
 def policy_gradient_loss(log_prob: torch.Tensor, advantage: torch.Tensor) -> torch.Tensor:
     """−E[log π(a | s) · A], whose gradient is −E[∇ log π(a | s) · A]: REINFORCE (Williams 1992, theorem 1).
 

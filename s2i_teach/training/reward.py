@@ -4,6 +4,9 @@ The sampler is a policy (:mod:`s2i_teach.theory.policy`): every step draws x_{t�
 makes of x_t. Several pictures are made of one sketch. Those that keep more of its lines than their group's mean get an
 advantage above 0, and all their steps become more probable. That is DDPO's score-function estimator (equation 4 there), with
 one update for each set of pictures. No gradient goes through the decoder or through the reward, which counts edge pixels.
+
+A reward says nothing of what it does not measure, and a model that follows it alone gives that up. The penalty holds it back:
+β · KL(π ‖ π_0), with π_0 the model as it was (Fan et al. 2023, DPOK, section 4.2).
 """
 
 import json
@@ -22,7 +25,13 @@ from s2i_teach.evaluate.faithfulness import edge_scores
 from s2i_teach.images import to_picture
 from s2i_teach.models.kinds import Text, decode_latents, encode_text, evaluate
 from s2i_teach.models.load import load_pipeline
-from s2i_teach.theory.policy import denoising_policy, gaussian_log_prob, group_advantages, policy_gradient_loss
+from s2i_teach.theory.policy import (
+    denoising_policy,
+    gaussian_kl,
+    gaussian_log_prob,
+    group_advantages,
+    policy_gradient_loss,
+)
 from s2i_teach.theory.prediction import eps_from_v
 from s2i_teach.theory.sampler import spaced_timesteps
 from s2i_teach.training.families import Stock, rounded, stock_in
@@ -104,6 +113,7 @@ class RewardFitting:
         each: pictures of one sketch, which are compared with one another.
         inference_steps: of the sampler, with η = 1.
         guidance_scale: of the sampler; above 1 a step costs twice as much.
+        penalty: β, what each nat costs by which a step leaves the model as it was, in standard deviations of the reward.
         resume: go on from the checkpoint, if there is one.
 
     Raises:
@@ -124,6 +134,7 @@ class RewardFitting:
         lr: float = 3e-3,
         inference_steps: int = 4,
         guidance_scale: float = 1.0,
+        penalty: float = 0.0,
         seed: int = 0,
         resume: bool = False,
         device: str | None = None,
@@ -139,6 +150,7 @@ class RewardFitting:
         self.stock, self.out, self.reward = stock, out, reward
         self.minutes, self.steps, self.seed, self.sheet_every = minutes, steps, seed, sheet_every
         self.batch_size, self.each, self.guidance_scale = batch_size, each, guidance_scale
+        self.penalty = penalty
         levels = self.pipe.scheduler.alphas_cumprod
         times = spaced_timesteps(inference_steps, len(levels), "trailing")
         self.visits = [(t, float(levels[t])) for t in times] + [(-1, 1.0)]
@@ -246,12 +258,30 @@ class RewardFitting:
         self.optimizer.zero_grad(set_to_none=True)
         drawing = len(self.visits) - 2  # the last step draws nothing
         for number in range(drawing):
+            before = self.mean_as_it_was(made, number) if self.penalty else None
             mean, std = self.policy(made, number)
             log_std = torch.tensor(std, device=mean.device).log()
-            action = made.latents[number + 1]
-            log_prob = gaussian_log_prob(action.flatten(1), mean.flatten(1), log_std)
-            (policy_gradient_loss(log_prob, advantages.to(mean)) / drawing).backward()
+            log_prob = gaussian_log_prob(made.latents[number + 1].flatten(1), mean.flatten(1), log_std)
+            loss = policy_gradient_loss(log_prob, advantages.to(mean))
+            if before is not None:
+                loss = loss + self.penalty * gaussian_kl(mean.flatten(1), before.flatten(1), std).mean()
+            (loss / drawing).backward()
         self.optimizer.step()
+
+    def mean_as_it_was(self, made: Rollout, number: int) -> torch.Tensor:
+        """The step's mean by the weights that the training began with."""
+        learned = {name: value.detach().clone() for name, value in self.parameters.items()}
+        self._put(self.first)
+        try:
+            with torch.no_grad():
+                return self.policy(made, number)[0]
+        finally:
+            self._put(learned)
+
+    def _put(self, weights: dict[str, torch.Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self.parameters.items():
+                value.copy_(weights[name])
 
     def changes(self) -> dict[str, torch.Tensor]:
         """What has been learned: the differences from the weights that it began with."""
@@ -279,9 +309,7 @@ class RewardFitting:
             raise InputError(
                 f"{file} was trained with seed {state['seed']}, not {self.seed}: use the same seed, or another folder."
             )
-        with torch.no_grad():
-            for name, change in state["changes"].items():
-                self.parameters[name].copy_(self.first[name] + change)
+        self._put({name: self.first[name] + change for name, change in state["changes"].items()})
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.rewards = state["step"], state["seconds"], state["rewards"]
 
