@@ -1,11 +1,8 @@
 """Fine-tuning by a reward: what learns, that it learns, that it resumes, and what is written and read again."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
 
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate.faithfulness import edge_scores
@@ -13,7 +10,7 @@ from s2i_teach.images import to_picture
 from s2i_teach.models.catalog import MODELS, Part
 from s2i_teach.models.load import _add_changes, load_pipeline
 from s2i_teach.training.families import Stock
-from s2i_teach.training.reward import RewardFitting, edge_reward, policy_parameters, save_changes
+from s2i_teach.training.reward import RewardFitting, edge_reward, facts_in, policy_parameters, save_changes
 from tests.conftest import led, make_tiny_pipe
 
 
@@ -131,8 +128,11 @@ def test_changes_are_written_and_added_again(tmp_path, stock, pipe):
     for name, value in policy_parameters(other).items():
         change = fitting.changes()[name]
         assert (value - fitting.parameters[name]).abs().max() <= 0.02 * change.abs().max() + 1e-7
-    with safe_open(str(file), "pt") as kept:
-        assert json.loads(kept.metadata()["facts"])["updates"] == 2
+    assert facts_in(file) == fitting.facts() and facts_in(file).updates == 2
+    (tmp_path / "text.safetensors").write_text("no weights")
+    for other_file in ("text.safetensors", "nowhere.safetensors"):
+        with pytest.raises(InputError, match="holds no changes"):
+            facts_in(tmp_path / other_file)
     with pytest.raises(InputError, match="is not there"):
         _add_changes(other, Part(role="changes", file="other.safetensors"), tmp_path)
     with pytest.raises(InputError, match="do not fit"):

@@ -555,6 +555,48 @@ beats.compare(answers)
 # Learning by reward is hard. Every stroke is a guess, and one number must say what was good about it. A network that outputs
 # pixels is told for every pixel where to go.
 #
+# ### The same gradient on a finished diffusion model
+#
+# A reward is a poor teacher for somebody who knows nothing. It can be a good one for somebody who can paint already. A sampler is a policy too:
+# with $\eta = 1$ (lesson 5) each step draws $x_{t-1}$ from a Gaussian around what the network makes of $x_t$. So $\log \pi$ is known, and
+# your loss can teach a finished diffusion model. This is **DDPO** (Black et al. 2023).
+#
+# `s2i train reward` did it with `mini-scribble`. The reward is edge F1, which counts pixels of edges: no gradient could go through that. Each
+# update paints four pictures of each of four sketches. A picture's advantage says how much better it did than the other three of its sketch.
+
+# %%
+became = predict(
+    "The reward rose. What are the pictures like afterwards?",
+    answer=...,
+    options=("better lines and better colours", "better lines, colours as before", "lines, and hardly any colour"),
+)
+
+# %%
+from s2i_teach.training.reward import facts_in
+
+facts = facts_in()
+print(f"{facts.pictures} pictures in {facts.cpu_minutes:.0f} CPU minutes. Mean reward of each tenth:", *facts.rewards)
+both = ("mini-scribble", "mini-scribble-rewarded")
+led = {name: made_by(name) for name in both}
+sheet, _ = filmstrip(
+    {"sketch": [page for page, _, _ in pages[:6]]} | {name.removeprefix("mini-"): led[name][:6] for name in both},
+    [str(i + 1) for i in range(6)],
+)
+s2i.show(sheet, alt="Six unseen sketches, what mini-scribble makes of them, and what it makes of them after the reward.")
+for name in both:
+    kept = interval([edge_scores(page, p)[2] for (page, _, _), p in zip(pages, led[name])])
+    coloured = np.mean([saturation(p, real) for p, (*_, real) in zip(led[name], pages)])
+    print(f"{name:24} edge F1 {kept}   saturation {coloured:.2f}")
+
+# %% [markdown]
+# The model got what it was paid for. A drawing of thin lines has a higher edge F1 than any painting, and the reward says nothing of colours. So
+# the colours went. This is called **reward hacking** or over-optimisation. It needed no bad will and no bug, only a reward that
+# leaves out what matters. The same happens with rewards that people gave, as in models that learn from ratings.
+#
+# Three remedies are in use. Stop early. Reward more than one thing. Or let each step cost something that leads away from the model as it was,
+# measured by the KL divergence (`penalty=` here; Fan et al. 2023). None of them tells you whether the reward was right. For that, look at
+# the pictures.
+#
 # ## 8. Diffusion: many small means
 #
 # A denoiser has the CNN's squared error. So its answer is a mean as well. Why is diffusion not brown?

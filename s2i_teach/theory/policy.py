@@ -9,7 +9,7 @@ action is x_{t−1}, drawn from a Gaussian around the step's mean, and the rewar
 
 import torch
 
-from s2i_teach.theory.sampler import ddim_sigma, ddim_step
+from s2i_teach.theory.sampler import ddim_step
 
 
 def gaussian_log_prob(action: torch.Tensor, mean: torch.Tensor, log_std: torch.Tensor) -> torch.Tensor:
@@ -51,7 +51,8 @@ def denoising_policy(
     ``x_t`` and the predicted noise ``eps`` are ``(B, …)``; ``a`` and ``a_prev`` are ᾱ, as for
     :func:`s2i_teach.theory.sampler.ddim_step`. The last step, to ``a_prev`` = 1, has no spread: nothing is drawn there.
     """
-    return ddim_step(x_t, eps, a, a_prev, torch.zeros_like(x_t), eta), ddim_sigma(a, a_prev, eta)
+    std = eta * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)) ** 0.5  # DDIM's σ (Song, Meng & Ermon 2020, equation 16)
+    return ddim_step(x_t, eps, a, a_prev, torch.zeros_like(x_t), eta), std
 
 
 def group_advantages(rewards: torch.Tensor, size: int) -> torch.Tensor:

@@ -51,14 +51,9 @@ def ddim_step(
     if eta > 0 and noise is None:
         raise ValueError("DDIM with η > 0 adds fresh noise at every step: give noise.")
     x0 = x0_from_eps(x_t, eps, a)
-    sigma = ddim_sigma(a, a_prev, eta)
+    sigma = eta * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)) ** 0.5
     x_prev = a_prev**0.5 * x0 + (1 - a_prev - sigma**2) ** 0.5 * eps
     return x_prev if noise is None else x_prev + sigma * noise
-
-
-def ddim_sigma(a: torch.Tensor | float, a_prev: torch.Tensor | float, eta: float = 1.0) -> torch.Tensor | float:
-    """The standard deviation of what :func:`ddim_step` draws: η · √((1 − ᾱ_prev) / (1 − ᾱ) · (1 − ᾱ / ᾱ_prev)) (equation 16)."""
-    return eta * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)) ** 0.5
 
 
 def euler_step(

@@ -25,6 +25,7 @@ from s2i_teach.evaluate.faithfulness import edge_scores
 from s2i_teach.images import to_picture
 from s2i_teach.models.kinds import Text, decode_latents, encode_text, evaluate
 from s2i_teach.models.load import load_pipeline
+from s2i_teach.paths import data_dir
 from s2i_teach.theory.policy import (
     denoising_policy,
     gaussian_kl,
@@ -329,6 +330,23 @@ def save_changes(fitting: RewardFitting, file: Path) -> Path:
     save_file(changes, file, metadata={"facts": json.dumps(asdict(fitting.facts()))})
     file.chmod(0o644)  # safetensors leaves it to its owner alone
     return file
+
+
+def facts_in(file: Path | None = None) -> RewardFacts:
+    """What is to be known of the training whose changes lie in a file; None is the one that ships.
+
+    Raises:
+        InputError: it is not there, or holds no such facts.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    file = file or data_dir() / "scribble" / "rewarded.safetensors"
+    try:
+        with safe_open(str(file), "pt") as changes:
+            facts = json.loads((changes.metadata() or {})["facts"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise InputError(f"{file} holds no changes of s2i train reward.") from error
+    return RewardFacts(**facts | {"rewards": tuple(facts["rewards"])})
 
 
 def train_reward(out: Path, stock: Stock | None = None, **options) -> Path:
