@@ -89,7 +89,7 @@ print("largest difference:", max_difference(to_tensor(shown.image), to_tensor(ag
 # %% [markdown]
 # ## 2. Your own sketch
 #
-# Scroll up to the studio and press **Clear the page**. Draw one thing, large, with few lines and closed shapes. Say in *What it shows*
+# Scroll up to the studio and press **New page**. Draw one thing, large, with few lines and closed shapes. Say in *What it shows*
 # what it is, and choose a style. The miniature knows animals, food, vehicles and everyday things, such as emoji show.
 #
 # Then run the next cell. It takes your drawing for all that follows. If you drew nothing, the turtle stays. The cells below

@@ -247,6 +247,7 @@ export default {
         if (!final && state.polling) return; // a growing stroke never waits in line
         put(drawing);
         changed(final);
+        if (final) drawn(drawing);
       },
       ask: (request) => {
         if (request.do === "sketch" && request.how === "draw" && options.prompts[request.name])
@@ -304,6 +305,17 @@ export default {
     if (model.get("request").version) setControls(model.get("request"));
     state.polling = false;
     model.send({ do: "hello" });
+    const drawn = watchKept({
+      model,
+      pad,
+      words,
+      cleanups,
+      put: (drawing) => {
+        put(drawing);
+        pad.set(drawing);
+        changed(true);
+      },
+    });
     return () => cleanups.forEach((stop) => stop());
   },
 };
