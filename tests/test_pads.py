@@ -284,6 +284,29 @@ def test_a_killed_writer_leaves_the_last_whole_drawing(folder, monkeypatch):
     assert (folder / "sketch.json").read_bytes() == before and files(folder) == ["sketch.json"]
 
 
+# What stays in a notebook
+
+
+def test_a_closed_pad_is_shown_again_and_what_cannot_show_it_says_what_to_do(folder, monkeypatch):
+    shows = []
+    monkeypatch.setattr("IPython.display.display", lambda what, **more: shows.append(what))
+    pad = draw(s2i.SketchPad(), LINE)
+    pad._ipython_display_()
+    pad.close()
+    draw(pad, DOT)
+    pad._ipython_display_()
+    views, stills = shows[::2], shows[1::2]
+    assert [view["text/plain"] for view in views] == ["Run this cell, and it comes to life."] * 2
+    assert all("application/vnd.jupyter.widget-view+json" in view for view in views)
+    assert "strokes: 1" in stills[0].data and "strokes: 2" in stills[1].data
+    assert len(read_kept(folder / "sketch.json").page.ops) == 2
+
+
+def test_interact_asks_for_widgets():
+    with pytest.raises(InputError, match=r"^t is \(0, 9\): give a widget with a value, such as a slider\.$"):
+        s2i.interact(print, t=(0, 9))
+
+
 # The studio
 
 

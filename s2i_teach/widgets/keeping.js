@@ -32,9 +32,17 @@ function watchKept({ model, pad, words, cleanups, put }) {
     pad.kept(model.get("kept"));
   }
 
+  function unheard() {
+    pad.kept({ said: words("unheard"), wrong: true });
+  }
+
   function ask() {
-    if (timer === null) timer = setTimeout(() => pad.kept({ said: words("unheard"), wrong: true }), UNHEARD);
-    model.send({ do: "heard" });
+    if (timer === null) timer = setTimeout(unheard, UNHEARD);
+    try {
+      model.send({ do: "heard" });
+    } catch {
+      unheard(); // JupyterLab knows that the kernel is gone
+    }
   }
 
   function heard(message) {

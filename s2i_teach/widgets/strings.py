@@ -42,6 +42,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "trace_opacity": "Tracing picture",
         "untrace": "Take it away",
         "still": "The last drawing (strokes: {strokes})",
+        "asleep": "Run this cell, and it comes to life.",
         "still_sketch": "The sketch in the studio",
         # the studio
         "studio": "Studio: draw, slide, watch",
@@ -254,6 +255,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "trace_opacity": "Vorlage",
         "untrace": "Wegnehmen",
         "still": "Die letzte Zeichnung (Striche: {strokes})",
+        "asleep": "Führe diese Zelle aus, dann lebt sie auf.",
         "still_sketch": "Die Skizze im Studio",
         "studio": "Studio: zeichnen, schieben, zusehen",
         "prompt": "Was zu sehen ist",

@@ -246,8 +246,8 @@ export default {
       onDraw: (drawing, final) => {
         if (!final && state.polling) return; // a growing stroke never waits in line
         put(drawing);
+        if (final) drawn(drawing); // first, for a kernel that is gone can be asked nothing more
         changed(final);
-        if (final) drawn(drawing);
       },
       ask: (request) => {
         if (request.do === "sketch" && request.how === "draw" && options.prompts[request.name])
