@@ -54,7 +54,7 @@ class LiveWidget(anywidget.AnyWidget):
         super().close()
         # A closed widget of ipywidgets cannot be shown; these are how it sees to that, in versions 7 and 8.
         for name in ("_ipython_display_", "_repr_mimebundle_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
     def _ipython_display_(self, **kwargs):
         from IPython.display import HTML, display

@@ -22,7 +22,7 @@ def interact(function: Callable, **controls) -> None:
     Raises:
         InputError: a control that is no widget with a value.
     """
-    import ipywidgets
+    import ipywidgets  # type: ignore[import-untyped]
     from IPython.display import display
 
     for name, control in controls.items():
@@ -54,7 +54,10 @@ def _shown_by(function: Callable, values: dict) -> str:
         except Exception:
             said = traceback.format_exc()
     texts = [text for text in (caught.stdout, caught.stderr, said) if text.strip()]
-    return "".join([f"<pre>{escape(text)}</pre>" for text in texts] + [_as_html(each.data) for each in caught.outputs])
+    return "".join(
+        [f"<pre>{escape(text)}</pre>" for text in texts]
+        + [f"<div>{_as_html(each.data)}</div>" for each in caught.outputs]
+    )
 
 
 def _as_html(data: dict) -> str:
