@@ -22,6 +22,7 @@ _HOME = {
     "sketches": "gallery",
     "contact_sheet": "gallery",
     "show": "widgets.show",
+    "interact": "widgets.sliders",
     "anatomy": "widgets.anatomy",
     "SketchPad": "widgets.sketch_pad",
     "Studio": "widgets.studio",

@@ -519,6 +519,9 @@ _GERMAN = {
         "{0} enthält Stimmen zu anderen Bildern oder in anderer Reihenfolge: einen anderen Pfad angeben."
     ),
     # the pad and its drawings
+    "A pad cannot be called {}: use up to 60 letters, digits, spaces, - and _.": (
+        "Ein Zeichenblock kann nicht {0} heißen: bis zu 60 Buchstaben, Ziffern, Leerzeichen, - und _ verwenden."
+    ),
     "No sketch is called {}: s2i.sketches() lists them, for instance {}.": (
         "Keine Skizze heißt {0}: s2i.sketches() nennt alle, zum Beispiel {1}."
     ),

@@ -219,7 +219,7 @@ def draw(sketch, prompt, strength, seed):
     )
 
 
-_ = ipywidgets.interact(draw, sketch=choice, prompt=words, strength=strength, seed=seed)
+s2i.interact(draw, sketch=choice, prompt=words, strength=strength, seed=seed)
 # %% [markdown]
 # If you choose another sketch, the words stay as they are: write them anew. What happens when sketch and words disagree? Try a
 # *mushroom* sketch with the words *an umbrella*.

@@ -324,7 +324,7 @@ amount = ipywidgets.FloatSlider(
     0.5, min=0, max=4, step=0.1, description="amount", continuous_update=False
 )
 seed = ipywidgets.IntSlider(0, min=0, max=20, description="seed", continuous_update=False)
-_ = ipywidgets.interact(look, amount=amount, seed=seed)
+s2i.interact(look, amount=amount, seed=seed)
 
 # %% [markdown]
 # ## 6. A fair comparison

@@ -389,7 +389,7 @@ def look(t):
 slider = ipywidgets.IntSlider(
     250, min=0, max=999, step=1, description="t", continuous_update=False
 )
-_ = ipywidgets.interact(look, t=slider)
+s2i.interact(look, t=slider)
 
 # %% [markdown]
 # At small $t$ the histogram has two peaks, ink at −1 and paper at 1. At the end it is almost the bell of the noise, whatever the

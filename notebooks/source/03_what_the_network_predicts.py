@@ -336,7 +336,7 @@ def look(t):
 slider = ipywidgets.IntSlider(
     250, min=0, max=999, step=1, description="t", continuous_update=False
 )
-_ = ipywidgets.interact(look, t=slider)
+s2i.interact(look, t=slider)
 
 # %% [markdown]
 # ## 4. Why not all the noise in one go?

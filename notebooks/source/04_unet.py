@@ -433,7 +433,7 @@ def look(thing, t):
 
 which = ipywidgets.Dropdown(options=names, value="owl", description="thing")
 slider = ipywidgets.IntSlider(400, min=0, max=999, description="t", continuous_update=False)
-_ = ipywidgets.interact(look, thing=which, t=slider)
+s2i.interact(look, thing=which, t=slider)
 
 # %% [markdown]
 # ## 6. What the loss weighs

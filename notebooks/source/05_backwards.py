@@ -436,7 +436,7 @@ where.compare(
 )
 steps = ipywidgets.IntSlider(20, min=1, max=100, description="steps", continuous_update=False)
 eta = ipywidgets.FloatSlider(0.5, min=0, max=1, step=0.1, description="η", continuous_update=False)
-_ = ipywidgets.interact(look, steps=steps, eta=eta)
+s2i.interact(look, steps=steps, eta=eta)
 
 # %% [markdown]
 # With $\eta = 0$ nothing is drawn, so equal starts have equal ends. With $\eta > 0$ each run takes its own way.

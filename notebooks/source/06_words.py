@@ -427,7 +427,7 @@ weight.compare("the words" if share > 0.5 else "start, end and padding")
 # %%
 prompt = ipywidgets.Text("an owl, openmoji style", description="prompt", continuous_update=False)
 seed = ipywidgets.IntSlider(3, min=0, max=20, description="seed", continuous_update=False)
-_ = ipywidgets.interact(lambda prompt, seed: look(prompt, seed) and None, prompt=prompt, seed=seed)
+s2i.interact(lambda prompt, seed: look(prompt, seed) and None, prompt=prompt, seed=seed)
 
 # %% [markdown]
 # Each map is stretched from its own least weight to its own greatest, or the weak ones would be black. So read the numbers below the

@@ -117,7 +117,7 @@ strength = ipywidgets.FloatSlider(
 steps = ipywidgets.IntSlider(
     20, min=2, max=100, description="steps", continuous_update=False
 )
-_ = ipywidgets.interact(where, strength=strength, steps=steps)
+s2i.interact(where, strength=strength, steps=steps)
 
 # %%
 where(0.7, 20)

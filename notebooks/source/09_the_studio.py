@@ -89,8 +89,9 @@ print("largest difference:", max_difference(to_tensor(shown.image), to_tensor(ag
 # %% [markdown]
 # ## 2. Your own sketch
 #
-# Scroll up to the studio and press **Clear the page**. Draw one thing, large, with few lines and closed shapes. Say in *What it shows*
-# what it is, and choose a style. The miniature knows animals, food, vehicles and everyday things, such as emoji show.
+# Scroll up to the studio and press **New page**. Draw one thing, large, with few lines and closed shapes. Say in *What it shows*
+# what it is, and choose a style. The miniature knows animals, food, vehicles and everyday things, such as emoji show. Your drawing is
+# kept in `s2i_pads`, a folder beside the notebook: it is there again after a restart.
 #
 # Then run the next cell. It takes your drawing for all that follows. If you drew nothing, the turtle stays. The cells below
 # calculate in fp32 on the CPU, so that their numbers are the same on every computer, to rounding. The studio takes what is fastest on
@@ -569,7 +570,7 @@ s2i.show(figure, alt=alt)
 # after half of the steps? Draw a line with a gap in it, too: does the picture have a hole there?
 
 # %%
-led_studio = s2i.Studio("turtle", model="mini-scribble-fast")
+led_studio = s2i.Studio("turtle", model="mini-scribble-fast", name="led")
 led_studio
 
 # %% [markdown]

@@ -617,7 +617,7 @@ def look(scale, start, end):
 
 
 slide = dict(min=0.0, max=1.0, step=0.1, continuous_update=False)
-_ = ipywidgets.interact(
+s2i.interact(
     look,
     scale=ipywidgets.FloatSlider(1.0, **slide | {"max": 3.0, "step": 0.25}, description="scale"),
     start=ipywidgets.FloatSlider(0.0, **slide, description="start"),

@@ -49,12 +49,23 @@ class LiveWidget(anywidget.AnyWidget):
         picture, alt = kept
         return f'<div class="{self.still}">{as_html(picture, alt)}<p>{escape(alt)}</p></div>'
 
+    def close(self) -> None:
+        """Take the widget off the page; showing it once more opens it again."""
+        super().close()
+        # A closed widget of ipywidgets cannot be shown; these are how it sees to that, in versions 7 and 8.
+        for name in ("_ipython_display_", "_repr_mimebundle_"):
+            self.__dict__.pop(name, None)
+
     def _ipython_display_(self, **kwargs):
         from IPython.display import HTML, display
 
+        if self.comm is None:
+            self.layout.open()
+            self.open()
         bundle = self._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        display(data, metadata=metadata, raw=True)
+        # What a notebook program shows that has no live widget to show, for instance after a restart.
+        display({**data, "text/plain": self.words["asleep"]}, metadata=metadata, raw=True)
         self._still_shown = self._still_html()
         display(HTML(self._still_shown), display_id=self.still)
 

@@ -37,7 +37,7 @@ function visibleOps(drawing) {
  *
  * options: drawing, sketches (names of the gallery), words (from makeWords), onDraw(drawing, final), ask(request) for what
  * only Python can do: {do: "sketch", name, how} and {do: "file", name, data, how}; how is "draw" or "trace".
- * Returns {element, canvas, set(drawing), trace(url), say(sentence), complain(sentence)}.
+ * Returns {element, canvas, set(drawing), trace(url), say(sentence), complain(sentence), kept({said, wrong})}.
  */
 function makePad({ drawing, sketches, words, onDraw, ask }) {
   let tool = "brush";
@@ -65,6 +65,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   const ink = h("canvas"); // with the stroke that is being drawn
   const status = h("p", { class: "s2i-status", role: "status" }, words("keys"));
   const failure = h("p", { class: "s2i-error", role: "alert", hidden: true });
+  const keptLine = h("p", { class: "s2i-kept", role: "status", hidden: true });
 
   // Painting
 
@@ -165,6 +166,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
 
   function change(next, final = true) {
     complain("");
+    if (status.textContent === words("cleared")) say(words("keys"));
     drawing = next;
     redraw();
     buttons();
@@ -177,7 +179,11 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
 
   const undo = () => drawing.done > 0 && change({ ...drawing, done: drawing.done - 1 });
   const redo = () => drawing.done < drawing.ops.length && change({ ...drawing, done: drawing.done + 1 });
-  const clear = () => visibleOps(drawing).length && then({ tool: "clear" });
+  const clear = () => {
+    if (visibleOps(drawing).length === 0) return;
+    then({ tool: "clear" });
+    say(words("cleared"));
+  };
 
   function place(event) {
     const box = canvas.getBoundingClientRect();
@@ -329,11 +335,17 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     failure.hidden = !sentence;
   }
 
+  function kept({ said, wrong }) {
+    keptLine.textContent = said || "";
+    keptLine.hidden = !said;
+    keptLine.classList.toggle("s2i-error", Boolean(wrong));
+  }
+
   const brush = iconButton("brush", words("brush"), () => pick("brush"), "B");
   const eraser = iconButton("eraser", words("eraser"), () => pick("eraser"), "E");
   const undoButton = iconButton("undo", words("undo"), undo, words("ctrl") + "+Z");
   const redoButton = iconButton("redo", words("redo"), redo, words("ctrl") + "+Y");
-  const clearButton = iconButton("clear", words("clear"), clear);
+  const clearButton = iconButton("page", words("clear"), clear);
   const widthValue = h("output", {}, String(size));
   const width = h("input", {
     type: "range",
@@ -414,6 +426,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     canvas,
     status,
     failure,
+    keptLine,
     h(
       "details",
       { class: "s2i-more" },
@@ -442,5 +455,5 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   scaleInk();
   pick("brush");
   set(drawing);
-  return { element, canvas, set, trace, say, complain };
+  return { element, canvas, set, trace, say, complain, kept };
 }

@@ -21,7 +21,7 @@ const ICONS = {
   eraser: "m8 20-5-5 10-11 7 7-8 9zM7 11l7 7M8 20h12",
   undo: "M8 5 3 10l5 5M3 10h11a6 6 0 0 1 0 12h-3",
   redo: "m16 5 5 5-5 5M21 10H10a6 6 0 0 0 0 12h3",
-  clear: "M4 7h16M9 7V4h6v3M6 7l1 14h10l1-14",
+  page: "M6 3h8l5 5v13H6zM14 3v5h5M12 11v7M8.5 14.5h7",
   open: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01",
   die: "M4 4h16v16H4zM8 8h.01M16 8h.01M12 12h.01M8 16h.01M16 16h.01",
   play: "M7 4l13 8-13 8z",

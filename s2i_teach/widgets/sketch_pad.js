@@ -12,6 +12,7 @@ export default {
         if (!final) return;
         model.set("drawing", drawing);
         model.save_changes();
+        drawn(drawing);
       },
       ask: (request) => model.send(request),
     });
@@ -25,6 +26,16 @@ export default {
     cleanups.push(followTheme(root));
     cleanups.push(hideStill(model));
     model.send({ do: "hello" });
+    const drawn = watchKept({
+      model,
+      pad,
+      words,
+      cleanups,
+      put: (drawing) => {
+        model.set("drawing", drawing);
+        model.save_changes();
+      },
+    });
     return () => cleanups.forEach((stop) => stop());
   },
 };

@@ -1,6 +1,7 @@
 """A pad to draw on, in the notebook."""
 
 import base64
+import os
 from pathlib import Path
 
 import traitlets
@@ -14,6 +15,7 @@ from s2i_teach.translation.result import save_png
 from s2i_teach.translation.settings import Settings
 from s2i_teach.widgets.base import LiveWidget, source
 from s2i_teach.widgets.drawing import PAGE, Drawing, picture_url
+from s2i_teach.widgets.keeping import Keeper
 
 DRAWINGS = (".json", ".svg")
 
@@ -60,16 +62,85 @@ class RefusedDrawing(InputError, traitlets.TraitError):
 
 
 class PadHolder(LiveWidget):
-    """What a widget with a pad on it has, and answers to what the pad asks."""
+    """What a widget with a pad on it has, and answers to what the pad asks.
+
+    Args:
+        drawing: to start with.
+        keep: keep the drawing in a file from the moment the widget is shown, or at once if it has a name
+            (:class:`s2i_teach.widgets.keeping.Keeper`). ``S2I_KEEP_PADS=0`` in the environment keeps none.
+        name: of that file, chosen by somebody; None takes ``usual_name``.
+
+    Raises:
+        InputError: a name that no file can have.
+    """
+
+    usual_name = "sketch"
 
     # An echo of what the page sent may arrive late and would put an older drawing back.
     drawing = traitlets.Dict().tag(sync=True, echo_update=False)
     trace = traitlets.Unicode("").tag(sync=True)
     sketches = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    kept = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, drawing: Drawing, **traits):
+    def __init__(self, drawing: Drawing, keep: bool = False, name: str | None = None, **traits):
+        self._keeper: Keeper | None = None
+        if keep and os.environ.get("S2I_KEEP_PADS", "").strip() != "0":
+            wanted = self.usual_name if name is None else name
+            self._keeper = Keeper(wanted, name is not None, lambda: self.comm is not None)
+        self._keeping = False
         super().__init__(drawing=drawing.to_dict(), sketches=[sketch.name for sketch in sketches()], **traits)
         self.on_msg(self._asked)
+        self.observe(self._changed, "drawing")
+        if name is not None:
+            self._begin_keeping()
+
+    def _begin_keeping(self) -> None:
+        """From now on every change is kept; the drawing that was kept before comes back."""
+        if self._keeper is None or self._keeping:
+            return
+        page, notes = self._keeper.begin(self.page)
+        self._brought_back(page, notes)
+        self._keeping = True
+        self._tell_kept()
+
+    def _brought_back(self, page: Drawing, notes: dict) -> None:
+        if page != self.page:
+            self.page = page
+
+    def _changed(self, change=None) -> None:
+        if self._keeping and self._keeper is not None and not self._is_growing:
+            self._keeper.write(self.page, **self._notes())
+            self._tell_kept()
+
+    def _notes(self) -> dict:
+        """What is kept beside the drawing."""
+        return {}
+
+    @property
+    def _is_growing(self) -> bool:
+        """Whether the last stroke is still being drawn."""
+        return False
+
+    def _tell_kept(self) -> None:
+        """Say on the page where the drawing is kept, or why it is not."""
+        if self._keeper is None:
+            return
+        key, values = self._keeper.said
+        words = self.words
+        said = {
+            "kept_in": words["kept_in"],
+            "kept_back": words["kept_back"],
+            "kept_other": words["kept_other"],
+            "kept_foreign": words["kept_foreign"],
+            "kept_damaged": words["kept_damaged"],
+            "kept_not": words["kept_not"],
+        }[key].format(**values | {"error": self._said(values.get("error", ""))})
+        place = str(self._keeper.path) if self._keeper.path else ""
+        self.kept = {"said": said, "wrong": key == "kept_not", "place": place}
+
+    def _ipython_display_(self, **kwargs):
+        self._begin_keeping()
+        super()._ipython_display_(**kwargs)
 
     @traitlets.validate("drawing")
     def _valid_drawing(self, proposal):
@@ -123,11 +194,14 @@ class PadHolder(LiveWidget):
 
     def _asked(self, _, request, buffers) -> None:
         """A message from the page. What goes wrong is shown there, in one sentence."""
-        if not isinstance(request, dict) or request.get("do") not in ("hello", "sketch", "file", "untrace"):
+        if not isinstance(request, dict) or request.get("do") not in ("hello", "heard", "sketch", "file", "untrace"):
             return
         try:
             if request["do"] == "hello":
+                self._begin_keeping()  # a widget within another one is not told that it is displayed
                 return self.send({"hello": True})
+            if request["do"] == "heard":
+                return self.send({"heard": True})
             if request["do"] == "untrace":
                 return self.trace_over(None)
             what = self._picture_asked_for(request)
@@ -161,20 +235,28 @@ class SketchPad(PadHolder):
     ``pad.sketch`` is the drawing as a picture and goes into ``s2i.translate``. Strokes are kept rather than pixels:
     ``pad.image(768, 512)`` is as sharp, ``pad.save("it.svg")`` and ``s2i.SketchPad("it.svg")`` lose nothing.
 
+    The drawing stays: run the cell again, restart the kernel or reload the page, and it is there, its undo included. It is
+    kept in ``s2i_pads``, a folder beside the notebook, in a file called as the pad. A pad without a name is called
+    *sketch*; in JupyterLab, Notebook 7 and VS Code each cell has its own, elsewhere two pads need two names.
+
     Args:
         what: to start from: a file that a pad saved, the name of an embedded sketch (``"turtle"``), or any picture.
             None is an empty page.
         width, height: of the page, in units; its proportions are what counts.
+        name: of the pad; the drawing of that name is opened at once, one without a name when the pad is shown.
+        keep: False keeps nothing on the disk and opens nothing from there.
 
     Raises:
-        InputError: what cannot be opened, or no page.
+        InputError: what cannot be opened, no page, or a name that no file can have.
     """
 
-    _esm = source("parts.js", "pad.js", "sketch_pad.js")
+    _esm = source("parts.js", "pad.js", "keeping.js", "sketch_pad.js")
 
-    def __init__(self, what=None, width: int = PAGE[0], height: int = PAGE[1]):
+    def __init__(
+        self, what=None, width: int = PAGE[0], height: int = PAGE[1], *, name: str | None = None, keep: bool = True
+    ):
         page = Drawing(width, height).checked()
-        super().__init__(page if what is None else open_drawing(what, page))
+        super().__init__(page if what is None else open_drawing(what, page), keep, name)
         self.observe(lambda change: self._renew_still(), "drawing")
 
     def image(self, width: int | None = None, height: int | None = None):
@@ -182,7 +264,7 @@ class SketchPad(PadHolder):
         return self.page.image(width, height)
 
     def clear(self) -> None:
-        """Empty the page; :meth:`undo` brings the drawing back."""
+        """Begin a new page; :meth:`undo` brings the drawing back."""
         self.page = self.page.then({"tool": "clear"})
 
     def undo(self) -> None:

@@ -246,6 +246,7 @@ export default {
       onDraw: (drawing, final) => {
         if (!final && state.polling) return; // a growing stroke never waits in line
         put(drawing);
+        if (final) drawn(drawing); // first, for a kernel that is gone can be asked nothing more
         changed(final);
       },
       ask: (request) => {
@@ -304,6 +305,17 @@ export default {
     if (model.get("request").version) setControls(model.get("request"));
     state.polling = false;
     model.send({ do: "hello" });
+    const drawn = watchKept({
+      model,
+      pad,
+      words,
+      cleanups,
+      put: (drawing) => {
+        put(drawing);
+        pad.set(drawing);
+        changed(true);
+      },
+    });
     return () => cleanups.forEach((stop) => stop());
   },
 };

@@ -91,14 +91,20 @@ class Studio(PadHolder):
         sketch: to start with: the name of an embedded sketch, a file, a picture, a drawing; None is an empty page.
         prompt: what the picture is to show; None takes an embedded sketch's own.
         model: a name of the catalog, a folder or an id, or a pipeline that is loaded already.
+        name: of the pad, whose drawing is kept as a :class:`SketchPad`'s is; a studio without a name is called *studio*.
+            The words of the prompt are kept with it.
+        keep: False keeps nothing on the disk and opens nothing from there.
 
     Raises:
-        InputError: a sketch that cannot be opened.
+        InputError: a sketch that cannot be opened, or a name that no file can have.
     """
+
+    usual_name = "studio"
 
     _esm = source(
         "parts.js",
         "pad.js",
+        "keeping.js",
         "studio_knobs.js",
         "studio_picture.js",
         "studio_history.js",
@@ -108,7 +114,15 @@ class Studio(PadHolder):
     options = traitlets.Dict().tag(sync=True)
     request = traitlets.Dict().tag(sync=True, echo_update=False)
 
-    def __init__(self, sketch="turtle", prompt: str | None = None, *, model=DEFAULT_FAST):
+    def __init__(
+        self,
+        sketch="turtle",
+        prompt: str | None = None,
+        *,
+        model=DEFAULT_FAST,
+        name: str | None = None,
+        keep: bool = True,
+    ):
         blank = Drawing()
         if isinstance(sketch, str):
             sketch = find_sketch(sketch) or sketch
@@ -124,6 +138,7 @@ class Studio(PadHolder):
         self._last: tuple | None = None
         self._plans_sent: tuple[list, float | None] | None = None
         self.error: Exception | None = None
+        self._prompt_given = prompt is not None
         if prompt is None:
             prompt = _subject(sketch.prompt) if isinstance(sketch, Sketch) else ""
         options = {
@@ -134,9 +149,10 @@ class Studio(PadHolder):
             "most_steps": MOST_STEPS,
             "prompts": {s.name: _subject(s.prompt) for s in sketches()},
         }
-        super().__init__(page, options=options)
+        super().__init__(page, keep, name, options=options)
         self._worker = Worker(self._work)
         self.observe(self._requested, "request")
+        self.observe(self._changed, "request")
         self._worker.ask(Job(0, blank, str(model), Settings(""), False, {}))  # only loads the model
 
     # What others see
@@ -158,6 +174,21 @@ class Studio(PadHolder):
     def favourites(self) -> list[Result]:
         """The pictures marked with the star, oldest first."""
         return [entry.result for entry in self._entries if entry.kept]
+
+    # What is kept
+
+    def _brought_back(self, page: Drawing, notes: dict) -> None:
+        super()._brought_back(page, notes)
+        prompt = notes.get("prompt")
+        if isinstance(prompt, str) and not self._prompt_given:
+            self.options = {**self.options, "prompt": prompt}
+
+    def _notes(self) -> dict:
+        return {"prompt": self.request.get("prompt", self.options["prompt"])}
+
+    @property
+    def _is_growing(self) -> bool:
+        return not self.request.get("final", True)
 
     # Requests of the page
 
@@ -230,6 +261,7 @@ class Studio(PadHolder):
     def _hello(self, request) -> None:
         """Everything that a page which has just opened must know."""
         self._plans_sent = None
+        self._begin_keeping()
         self.send({"hello": True, "entries": [self._card(entry) for entry in self._entries]})
         if self._current:
             self.send({"result": self._shown(self._current), "version": self.request.get("version", 0)})

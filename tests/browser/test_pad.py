@@ -110,7 +110,7 @@ def test_undo_redo_and_clear(lane, page, pad):
     redo.click()
     wait_for_ops(lane, page, 2)
     assert on_screen(page, pad)[125, 125] < 60
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="New page").click()
     assert wait_for_ops(lane, page, 3).is_empty
     assert (on_screen(page, pad) == 255).all()
     pad.focus()

@@ -178,7 +178,7 @@ def test_what_goes_wrong_is_said_in_a_sentence(lane, page, studio):
     page.get_by_role("combobox", name="Model", exact=True).select_option("mini-fast")
     error.wait_for(state="hidden")
     prompt.fill("a turtle")
-    page.get_by_role("button", name="Clear the page").click()
+    page.get_by_role("button", name="New page").click()
     page.wait_for_selector("text=The page is empty")
     page.get_by_role("button", name="Undo").click()
     settle(page, 300)
