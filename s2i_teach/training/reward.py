@@ -132,7 +132,7 @@ class RewardFitting:
         steps: int | None = None,
         batch_size: int = 16,
         each: int = 4,
-        lr: float = 3e-3,
+        lr: float = 1e-3,
         inference_steps: int = 4,
         guidance_scale: float = 1.0,
         penalty: float = 0.0,
