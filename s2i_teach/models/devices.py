@@ -87,7 +87,12 @@ def fitting_threads(pipe):
     Threads that wait for each other at every tiny operation win nothing on a quiet machine and lose much on a busy one,
     where a browser draws beside them. One thread also makes the same picture on any machine, however many it has.
     """
-    return one_thread() if device_of(pipe).type == "cpu" and is_small(pipe) else nullcontext()
+    return one_thread() if takes_one_thread(pipe) else nullcontext()
+
+
+def takes_one_thread(pipe) -> bool:
+    """Whether :func:`fitting_threads` is one thread."""
+    return device_of(pipe).type == "cpu" and is_small(pipe)
 
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
