@@ -10,7 +10,7 @@ import threading
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,7 +231,7 @@ class _Disk:
         self._file.seek(start)
         return self._file.read(stop - start)
 
-    def get_many(self, stretches: list[tuple[int, int]]) -> Iterator[bytes]:
+    def get_many(self, stretches: list[tuple[int, int]]) -> Generator[bytes]:
         """The bytes of each ``(start, stop)``, in this order."""
         yield from (self.get(start, stop) for start, stop in stretches)
 
@@ -283,7 +283,7 @@ class _Web:
         web.insist(bring, lambda: self.fetched)
         return bytes(data)
 
-    def get_many(self, stretches: list[tuple[int, int]]) -> Iterator[bytes]:
+    def get_many(self, stretches: list[tuple[int, int]]) -> Generator[bytes]:
         """The bytes of each ``(start, stop)``, in this order; :data:`AT_ONCE` are on their way or wait to be taken."""
         if len(stretches) < 2:
             yield from (self.get(start, stop) for start, stop in stretches)
