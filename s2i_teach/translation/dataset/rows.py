@@ -71,7 +71,7 @@ class Rows:
         """The names of the shards that are done."""
         try:
             return {name.removesuffix(".jsonl") for name in os.listdir(self._rows) if name.endswith(".jsonl")}
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return set()
 
     def of(self, name: str) -> Iterator[dict]:

@@ -31,7 +31,7 @@ from s2i_teach.translation.settings import Plan, Resolved
 from s2i_teach.translation.sweep import result_of
 
 T = TypeVar("T")
-POLL = 1.0
+POLL = 0.5
 """Seconds between two looks at what others have done."""
 MOST_IN_A_ROW = 12
 """Pictures that may fail one after the other: more, and it is not the sketches that are bad."""
@@ -142,7 +142,7 @@ class Worker:
                     settings = self.request.settings(item, picture.size)
                     job = Job(item, settings, Pages.alone(picture, settings))
                 except InputError as error:
-                    yield Aside(work, item, str(error))
+                    yield Aside(work, item, str(error).replace("These bytes", shown(item.name)))
                     continue
                 alike = waiting.setdefault(settings.size, [])
                 alike.append(job)
