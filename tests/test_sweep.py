@@ -10,6 +10,7 @@ import torch
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
 from s2i_teach.images import open_sketch
+from s2i_teach.models.kept import forget_texts
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.translation import batch
 from s2i_teach.translation.batch import Counts, run_batch
@@ -150,6 +151,7 @@ def test_what_is_common_is_computed_once(tiny_pipe, sketch):
         )
         for scale in (0.5, 1.0, 3.0, 6.0)
     ]
+    forget_texts(tiny_pipe)
     list(run_batch(sketch, cells, tiny_pipe, counts=counts))
     # Without guidance both cells are one picture: 4 samples. With it the first step is shared: 2 and 3 × 2 × 2 more; the
     # prompt's half of that first step is the unguided cells' as well.
@@ -157,6 +159,9 @@ def test_what_is_common_is_computed_once(tiny_pipe, sketch):
     assert counts.evaluations + counts.shared == 2 * 4 + 2 * 2 * 4
     assert counts.encoded == 1 and counts.decoded == 4 and counts.prompts == 2
     assert counts.calls == 4
+    again = Counts()
+    list(run_batch(sketch, cells, tiny_pipe, counts=again))
+    assert again.prompts == 0, "the same words, read before"
 
 
 def test_a_small_model_s_grid_runs_in_one_thread_and_gives_the_caller_s_back(tiny_pipe, sketch, monkeypatch):

@@ -52,7 +52,18 @@ def pick_dtype(device: torch.device) -> torch.dtype:
 
 def device_of(pipe) -> torch.device:
     """Where a pipeline computes; its weights may wait elsewhere (``pipe.device`` says where)."""
-    return getattr(pipe, "_execution_device", None) or pipe.device
+    return getattr(pipe, "s2i_held_device", None) or getattr(pipe, "_execution_device", None) or pipe.device
+
+
+@contextmanager
+def held_device(pipe, device: torch.device):
+    """Within it :func:`device_of` is this: diffusers looks through all modules for it, some 10 ms each time."""
+    before = getattr(pipe, "s2i_held_device", None)
+    pipe.s2i_held_device = device
+    try:
+        yield
+    finally:
+        pipe.s2i_held_device = before
 
 
 def denoiser_of(pipe):
@@ -87,12 +98,7 @@ def fitting_threads(pipe):
     Threads that wait for each other at every tiny operation win nothing on a quiet machine and lose much on a busy one,
     where a browser draws beside them. One thread also makes the same picture on any machine, however many it has.
     """
-    return one_thread() if takes_one_thread(pipe) else nullcontext()
-
-
-def takes_one_thread(pipe) -> bool:
-    """Whether :func:`fitting_threads` is one thread."""
-    return device_of(pipe).type == "cpu" and is_small(pipe)
+    return one_thread() if device_of(pipe).type == "cpu" and is_small(pipe) else nullcontext()
 
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

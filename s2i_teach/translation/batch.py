@@ -1,23 +1,22 @@
 """Many pictures at once, each as if it were made alone: what they have in common is computed once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from s2i_teach.errors import InputError
-from s2i_teach.models.devices import device_of, one_thread, takes_one_thread
+from s2i_teach.models.devices import device_of, held_device, is_small, one_thread
 from s2i_teach.models.fit import out_of_memory, step_down
-from s2i_teach.models.kept import is_read
+from s2i_teach.models.kept import is_read, read_text
 from s2i_teach.models.kinds import (
     Text,
     decode_latents,
     drawn,
     dtype_of,
     encode_picture,
-    encode_text,
     evaluate,
     hint_of,
     hint_tensor,
@@ -181,9 +180,9 @@ class _Batch:
         self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
         self._images, self._texts, self._hints = {}, {}, {}
         self._distilled = is_distilled(pipe)
-        self._threads = (
-            one_thread if takes_one_thread(pipe) else nullcontext
-        )  # diffusers looks through all modules for it
+        # Asked once: to look through all modules for either takes some milliseconds.
+        self._device = device_of(pipe)
+        self._threads = one_thread if self._device.type == "cpu" and is_small(pipe) else nullcontext
         self._steps_done = 0
         self._notes: tuple[str, ...] = ()
         steps = [
@@ -194,12 +193,17 @@ class _Batch:
         self._waiting = sorted(range(len(cells)), key=lambda i: (-steps[i], _beginning(cells[i]), i))
         self._total = sum(steps)
 
+    @contextmanager
+    def _computing(self):
+        with held_device(self.pipe, self._device), self._threads():
+            yield
+
     @torch.no_grad()
     def run(self):
         active: list[_Cell] = []
         while active or self._waiting:
             # Never across a yield: what the caller does between two pictures keeps the caller's threads.
-            with self._threads():
+            with self._computing():
                 while self._waiting and len(active) < POOL:
                     active.append(self._begin(self._waiting.pop(0)))
                 self._advance(active)
@@ -238,8 +242,8 @@ class _Batch:
         """``((key, Text), …)``: of the negative prompt and the prompt, or of the prompt alone."""
         key = (settings.prompt, settings.negative_prompt if guided else None)
         if key not in self._texts:
-            prompt, negative = encode_text(self.pipe, *key)
-            self.counts.prompts += 1
+            self.counts.prompts += not is_read(self.pipe, *key)
+            prompt, negative = read_text(self.pipe, *key)
             asked = (("prompt", settings.prompt), prompt)
             self._texts[key] = ((("negative", settings.negative_prompt), negative), asked) if guided else (asked,)
         return self._texts[key]
@@ -349,11 +353,11 @@ class _Batch:
         for group in by_shape.values():
             for first in range(0, len(group), max(1, self.max_batch // 4)):
                 part = group[first : first + max(1, self.max_batch // 4)]
-                with self._threads():
+                with self._computing():
                     pixels, flagged = self._pixels(part)
                 self.counts.decoded += len(part)
                 for position, cell in enumerate(part):
-                    with self._threads():
+                    with self._computing():
                         one, notes = finite(self.pipe, pixels[position : position + 1], cell.latents)
                     if flagged and flagged[position]:
                         notes += (BLACKED_OUT,)
