@@ -8,6 +8,7 @@ Parts, each on its own (about 15 minutes in all on two cores):
 - ``bits``: how much a picture depends on its neighbours in a batch, at 1, 2, 4 and 8 sketches.
 - ``memory``: peak of a process with 100, 1,000 and 5,000 sketches and a tiny pipeline, and what 50,889 names take. Bar: flat.
 - ``kills``: 500 sketches, two processes, ten SIGKILLs at random points. Bars: none lost, none made twice, the same bytes.
+- ``launch``: two nodes as two processes, each started by accelerate's own launcher, beside one process. Bar: the same bytes.
 - ``paper``: what 50,889 sketches take: here, measured; on a T4 and on eight H200, computed.
 
 Wall and CPU seconds are printed: on a busy machine only the latter tell.
@@ -305,6 +306,54 @@ def kills(options) -> None:
           f"the manifest is {'the same' if same else 'ANOTHER'}")  # fmt: skip
 
 
+def launch(options) -> None:
+    print("launch: the embedded sketches, two nodes by accelerate's launcher, beside one process")
+    order = ["sketches", "OUT", "--prompt", "{caption}, {style}", "--style", "openmoji style", "noto style"]
+    order += ["--steps", "4", "--no-report", "--quiet"]
+    module = ["-m", "s2i_teach.translation.dataset"]
+    launcher = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--num_machines",
+        "2",
+        "--num_processes",
+        "2",
+    ]
+    launcher += ["--main_process_ip", "127.0.0.1", "--main_process_port", str(29_500 + os.getpid() % 500)]
+    launcher += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    with tempfile.TemporaryDirectory() as folder:
+        both, one = Path(folder) / "both", Path(folder) / "one"
+        nodes = [
+            subprocess.Popen(
+                [
+                    *launcher,
+                    "--machine_rank",
+                    str(rank),
+                    *module,
+                    *[str(both) if word == "OUT" else word for word in order],
+                ],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(2)
+        ]
+        told = [node.communicate()[0].splitlines()[0] for node in nodes]
+        alone = [str(one) if word == "OUT" else word for word in order]
+        subprocess.run(
+            [sys.executable, *module, *alone], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True
+        )
+        same = hashes(both) == hashes(one)
+        count = len(hashes(both))
+    for line in told:
+        print(f"  {line}")
+    print(f"  {count} pictures, {'the same bytes' if same else 'OTHER BYTES'} as one process's")
+
+
 def paper(options) -> None:
     pipe = load_pipeline("mini-scribble")
     with tempfile.TemporaryDirectory() as folder:
@@ -329,7 +378,15 @@ def paper(options) -> None:
           f"TFLOP/s in bf16): {on_h200:.2f} s a picture, {WHOLE * on_h200 / 8 / 3600:.1f} hours")  # fmt: skip
 
 
-PARTS = {"overhead": overhead, "two": two, "bits": bits, "memory": memory, "kills": kills, "paper": paper}
+PARTS = {
+    "overhead": overhead,
+    "two": two,
+    "bits": bits,
+    "memory": memory,
+    "kills": kills,
+    "launch": launch,
+    "paper": paper,
+}
 
 
 def main() -> None:

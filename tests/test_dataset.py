@@ -844,27 +844,42 @@ def test_the_command_makes_a_set(sketches, tmp_path, capsys):
         assert KEY in picture.text and picture.size == (128, 128)
 
 
-@pytest.mark.seconds(25)
-def test_accelerate_launches_it_as_several_processes(sketches, tmp_path):
-    """As docs/dataset.md has it: two processes by accelerate's own launcher, on a machine without GPUs."""
-    command = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--multi_gpu",
-        "--num_machines",
-        "1",
-        "--num_processes",
-        "2",
-    ]
-    command += ["--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command += ["-m", "s2i_teach.translation.dataset", str(sketches), str(tmp_path / "out")]
-    command += ["--prompt", "a {category}", "--model", "cnn", "--no-report", "--quiet"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("9 pictures in") == 1, "one of them speaks"
-    assert len(pictures(tmp_path / "out")) == 9
+def test_the_module_is_the_command(sketches, tmp_path):
+    """What ``accelerate launch -m`` runs; ``python -m benchmarks.dataset --only launch`` runs it by accelerate itself."""
+    command = [sys.executable, "-m", "s2i_teach.translation.dataset", str(sketches), str(sketches), "--prompt", "x"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "lies in the folder of the sketches" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_each_process_of_a_launch_has_its_own_device_and_one_speaks(monkeypatch):
+    loaded, left = [], []
+
+    class State:
+        device = torch.device("cuda", 1)
+
+        def destroy_process_group(self):
+            left.append(1)
+
+    monkeypatch.setattr("accelerate.PartialState", State)
+    monkeypatch.setattr(process, "load_pipeline", lambda model, **named: loaded.append((model, named)))
+    monkeypatch.setattr(process, "shared_pipeline", lambda model: loaded.append((model, None)))
+    for name in ("LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    process.pipeline_here("mini")
+    process.leave()
+    assert process.speaks() and loaded == [("mini", None)] and not left
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    for rank, speaks in (("0", True), ("1", False)):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert process.speaks() == speaks
+    process.pipeline_here("mini", "fp16")
+    assert loaded[-1] == ("mini", {"dtype": "fp16", "device": "cuda:1"})
+    State.device = torch.device("cpu", 0)
+    process.pipeline_here("mini")
+    assert loaded[-1][1]["device"] == "cpu"
+    process.leave()
+    assert left == [1]
 
 
 def recipe(language: str) -> list[str]:

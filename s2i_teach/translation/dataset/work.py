@@ -297,7 +297,10 @@ def ahead(things: Iterator[T], most: int) -> Generator[T]:
     thread.start()
     try:
         while True:
-            thing, error, last = ready.get()
+            try:
+                thing, error, last = ready.get(timeout=1)  # on Windows a wait without end cannot be interrupted
+            except queue.Empty:
+                continue
             if error is not None:
                 raise error
             if last:
