@@ -42,7 +42,7 @@ from s2i_teach.models.speed import counted
 from s2i_teach.translation.batch import run_batch
 from s2i_teach.translation.dataset.listing import Listing
 from s2i_teach.translation.dataset.request import lot
-from s2i_teach.translation.page import Pages
+from s2i_teach.translation.page import Pages, open_page
 from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.settings import Settings
 from tests.conftest import make_tiny_pipe
@@ -69,7 +69,8 @@ def draw(folder: Path, count: int, side: int = 480) -> Path:
         page = Image.new("L", (side, side), 255)
         pen = ImageDraw.Draw(page)
         for _ in range(6):
-            corners = sorted(lots.sample(range(side), 2)), sorted(lots.sample(range(side), 2))
+            inner = range(side // 12, side - side // 12)  # a white margin, as drawings on paper have
+            corners = sorted(lots.sample(inner, 2)), sorted(lots.sample(inner, 2))
             pen.ellipse([corners[0][0], corners[1][0], corners[0][1], corners[1][1]], outline=0, width=side // 80 + 1)
         path = folder / f"category_{number % 10}" / f"{number:05d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,11 +85,12 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def loop(pipe, source: Path, to: Path, batch: int) -> None:
-    """The stock pipeline, as it is called by hand; led by the sketch's lines."""
+    """The stock pipeline, as it is called by hand, with the same pages; led by the sketch's lines."""
+    how = Settings("", size=(128, 128))
     paths = sorted(source.rglob("*.jpg"))
     for first in range(0, len(paths), batch):
         some = paths[first : first + batch]
-        pages = [s2i.open_sketch(path, (128, 128)) for path in some]
+        pages = [open_page(path, how)[0] for path in some]
         made = pipe(
             prompt=[f"a {path.parent.name.replace('_', ' ')}, openmoji style" for path in some],
             image=pages,

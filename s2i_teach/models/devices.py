@@ -105,6 +105,11 @@ DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PRECISIONS = {dtype: name for name, dtype in DTYPES.items()}
 
 
+def precision_of(pipe) -> str:
+    """The precision of the network that a run evaluates: "fp32", "fp16", "bf16" or "mixed"."""
+    return PRECISIONS.get(denoiser_of(pipe).dtype, "mixed")
+
+
 def check_dtype(dtype, device: torch.device) -> torch.dtype:
     """A dtype from its name or itself; None picks.
 

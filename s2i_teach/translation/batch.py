@@ -180,8 +180,8 @@ class _Batch:
         self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
         self._images, self._texts, self._hints = {}, {}, {}
         self._distilled = is_distilled(pipe)
-        # Asked once: to look through all modules for either takes some milliseconds.
-        self._device = device_of(pipe)
+        # Asked once: to look through all modules for one of them takes some milliseconds.
+        self._device, self._dtype = device_of(pipe), dtype_of(pipe)
         self._threads = one_thread if self._device.type == "cpu" and is_small(pipe) else nullcontext
         self._steps_done = 0
         self._notes: tuple[str, ...] = ()
@@ -226,7 +226,7 @@ class _Batch:
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(start)
         # In the pipeline's order: the generator first draws the latents of the picture, then the noise.
-        clean = drawn(encoded, generator).to(dtype_of(pipe)) * pipe.vae.config.scaling_factor
+        clean = drawn(encoded, generator).to(self._dtype) * pipe.vae.config.scaling_factor
         noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype).to(device_of(pipe))
         latents = scheduler.add_noise(clean, noise, timesteps[:1])
         held, pipe.scheduler = pipe.scheduler, scheduler  # it asks the scheduler what its step takes

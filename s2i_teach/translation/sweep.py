@@ -11,7 +11,7 @@ from pathlib import Path
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.devices import PRECISIONS, denoiser_of
+from s2i_teach.models.devices import denoiser_of, precision_of
 from s2i_teach.models.kinds import has_small_vae, hint_of, is_quantized, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
@@ -83,11 +83,12 @@ def sweep(
     if todo:
         plans = {i: cells[i].plan(pipe, measure=False) for i in todo}
         total = sum(plan.evaluations for plan in plans.values())
+        precision = precision_of(pipe)
         with _progress(total, on_step, quiet) as step:
             batch = run_batch(opened, [cells[i] for i in todo], pipe, max_batch=max_batch, on_step=step, counts=counts)
             for position, pixels, notes in batch:
                 i = todo[position]
-                made = result_of(pipe, cells[i], pages[i], pixels, notes, plans[i])
+                made = result_of(pipe, cells[i], pages[i], pixels, notes, plans[i], precision)
                 results[i] = replace(made, hint=make_hint(pages[i][0], hint_of(pipe)))
                 if folder is not None:
                     results[i].save(names[i])
@@ -95,12 +96,15 @@ def sweep(
     return Sweep(axes, tuple(results[i] for i in range(len(cells))), seconds, counts)
 
 
-def result_of(pipe, settings: Resolved, page: tuple, pixels, notes: tuple[str, ...], plan: Plan) -> Result:
+def result_of(
+    pipe, settings: Resolved, page: tuple, pixels, notes: tuple[str, ...], plan: Plan, precision: str
+) -> Result:
     """A picture that :func:`s2i_teach.translation.batch.run_batch` made, without its hint.
 
     Args:
         page: what :class:`Pages` gives for these settings.
         pixels, notes: as ``run_batch`` yields them.
+        precision: :func:`precision_of` the pipeline.
     """
     sketch, page_notes = page
     return Result(
@@ -111,7 +115,7 @@ def result_of(pipe, settings: Resolved, page: tuple, pixels, notes: tuple[str, .
         model=getattr(pipe, "s2i_model", "a pipeline"),
         seconds=None,
         evaluation_seconds=None,
-        precision=PRECISIONS.get(denoiser_of(pipe).dtype, "mixed"),
+        precision=precision,
         notes=page_notes + notes + prompt_notes(pipe, settings),
         small_vae=has_small_vae(pipe),
         quantized=is_quantized(pipe),

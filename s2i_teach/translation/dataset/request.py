@@ -14,7 +14,7 @@ from s2i_teach.data_sources.classes import class_name
 from s2i_teach.data_sources.sources import Item
 from s2i_teach.errors import InputError
 from s2i_teach.files import reading, shown, write_whole
-from s2i_teach.models.devices import PRECISIONS, denoiser_of, device_of
+from s2i_teach.models.devices import device_of, precision_of
 from s2i_teach.models.kinds import has_small_vae, is_quantized, kind_of
 from s2i_teach.translation.batch import fitting_batch
 from s2i_teach.translation.dataset.places import REQUEST, create
@@ -88,7 +88,7 @@ class Request:
             "size": [list(size) for size in by_size],
             "settings": {name: common[name] for name in common if name not in ("prompt", "seed", "size")},
             "model": getattr(pipe, "s2i_model", "a pipeline"),
-            "precision": PRECISIONS.get(denoiser_of(pipe).dtype, "mixed"),
+            "precision": precision_of(pipe),
             "small_vae": has_small_vae(pipe),
             "quantized": is_quantized(pipe),
             "weights": fingerprint(pipe).rpartition(" ")[2],

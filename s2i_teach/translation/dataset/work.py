@@ -227,7 +227,8 @@ class Worker:
         for position, pixels, notes in run_batch(pages, cells, self.pipe, max_batch=2 * self.request.batch):
             if position < len(jobs):
                 job = jobs[position]
-                yield position, result_of(self.pipe, job.settings, job.pages[job.settings], pixels, notes, plan)
+                page, precision = job.pages[job.settings], self.request.identity["precision"]
+                yield position, result_of(self.pipe, job.settings, page, pixels, notes, plan, precision)
 
     def _plan(self, settings: Resolved) -> Plan:
         """The same for all pictures of a size."""
