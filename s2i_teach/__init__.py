@@ -12,6 +12,8 @@ _HOME = {
     "load_pipeline": "models.load",
     "translate": "translation.run",
     "sweep": "translation.sweep",
+    "translate_dataset": "translation.dataset.run",
+    "Dataset": "translation.dataset.run",
     "Sweep": "translation.sweep",
     "Settings": "translation.settings",
     "Plan": "translation.settings",

@@ -14,6 +14,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.schedulers import SCHEDULERS
 from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
+from s2i_teach.translation.options import OPTIONS, as_size, one_of
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,20 +22,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def _size(text: str) -> tuple[int, int]:
-    parts = text.lower().replace("×", "x").split("x")
-    try:
-        width, height = (int(part) for part in parts)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 768x512, width first") from error
-    return width, height
-
-
-def _one_of(words) -> str:
-    *others, last = words
-    return f"{', '.join(others)} or {last}"
 
 
 def build_parser() -> Parser:
@@ -59,7 +46,7 @@ def build_parser() -> Parser:
     translate.add_argument("--steps", type=int, metavar="N", help="steps on the whole schedule")
     translate.add_argument("--seed", type=int, help="whole number (default: 0)")
     translate.add_argument("--negative", metavar="TEXT", help="what to steer away from")
-    translate.add_argument("--size", type=_size, metavar="WxH", help="pixels of the picture, width first")
+    translate.add_argument("--size", type=as_size, metavar="WxH", help="pixels of the picture, width first")
     translate.add_argument(
         "--prepare",
         choices=PREPARE,
@@ -67,7 +54,7 @@ def build_parser() -> Parser:
     )
     translate.add_argument("--fit", choices=FIT, help="how the sketch is brought to the size")
     translate.add_argument("--invert", action="store_true", default=None, help="the sketch is white on black")
-    translate.add_argument("--scheduler", metavar="NAME", help=_one_of(SCHEDULERS))
+    translate.add_argument("--scheduler", metavar="NAME", help=one_of(SCHEDULERS))
     translate.add_argument("--control-scale", type=float, metavar="C", help="0 to 2: how firmly the lines lead")
     translate.add_argument("--control-start", type=float, metavar="F", help="0 to 1: where in the run they begin to")
     translate.add_argument("--control-end", type=float, metavar="F", help="0 to 1: where in the run they cease to")
@@ -98,12 +85,12 @@ def build_parser() -> Parser:
     sweep.add_argument("--steps", type=int, nargs="+", metavar="N", help="steps on the whole schedule")
     sweep.add_argument("--seed", type=int, nargs="+", help="whole numbers (default: 0)")
     sweep.add_argument("--negative", nargs="+", metavar="TEXT", help="what to steer away from")
-    sweep.add_argument("--scheduler", nargs="+", metavar="NAME", help=_one_of(SCHEDULERS))
+    sweep.add_argument("--scheduler", nargs="+", metavar="NAME", help=one_of(SCHEDULERS))
     sweep.add_argument("--control-scale", type=float, nargs="+", metavar="C", help="0 to 2: how firmly the lines lead")
     sweep.add_argument("--control-start", type=float, nargs="+", metavar="F", help="0 to 1: where they begin to")
     sweep.add_argument("--control-end", type=float, nargs="+", metavar="F", help="0 to 1: where they cease to")
-    sweep.add_argument("--size", type=_size, metavar="WxH", help="pixels of the pictures, width first")
-    sweep.add_argument("--prepare", nargs="+", metavar="HOW", help=_one_of(PREPARE))
+    sweep.add_argument("--size", type=as_size, metavar="WxH", help="pixels of the pictures, width first")
+    sweep.add_argument("--prepare", nargs="+", metavar="HOW", help=one_of(PREPARE))
     sweep.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)")
     sweep.add_argument(
         "--max-batch", type=int, metavar="N", help="samples in one call of the U-Net: fewer take less memory"
@@ -116,7 +103,9 @@ def build_parser() -> Parser:
     sweep.set_defaults(run=_sweep)
 
     from s2i_teach.data_sources.commands import add_data_parsers
+    from s2i_teach.translation.dataset.commands import add_dataset_parser
 
+    add_dataset_parser(commands)
     add_data_parsers(commands)
 
     wall = commands.add_parser(
@@ -162,23 +151,6 @@ def build_parser() -> Parser:
     return parser
 
 
-OPTIONS = {
-    "prompt": "prompt",
-    "negative": "negative_prompt",
-    "strength": "strength",
-    "guidance": "guidance_scale",
-    "steps": "num_inference_steps",
-    "seed": "seed",
-    "size": "size",
-    "prepare": "prepare",
-    "fit": "fit",
-    "invert": "invert",
-    "scheduler": "scheduler",
-    "control_scale": "control_scale",
-    "control_start": "control_start",
-    "control_end": "control_end",
-}
-"""The option's name → the setting's."""
 SWEPT = (
     "prompt",
     "negative",

@@ -10,9 +10,11 @@ import torch
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
 from s2i_teach.images import open_sketch
+from s2i_teach.models.kept import forget_texts
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.translation import batch
 from s2i_teach.translation.batch import Counts, run_batch
+from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import run
 from s2i_teach.translation.settings import Settings
@@ -149,6 +151,7 @@ def test_what_is_common_is_computed_once(tiny_pipe, sketch):
         )
         for scale in (0.5, 1.0, 3.0, 6.0)
     ]
+    forget_texts(tiny_pipe)
     list(run_batch(sketch, cells, tiny_pipe, counts=counts))
     # Without guidance both cells are one picture: 4 samples. With it the first step is shared: 2 and 3 × 2 × 2 more; the
     # prompt's half of that first step is the unguided cells' as well.
@@ -156,6 +159,9 @@ def test_what_is_common_is_computed_once(tiny_pipe, sketch):
     assert counts.evaluations + counts.shared == 2 * 4 + 2 * 2 * 4
     assert counts.encoded == 1 and counts.decoded == 4 and counts.prompts == 2
     assert counts.calls == 4
+    again = Counts()
+    list(run_batch(sketch, cells, tiny_pipe, counts=again))
+    assert again.prompts == 0, "the same words, read before"
 
 
 def test_a_small_model_s_grid_runs_in_one_thread_and_gives_the_caller_s_back(tiny_pipe, sketch, monkeypatch):
@@ -378,3 +384,24 @@ def test_the_sketch_is_checked_before_the_model_runs(tiny_pipe):
     with pytest.raises(InputError, match="does not exist"):
         s2i.sweep("nowhere.png", "a", seeds=[0], pipe=tiny_pipe, quiet=True)
     assert not Path("nowhere.png").exists()
+
+
+def test_a_batch_of_several_sketches_gives_each_its_own_picture(tiny_led, sketch):
+    """In one call of the U-Net, with and without a sketch that two cells share."""
+    other = sketch.rotate(90, expand=True, fillcolor="white")
+    cells = [
+        Settings("a turtle", seed=seed, num_inference_steps=3, size=(64, 48)).resolved(tiny_led) for seed in (0, 1, 0)
+    ]
+    pages = [Pages.alone(one, cell) for one, cell in zip((sketch, sketch, other), cells, strict=True)]
+    counts = Counts()
+    made = {i: pixels for i, pixels, _ in run_batch(pages, cells, tiny_led, counts=counts)}
+    assert counts.encoded == 3 and counts.calls == 3 and counts.shared == 0
+    for i, (one, cell) in enumerate(zip((sketch, sketch, other), cells, strict=True)):
+        alone = next(run_batch(one, [cell], tiny_led))[1]
+        assert (alone - made[i]).abs().max() <= 1e-5
+        assert (
+            np.abs(np.asarray(run(one, cell, tiny_led).image) - made[i][0].permute(1, 2, 0).numpy() * 255).max() <= 0.51
+        )
+    assert (made[0] - made[2]).abs().max() > 0.01, "same settings, another sketch"
+    with pytest.raises(ValueError, match="3 sketches and 2 settings"):
+        next(run_batch(pages, cells[:2], tiny_led))

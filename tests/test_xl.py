@@ -15,6 +15,7 @@ from s2i_teach import InputError, Settings, load_pipeline, translate
 from s2i_teach.images import open_sketch
 from s2i_teach.lines import line_hint
 from s2i_teach.models import kinds
+from s2i_teach.models.kept import forget_texts
 from s2i_teach.models.kinds import CONTROL_XL, IMG2IMG_XL, kind_of
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.translation.batch import Counts, run_batch
@@ -171,6 +172,7 @@ def test_what_is_common_is_computed_once(tiny_xl, sketch):
         Settings("a turtle", strength=1.0, guidance_scale=scale, num_inference_steps=4, size=(64, 64)).resolved(tiny_xl)
         for scale in (0.5, 1.0, 3.0, 6.0)
     ]
+    forget_texts(tiny_xl)
     list(run_batch(sketch, cells, tiny_xl, counts=counts))
     assert counts.evaluations == 4 + 1 + 3 * 2 * 2  # as in test_sweep
     assert (counts.encoded, counts.decoded, counts.prompts, counts.calls) == (1, 4, 2, 4)

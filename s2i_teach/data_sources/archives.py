@@ -2,12 +2,16 @@
 
 import contextlib
 import io
+import itertools
 import re
 import stat
 import struct
+import threading
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +34,16 @@ GAP = 16_384
 """Bytes between two wanted members that are fetched along rather than asked around."""
 SPAN = 4_000_000
 """Bytes of members fetched by one request, so that memory stays small."""
+AT_ONCE = 8
+"""Requests under way to one server: each waits for its answer, so that eight take the time of one."""
 TAIL = 65_536 + 22 + 20 + 56
 """A zip's end records with the longest comment."""
 SLACK = 256
 """Bytes that a member's own header may be longer than the table of contents tells."""
+
+
+class BadMember(InputError):
+    """One file cannot be had, damaged or too large as it is; the source's other files can."""
 
 
 class NoRanges(InputError):
@@ -131,16 +141,21 @@ class Archive:
         return next(self.read_many([member]))[1]
 
     def read_many(self, members: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
-        """Members and their bytes, in the archive's own order; what lies close together is fetched at once.
+        """Members and their bytes, in the archive's own order.
+
+        What lies close together is fetched by one request, and :data:`AT_ONCE` requests are under way to a server.
 
         Raises:
-            InputError: as :meth:`read`.
+            BadMember: one is damaged, or larger than ``LARGEST_MEMBER``.
+            InputError: the server refuses.
         """
-        for start, stop, wanted in self._spans(members):
-            with self._told():
-                self._file.load(start, stop)
-            for member in wanted:
-                yield member, self._unpack(member)
+        spans = self._spans(members)
+        with contextlib.closing(self._source.get_many([(start, stop) for start, stop, _ in spans])) as stretches:
+            for start, _, wanted in spans:
+                with self._told():
+                    self._file.hold(start, next(stretches))
+                for member in wanted:
+                    yield member, self._unpack(member)
 
     def _unpack(self, member: Member) -> bytes:
         with self._told(member), self._zip.open(self._infos[member.name]) as file:
@@ -155,7 +170,7 @@ class Archive:
         for member in sorted(set(members), key=lambda member: self._info(member).header_offset):
             start, stop = self._info(member).header_offset, self._stop(member)
             if max(member.size, member.packed) > LARGEST_MEMBER:
-                raise InputError(
+                raise BadMember(
                     f"{shown(member.name)} in {self.name} has {web.readable(max(member.size, member.packed))}, more "
                     f"than the {web.readable(LARGEST_MEMBER)} that are read at once: leave it out."
                 )
@@ -191,7 +206,7 @@ class Archive:
                 raise InputError(
                     f"{self.name} is not a whole zip archive ({shown(error)}): fetch or copy it again."
                 ) from error
-            raise InputError(
+            raise BadMember(
                 f"{shown(member.name)} in {self.name} is damaged: fetch or copy the archive again."
             ) from error
         except OSError as error:
@@ -216,17 +231,24 @@ class _Disk:
         self._file.seek(start)
         return self._file.read(stop - start)
 
+    def get_many(self, stretches: list[tuple[int, int]]) -> Generator[bytes]:
+        """The bytes of each ``(start, stop)``, in this order."""
+        yield from (self.get(start, stop) for start, stop in stretches)
+
     def close(self) -> None:
         self._file.close()
 
 
 class _Web:
-    """A file behind a web address, by its bytes' positions."""
+    """A file behind a web address, by its bytes' positions. For several threads at once."""
 
     costs = True
 
     def __init__(self, url: str):
         self._address = web.Address(url)
+        self._free = [self._address]  # of those that were opened: none is for two threads at once
+        self._opened = [self._address]
+        self._lock = threading.Lock()
         self.host, self.fetched = self._address.host, 0
         try:
             answer = web.insist(lambda: self._address.ask(0, 1))
@@ -248,11 +270,12 @@ class _Web:
 
         def bring() -> None:
             at = start + len(data)
-            with contextlib.closing(self._address.ask(at, stop)) as answer:
+            with self._an_address() as address, contextlib.closing(address.ask(at, stop)) as answer:
                 if web.part_of(answer) != (at, self.size) or web.validator_of(answer) != self._validator:
                     raise InputError(f"{self.host} changed the file while it was read: start again.")
                 for piece in web.chunks(answer):
-                    self.fetched += len(piece)
+                    with self._lock:
+                        self.fetched += len(piece)
                     data.extend(piece[: stop - start - len(data)])
             if len(data) < stop - start:
                 raise web.Refused("cut", f"sent {len(data)} of {stop - start} bytes", passing=True)
@@ -260,8 +283,39 @@ class _Web:
         web.insist(bring, lambda: self.fetched)
         return bytes(data)
 
+    def get_many(self, stretches: list[tuple[int, int]]) -> Generator[bytes]:
+        """The bytes of each ``(start, stop)``, in this order; :data:`AT_ONCE` are on their way or wait to be taken."""
+        if len(stretches) < 2:
+            yield from (self.get(start, stop) for start, stop in stretches)
+            return
+        pool, left = ThreadPoolExecutor(min(AT_ONCE, len(stretches))), iter(stretches)
+        under_way = deque(pool.submit(self.get, *stretch) for stretch in itertools.islice(left, AT_ONCE))
+        try:
+            while under_way:
+                data = under_way.popleft().result()
+                under_way.extend(pool.submit(self.get, *stretch) for stretch in itertools.islice(left, 1))
+                yield data
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    @contextlib.contextmanager
+    def _an_address(self) -> Iterator[web.Address]:
+        """The address for one thread: one that is free, or opened anew where redirects and pages have led already."""
+        with self._lock:
+            if self._free:
+                address = self._free.pop()
+            else:
+                address = self._address.again()
+                self._opened.append(address)
+        try:
+            yield address
+        finally:
+            with self._lock:
+                self._free.append(address)
+
     def close(self) -> None:
-        self._address.close()
+        for address in self._opened:
+            address.close()
 
 
 class _Window(io.RawIOBase):
@@ -274,7 +328,11 @@ class _Window(io.RawIOBase):
 
     def load(self, start: int, stop: int) -> None:
         """Hold the bytes from ``start`` up to ``stop``."""
-        self._start, self._data = start, self._source.get(start, stop)
+        self.hold(start, self._source.get(start, stop))
+
+    def hold(self, start: int, data: bytes) -> None:
+        """Hold the bytes that stand from ``start`` on."""
+        self._start, self._data = start, data
 
     def readable(self) -> bool:
         return True

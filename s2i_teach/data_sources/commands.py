@@ -32,7 +32,7 @@ def add_data_parsers(commands) -> None:
         "--pack", metavar="ZIP", help="make one zip for a class of it (of the cleaned copy with --clean)"
     )
     sample.add_argument(
-        "--max-bytes", type=_bytes, default=1e9, metavar="SIZE", help="refuse to fetch more (default: 1GB)"
+        "--max-bytes", type=as_bytes, default=1e9, metavar="SIZE", help="refuse to fetch more (default: 1GB)"
     )
     sample.add_argument("--offline", action="store_true", help="use no network")
     sample.add_argument("--quiet", action="store_true", help="say only where the sample lies")
@@ -48,7 +48,7 @@ def add_data_parsers(commands) -> None:
     pack.set_defaults(run=_class_pack)
 
 
-def _bytes(text: str) -> float:
+def as_bytes(text: str) -> float:
     """``500MB``, ``2 GB``, ``1e9``."""
     found = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*([kmgt]?)b?\s*", text, re.IGNORECASE)
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import s2i_teach.data_sources.quickdraw as quickdraw
-from s2i_teach.data_sources.archives import Archive, Member, NoRanges, open_archive
+from s2i_teach.data_sources.archives import Archive, BadMember, Member, NoRanges, open_archive
 from s2i_teach.data_sources.classes import class_name
 from s2i_teach.data_sources.download import cached, fetch
 from s2i_teach.data_sources.drive import drive_id, file_url, list_folder, mounted
@@ -65,7 +65,12 @@ class Source:
         return 0
 
     def read_many(self, items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
-        """The items' bytes, in the order that suits the source."""
+        """The items' bytes, in the order that suits the source.
+
+        Raises:
+            BadMember: one item cannot be had, and the others can.
+            InputError: the source cannot be read.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
@@ -100,9 +105,7 @@ class Folder(Source):
             try:
                 yield item, (self.path / item.name).read_bytes()
             except OSError as error:
-                raise InputError(
-                    f"{shown(self.path / item.name)} cannot be read: {error.strerror or error}."
-                ) from error
+                raise BadMember(f"{shown(self.path / item.name)} cannot be read: {error.strerror or error}.") from error
 
 
 class Zip(Source):

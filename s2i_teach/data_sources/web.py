@@ -79,6 +79,12 @@ class Address:
     def close(self) -> None:
         self._session.close()
 
+    def again(self) -> "Address":
+        """The same for another thread, asked where this one's redirects ended."""
+        other = Address(self.url)
+        other.is_drive, other._at = self.is_drive, self._at
+        return other
+
     def ask(self, start: int = 0, stop: int | None = None, validator: str | None = None) -> requests.Response:
         """The answer for the bytes from ``start`` up to, not including, ``stop``: status 200, 206 or 416, no page.
 

@@ -52,7 +52,18 @@ def pick_dtype(device: torch.device) -> torch.dtype:
 
 def device_of(pipe) -> torch.device:
     """Where a pipeline computes; its weights may wait elsewhere (``pipe.device`` says where)."""
-    return getattr(pipe, "_execution_device", None) or pipe.device
+    return getattr(pipe, "s2i_held_device", None) or getattr(pipe, "_execution_device", None) or pipe.device
+
+
+@contextmanager
+def held_device(pipe, device: torch.device):
+    """Within it :func:`device_of` is this: diffusers looks through all modules for it, some 10 ms each time."""
+    before = getattr(pipe, "s2i_held_device", None)
+    pipe.s2i_held_device = device
+    try:
+        yield
+    finally:
+        pipe.s2i_held_device = before
 
 
 def denoiser_of(pipe):
@@ -92,6 +103,11 @@ def fitting_threads(pipe):
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PRECISIONS = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def precision_of(pipe) -> str:
+    """The precision of the network that a run evaluates: "fp32", "fp16", "bf16" or "mixed"."""
+    return PRECISIONS.get(denoiser_of(pipe).dtype, "mixed")
 
 
 def check_dtype(dtype, device: torch.device) -> torch.dtype:

@@ -1,22 +1,22 @@
 """Many pictures at once, each as if it were made alone: what they have in common is computed once."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from s2i_teach.errors import InputError
-from s2i_teach.models.devices import device_of, fitting_threads
+from s2i_teach.models.devices import device_of, held_device, is_small, one_thread
 from s2i_teach.models.fit import out_of_memory, step_down
-from s2i_teach.models.kept import is_read
+from s2i_teach.models.kept import is_read, read_text
 from s2i_teach.models.kinds import (
     Text,
     decode_latents,
     drawn,
     dtype_of,
     encode_picture,
-    encode_text,
     evaluate,
     hint_of,
     hint_tensor,
@@ -102,7 +102,7 @@ def run_batch(
     on_step: Callable[[int, int], None] | None = None,
     counts: Counts | None = None,
 ) -> Iterator[tuple[int, torch.Tensor, tuple[str, ...]]]:
-    """The pictures of one sketch with many settings, each equal to :func:`s2i_teach.translate`'s alone.
+    """The pictures of one sketch with many settings, or of many sketches, each equal to :func:`s2i_teach.translate`'s alone.
 
     A sketch is encoded once and each prompt once. Up to ``max_batch`` samples go through the U-Net together, whatever
     their timesteps. Samples that are equal (the same latents, timestep and text, as before guidance has told two cells
@@ -119,7 +119,8 @@ def run_batch(
     3e-5 of the brightness, less than a hundredth of the smallest step of an 8-bit picture (``tests/test_sweep.py``).
 
     Args:
-        sketch: anything that :func:`s2i_teach.open_sketch` opens, or its :class:`Pages`.
+        sketch: anything that :func:`s2i_teach.open_sketch` opens, or its :class:`Pages`; a list of :class:`Pages`, one for
+            each of the settings, makes each of its own sketch.
         cells: settings, with every default filled in (``Settings.resolved``).
         max_batch: samples in one call of the U-Net; None chooses by size and device. Halved where memory is short; where one
             is too many, the pipeline goes down :data:`s2i_teach.models.fit.LADDER`.
@@ -147,7 +148,7 @@ def run_batch(
 
 def _one_by_one(sketch, cells: Sequence[Resolved], pipe, on_step, counts: Counts):
     """:func:`run_batch` by single runs; a prompt is read once, since the runs keep it."""
-    pages = sketch if isinstance(sketch, Pages) else Pages(sketch)
+    pages = _pages_of(sketch, cells)
     plans = [settings.plan(pipe, measure=False) for settings in cells]
     total, before = sum(plan.evaluations for plan in plans), 0
     for index, (settings, plan) in enumerate(zip(cells, plans, strict=True)):
@@ -156,7 +157,7 @@ def _one_by_one(sketch, cells: Sequence[Resolved], pipe, on_step, counts: Counts
             if on_step:
                 on_step(before + done, total)
 
-        page, _ = pages[settings]
+        page, _ = pages[index][settings]
         negative = settings.negative_prompt if plan.batch == 2 else None
         counts.prompts += not kind_of(pipe).is_family and not is_read(pipe, settings.prompt, negative)
         prepared, hint = prepare_sketch(page, settings.prepare), make_hint(page, hint_of(pipe))
@@ -173,12 +174,15 @@ class _Batch:
     """One run of many cells: what is shared between them."""
 
     def __init__(self, sketch, cells, pipe, max_batch, on_step, counts):
-        self.pages = sketch if isinstance(sketch, Pages) else Pages(sketch)
+        self.pages = _pages_of(sketch, cells)
         self.cells, self.pipe = list(cells), pipe
         self.on_step, self.counts = on_step, counts
         self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
         self._images, self._texts, self._hints = {}, {}, {}
         self._distilled = is_distilled(pipe)
+        # Asked once: to look through all modules for one of them takes some milliseconds.
+        self._device, self._dtype = device_of(pipe), dtype_of(pipe)
+        self._threads = one_thread if self._device.type == "cpu" and is_small(pipe) else nullcontext
         self._steps_done = 0
         self._notes: tuple[str, ...] = ()
         steps = [
@@ -189,12 +193,17 @@ class _Batch:
         self._waiting = sorted(range(len(cells)), key=lambda i: (-steps[i], _beginning(cells[i]), i))
         self._total = sum(steps)
 
+    @contextmanager
+    def _computing(self):
+        with held_device(self.pipe, self._device), self._threads():
+            yield
+
     @torch.no_grad()
     def run(self):
         active: list[_Cell] = []
         while active or self._waiting:
             # Never across a yield: what the caller does between two pictures keeps the caller's threads.
-            with fitting_threads(self.pipe):
+            with self._computing():
                 while self._waiting and len(active) < POOL:
                     active.append(self._begin(self._waiting.pop(0)))
                 self._advance(active)
@@ -207,7 +216,7 @@ class _Batch:
         settings, pipe = self.cells[index], self.pipe
         guided = is_guided(pipe, settings.guidance_scale)
         text = self._text(settings, guided)
-        encoded = self._image(settings)
+        encoded = self._image(index)
         generator = torch.Generator("cpu").manual_seed(settings.seed)
         scheduler = make_scheduler(settings.scheduler, pipe.scheduler, settings.num_inference_steps)
         set_timesteps(scheduler, settings, device_of(pipe))
@@ -217,7 +226,7 @@ class _Batch:
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(start)
         # In the pipeline's order: the generator first draws the latents of the picture, then the noise.
-        clean = drawn(encoded, generator).to(dtype_of(pipe)) * pipe.vae.config.scaling_factor
+        clean = drawn(encoded, generator).to(self._dtype) * pipe.vae.config.scaling_factor
         noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype).to(device_of(pipe))
         latents = scheduler.add_noise(clean, noise, timesteps[:1])
         held, pipe.scheduler = pipe.scheduler, scheduler  # it asks the scheduler what its step takes
@@ -225,36 +234,37 @@ class _Batch:
             extra = pipe.prepare_extra_step_kwargs(generator, 0.0)
         finally:
             pipe.scheduler = held
-        past = (*_beginning(settings), start)
-        hint, scales = self._hint(settings), settings.control_scales(len(timesteps))
+        past = (id(self.pages[index]), *_beginning(settings), start)
+        hint, scales = self._hint(index), settings.control_scales(len(timesteps))
         return _Cell(index, settings, scheduler, timesteps, latents, extra, guided, text, past, hint, scales)
 
     def _text(self, settings: Resolved, guided: bool) -> tuple:
         """``((key, Text), …)``: of the negative prompt and the prompt, or of the prompt alone."""
         key = (settings.prompt, settings.negative_prompt if guided else None)
         if key not in self._texts:
-            prompt, negative = encode_text(self.pipe, *key)
-            self.counts.prompts += 1
+            self.counts.prompts += not is_read(self.pipe, *key)
+            prompt, negative = read_text(self.pipe, *key)
             asked = (("prompt", settings.prompt), prompt)
             self._texts[key] = ((("negative", settings.negative_prompt), negative), asked) if guided else (asked,)
         return self._texts[key]
 
-    def _image(self, settings: Resolved):
-        """What the VAE's encoder gives for the sketch, once for each way of preparing it."""
-        key = (settings.size, settings.fit, settings.invert, settings.prepare)
+    def _image(self, index: int):
+        """What the VAE's encoder gives for a sketch, once for each way of preparing it."""
+        settings, pages = self.cells[index], self.pages[index]
+        key = (id(pages), settings.size, settings.fit, settings.invert, settings.prepare)
         if key not in self._images:
-            picture, _ = self.pages[settings]
+            picture, _ = pages[settings]
             pixels = self.pipe.image_processor.preprocess(prepare_sketch(picture, settings.prepare))
             self._images[key] = encode_picture(self.pipe, pixels)
             self.counts.encoded += 1
         return self._images[key]
 
-    def _hint(self, settings: Resolved) -> torch.Tensor | None:
-        """The sketch's hint, made once for each way of opening it."""
+    def _hint(self, index: int) -> torch.Tensor | None:
+        """A sketch's hint, made once for each way of opening it."""
         how = hint_of(self.pipe)
         if how is None:
             return None
-        page, _ = self.pages[settings]
+        page, _ = self.pages[index][self.cells[index]]
         if id(page) not in self._hints:
             self._hints[id(page)] = hint_tensor(self.pipe, make_hint(page, how))
         return self._hints[id(page)]
@@ -343,11 +353,11 @@ class _Batch:
         for group in by_shape.values():
             for first in range(0, len(group), max(1, self.max_batch // 4)):
                 part = group[first : first + max(1, self.max_batch // 4)]
-                with fitting_threads(self.pipe):
+                with self._computing():
                     pixels, flagged = self._pixels(part)
                 self.counts.decoded += len(part)
                 for position, cell in enumerate(part):
-                    with fitting_threads(self.pipe):
+                    with self._computing():
                         one, notes = finite(self.pipe, pixels[position : position + 1], cell.latents)
                     if flagged and flagged[position]:
                         notes += (BLACKED_OUT,)
@@ -360,6 +370,15 @@ class _Batch:
         pixels, flagged = look_over(pipe, decode_latents(pipe, latents))
         shown = [not flag for flag in flagged or [False] * len(cells)]
         return pipe.image_processor.postprocess(pixels, output_type="pt", do_denormalize=shown), flagged
+
+
+def _pages_of(sketch, cells: Sequence[Resolved]) -> list[Pages]:
+    """The opened sketch of each cell; where all have one sketch, the very same object."""
+    if isinstance(sketch, list) and all(isinstance(pages, Pages) for pages in sketch):
+        if len(sketch) != len(cells):
+            raise ValueError(f"{len(sketch)} sketches and {len(cells)} settings: give as many.")
+        return sketch
+    return [sketch if isinstance(sketch, Pages) else Pages(sketch)] * len(cells)
 
 
 def _beginning(settings: Resolved) -> tuple:

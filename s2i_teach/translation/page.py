@@ -50,6 +50,13 @@ class Pages:
     def __init__(self, sketch):
         self._sketch, self._opened = read_picture(sketch), {}
 
+    @classmethod
+    def alone(cls, sketch, settings: Settings) -> "Pages":
+        """A sketch opened for these settings and no others: what is kept of it has the picture's size, not its own."""
+        pages = cls(sketch)
+        pages._sketch, _ = pages[settings]
+        return pages
+
     def __getitem__(self, settings: Settings) -> tuple[Image.Image, tuple[str, ...]]:
         """What :func:`open_page` gives; the very same picture where the way is the same."""
         cleaning = settings.prepare if settings.prepare in ("photo", "picture") else "as it looks"

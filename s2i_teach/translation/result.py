@@ -82,9 +82,18 @@ class Result:
         Raises:
             InputError: the name does not end in ``.png``, or the place cannot be written.
         """
+        return save_png(self.image, path, self._info())
+
+    def png(self) -> bytes:
+        """The bytes of the file that :meth:`save` writes."""
+        with io.BytesIO() as file:
+            self.image.save(file, "PNG", pnginfo=self._info())
+            return file.getvalue()
+
+    def _info(self) -> PngImagePlugin.PngInfo:
         info = PngImagePlugin.PngInfo()
         info.add_itxt(KEY, json.dumps(self.record(), ensure_ascii=False, sort_keys=True))
-        return save_png(self.image, path, info)
+        return info
 
     def _repr_png_(self) -> bytes:
         with io.BytesIO() as file:

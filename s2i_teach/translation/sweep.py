@@ -11,7 +11,7 @@ from pathlib import Path
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.models.catalog import DEFAULT
-from s2i_teach.models.devices import PRECISIONS, denoiser_of
+from s2i_teach.models.devices import denoiser_of, precision_of
 from s2i_teach.models.kinds import has_small_vae, hint_of, is_quantized, networks
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.batch import Counts, run_batch
@@ -19,7 +19,7 @@ from s2i_teach.translation.page import Pages, as_opened
 from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.result import Result, read_record
 from s2i_teach.translation.run import as_image, prompt_notes
-from s2i_teach.translation.settings import Settings
+from s2i_teach.translation.settings import Plan, Resolved, Settings
 from s2i_teach.translation.wording import value_words
 
 PLURALS = {"prompts": "prompt", "seeds": "seed", "strengths": "strength"}
@@ -76,35 +76,50 @@ def sweep(
     results: dict[int, Result] = {}
     names = {}
     if folder is not None:
-        prints = _fingerprint(pipe)
+        prints = fingerprint(pipe)
         names = {i: folder / _file_name(cell, pages[i][0], prints) for i, cell in enumerate(cells)}
-        results = {i: kept for i, name in names.items() if (kept := _kept(name, cells[i], pipe)) is not None}
+        results = {i: kept for i, name in names.items() if (kept := kept_result(name, cells[i], pipe)) is not None}
     todo = [i for i in range(len(cells)) if i not in results]
     if todo:
         plans = {i: cells[i].plan(pipe, measure=False) for i in todo}
         total = sum(plan.evaluations for plan in plans.values())
+        precision = precision_of(pipe)
         with _progress(total, on_step, quiet) as step:
             batch = run_batch(opened, [cells[i] for i in todo], pipe, max_batch=max_batch, on_step=step, counts=counts)
             for position, pixels, notes in batch:
                 i = todo[position]
-                results[i] = Result(
-                    image=as_image(pipe, pixels),
-                    sketch=pages[i][0],
-                    settings=as_opened(cells[i]),
-                    plan=plans[i],
-                    model=getattr(pipe, "s2i_model", "a pipeline"),
-                    seconds=None,
-                    evaluation_seconds=None,
-                    precision=PRECISIONS.get(denoiser_of(pipe).dtype, "mixed"),
-                    notes=pages[i][1] + notes + prompt_notes(pipe, cells[i]),
-                    hint=make_hint(pages[i][0], hint_of(pipe)),
-                    small_vae=has_small_vae(pipe),
-                    quantized=is_quantized(pipe),
-                )
+                made = result_of(pipe, cells[i], pages[i], pixels, notes, plans[i], precision)
+                results[i] = replace(made, hint=make_hint(pages[i][0], hint_of(pipe)))
                 if folder is not None:
                     results[i].save(names[i])
     seconds = time.perf_counter() - started
     return Sweep(axes, tuple(results[i] for i in range(len(cells))), seconds, counts)
+
+
+def result_of(
+    pipe, settings: Resolved, page: tuple, pixels, notes: tuple[str, ...], plan: Plan, precision: str
+) -> Result:
+    """A picture that :func:`s2i_teach.translation.batch.run_batch` made, without its hint.
+
+    Args:
+        page: what :class:`Pages` gives for these settings.
+        pixels, notes: as ``run_batch`` yields them.
+        precision: :func:`precision_of` the pipeline.
+    """
+    sketch, page_notes = page
+    return Result(
+        image=as_image(pipe, pixels),
+        sketch=sketch,
+        settings=as_opened(settings),
+        plan=plan,
+        model=getattr(pipe, "s2i_model", "a pipeline"),
+        seconds=None,
+        evaluation_seconds=None,
+        precision=precision,
+        notes=page_notes + notes + prompt_notes(pipe, settings),
+        small_vae=has_small_vae(pipe),
+        quantized=is_quantized(pipe),
+    )
 
 
 @dataclass(frozen=True)
@@ -266,7 +281,7 @@ def _folder(to) -> Path | None:
     return folder
 
 
-def _fingerprint(pipe) -> str:
+def fingerprint(pipe) -> str:
     """Of the weights, so that a model that was trained on is not taken for what it was before."""
     digest = hashlib.sha256()
     for part in networks(pipe):
@@ -280,8 +295,8 @@ def _file_name(settings: Settings, picture, prints: str) -> str:
     return f"cell-{hashlib.sha256(key + picture.tobytes()).hexdigest()[:20]}.png"
 
 
-def _kept(path: Path, settings: Settings, pipe) -> Result | None:
-    """A cell that an earlier sweep kept, or None where there is none that can be read."""
+def kept_result(path: Path, settings: Settings, pipe) -> Result | None:
+    """A picture that was kept with its record, or None where there is none that can be read."""
     if not path.exists():
         return None
     from PIL import Image
