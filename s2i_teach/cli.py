@@ -11,6 +11,7 @@ from typing import Any
 
 from s2i_teach import __version__
 from s2i_teach.errors import InputError
+from s2i_teach.files import as_path, shown, written
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.schedulers import SCHEDULERS
 from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
@@ -20,7 +21,7 @@ class Parser(argparse.ArgumentParser):
     """argparse with its complaint on one line."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {shown(message, 400)} (see {self.prog} --help)\n")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -28,7 +29,7 @@ def _size(text: str) -> tuple[int, int]:
     try:
         width, height = (int(part) for part in parts)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 768x512, width first") from error
+        raise argparse.ArgumentTypeError(f"{written(text)} is no size: write it like 768x512, width first") from error
     return width, height
 
 
@@ -266,7 +267,7 @@ def _sweep(args) -> None:
             given[named[option]] = values[0] if len(values) == 1 else values
     if args.size is not None:
         given["size"] = args.size
-    folder = Path(args.to or "out/sweep")
+    folder = as_path(args.to or "out/sweep")
     pipe = load_pipeline(args.model, dtype=args.dtype)
     made = sweep(args.sketch, pipe=pipe, to=folder, max_batch=args.max_batch, **given)
     print(made)
@@ -382,6 +383,10 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, as `| head` does
         return 0
+    except OSError as error:  # what a disk or a network refuses is no fault of the program
+        place = f"{shown(error.filename)}: " if error.filename else ""
+        print(f"s2i: {place}{shown(error.strerror or error)}.", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -12,10 +12,22 @@ from typing import BinaryIO
 from s2i_teach.errors import InputError
 
 
-def shown(name) -> str:
-    """A file name for a message: on one line, and not longer than one reads."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in str(name))
-    return text if len(text) <= 160 else f"{text[:80]}…{text[-60:]}"
+def shown(name, most: int = 160) -> str:
+    """A file name for a message: on one line, and not longer than one reads, ``most`` letters."""
+    try:
+        whole = str(name)
+    except ValueError:  # Python writes out no number of more than 4300 digits
+        whole = f"a {type(name).__name__} too long to be written out"
+    text = "".join(letter if letter.isprintable() else "?" for letter in whole)
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2 - 20) :]}"
+
+
+def written(value) -> str:
+    """A value for a message, as Python writes it: on one line, and not longer than one reads."""
+    try:
+        return shown(repr(value))
+    except ValueError:
+        return f"a {type(value).__name__} too long to be written out"
 
 
 LONGEST = 255
@@ -29,13 +41,17 @@ def as_path(name) -> Path:
         InputError: no text and no path, empty, with a zero byte, too long, or of a user who is not known.
     """
     if not isinstance(name, (str, bytes, os.PathLike)):
-        raise InputError(f"{shown(repr(name))} is no file name: give text or a path.")
+        raise InputError(f"{written(name)} is no file name: give text or a path.")
     text = os.fsdecode(os.fspath(name))
     if not text.strip():
         raise InputError("The file name is empty: give the name of a file.")
     if "\0" in text:
         raise InputError("The file name has a zero byte in it: give a plain file name.")
-    if any(len(os.fsencode(part)) > LONGEST for part in Path(text).parts):
+    try:
+        longest = max((len(os.fsencode(part)) for part in Path(text).parts), default=0)
+    except UnicodeEncodeError as error:
+        raise InputError(f"{shown(text)} has characters that no file name can have: give a plain file name.") from error
+    if longest > LONGEST:
         raise InputError(f"{shown(text)} is longer than a file name can be: give a shorter one.")
     try:
         return Path(text).expanduser()

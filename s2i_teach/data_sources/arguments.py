@@ -1,7 +1,7 @@
 """What a sample is asked for, checked."""
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import written
 
 
 def whole_number(name: str, value, least: int | None = None) -> int:
@@ -12,7 +12,7 @@ def whole_number(name: str, value, least: int | None = None) -> int:
     """
     if isinstance(value, bool) or not hasattr(value, "__index__") or (least is not None and value < least):
         raise InputError(
-            f"{name} is {shown(repr(value))}: give a whole number{'' if least is None else f' from {least} up'}."
+            f"{name} is {written(value)}: give a whole number{'' if least is None else f' from {least} up'}."
         )
     return int(value)
 
@@ -26,9 +26,9 @@ def byte_limit(value) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError) as error:
-        raise InputError(f"max_bytes is {shown(repr(value))}: give a number of bytes.") from error
+        raise InputError(f"max_bytes is {written(value)}: give a number of bytes.") from error
     if not number >= 0:
-        raise InputError(f"max_bytes is {shown(repr(value))}: give 0 or more bytes.")
+        raise InputError(f"max_bytes is {written(value)}: give 0 or more bytes.")
     return number
 
 
@@ -48,5 +48,5 @@ def wanted_categories(categories) -> str | int | list | None:
         return sorted(categories, key=str) if isinstance(categories, (set, frozenset)) else list(categories)
     except TypeError as error:
         raise InputError(
-            f"categories is {shown(repr(categories))}: give names, a number of categories, or None for all."
+            f"categories is {written(categories)}: give names, a number of categories, or None for all."
         ) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import shown, written
 from s2i_teach.paths import data_dir
 
 
@@ -74,7 +74,7 @@ def find_categories(wanted, there: dict[str, str | None]) -> list[str]:
     found = []
     for one in wanted:
         if not isinstance(one, str) or not one.strip():
-            raise InputError(f'The category {shown(repr(one))} is no name: give words such as "turtle", or a class id.')
+            raise InputError(f'The category {written(one)} is no name: give words such as "turtle", or a class id.')
         plain = _plain(one)
         exact = one if one in there else names.get(plain)  # "cat" and "CAT" may both be there
         meant = synonyms.get(plain, []) if exact is None else [exact]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import shown, written
 from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
 from s2i_teach.models.families import load_family_pipeline
@@ -99,7 +99,7 @@ def load_pipeline(
             nothing to be had from any id.
     """
     if attention_slicing not in (True, False, "auto"):
-        raise InputError(f'attention_slicing={attention_slicing!r} is not known: use "auto", True or False.')
+        raise InputError(f'attention_slicing={written(attention_slicing)} is not known: use "auto", True or False.')
     chosen_device = pick_device(device)
     chosen_dtype = check_dtype(dtype, chosen_device)
     entry = find(str(model))

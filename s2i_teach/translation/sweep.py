@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.files import as_path, shown, write_whole, written
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import PRECISIONS, denoiser_of
 from s2i_teach.models.kinds import has_small_vae, hint_of, is_quantized, networks
@@ -71,7 +71,7 @@ def sweep(
     pages = [opened[cell] for cell in cells]
     folder = _folder(to)
     if max_batch is not None and (isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1):
-        raise InputError(f"max_batch is {max_batch!r}: give a whole number from 1 up, or None.")
+        raise InputError(f"max_batch is {written(max_batch)}: give a whole number from 1 up, or None.")
     counts, started = Counts(), time.perf_counter()
     results: dict[int, Result] = {}
     names = {}

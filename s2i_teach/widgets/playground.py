@@ -118,7 +118,8 @@ class Playground(PadHolder):
             return super()._asked(_, request, buffers)
         version = request.get("version")
         try:
-            settings = self._checked(request.get("settings") or {})
+            wanted = request.get("settings")
+            settings = self._checked(wanted if isinstance(wanted, dict) else {})
             if "drawing" in request:
                 self._page = Drawing.from_dict(request["drawing"])
             with one_thread():
