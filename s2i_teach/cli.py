@@ -374,7 +374,7 @@ def main(argv: list[str] | None = None) -> int:
         args.rest = rest
         args.run(args)
         return 0
-    except InputError as error:
+    except (InputError, FloatingPointError) as error:  # the second is of a training whose loss is not finite
         print(f"s2i: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

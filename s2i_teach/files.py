@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -85,6 +86,12 @@ def place_key(path: str) -> str:
     """
     key = path.casefold()
     return key if key.isascii() else unicodedata.normalize("NFC", key)
+
+
+def is_device(name: str) -> bool:
+    """Whether Windows takes a file's or a folder's name for a device, as it does ``con`` and ``NUL.png``."""
+    first = name.partition(".")[0].rstrip(" ")
+    return re.fullmatch(r"con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]", first, re.IGNORECASE) is not None
 
 
 PARTIAL = ".s2i-*.partial"

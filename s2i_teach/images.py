@@ -281,11 +281,12 @@ def _lightest(picture: Image.Image) -> float:
     """The number that stands for white in whole numbers of 16 or 32 bits, or floats in [0, 1] or [0, 255]."""
     if picture.mode.startswith("I;16"):
         return 65535.0
+    if picture.mode not in ("I", "F"):
+        return 255.0
+    most = float(np.asarray(picture.getextrema())[1])
     if picture.mode == "I":
-        return 65535.0 if picture.getextrema()[1] > 255 else 255.0
-    if picture.mode == "F":
-        return 1.0 if picture.getextrema()[1] <= 1.001 else 255.0
-    return 255.0
+        return 65535.0 if most > 255 else 255.0
+    return 1.0 if most <= 1.001 else 255.0
 
 
 def _as_grey(picture: Image.Image, top: float) -> Image.Image:

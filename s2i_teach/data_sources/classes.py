@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown, written
+from s2i_teach.files import is_device, shown, written
 from s2i_teach.paths import data_dir
 
 
@@ -45,8 +45,8 @@ def folder_name(category: str) -> str:
     plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", category)).strip("._ ")[:80]
     plain = plain.encode()[:200].decode(errors="ignore").rstrip("._ ")  # letters of three and four bytes
     first, dot, rest = plain.partition(".")
-    if re.fullmatch(r"con|prn|aux|nul|(com|lpt)[\d¹²³]", first, re.IGNORECASE):
-        first += "_"  # Windows reserves these, whatever follows the first dot
+    if is_device(first):
+        first += "_"
     return first + dot + rest or "unnamed"
 
 

@@ -141,7 +141,7 @@ class PadHolder(LiveWidget):
     @staticmethod
     def _picture_asked_for(request: dict):
         if request["do"] == "sketch":
-            return gallery_sketch(request.get("name"))
+            return gallery_sketch(str(request.get("name")))
         name = str(request.get("name"))
         try:
             data = base64.b64decode(str(request.get("data")).partition(",")[2])
