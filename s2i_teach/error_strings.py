@@ -16,6 +16,9 @@ _GERMAN = {
     "The page's request is damaged: run the studio's cell again.": (
         "Die Anfrage der Seite ist beschädigt: die Zelle des Studios noch einmal ausführen."
     ),
+    "{} has characters that cannot be written in a name here: change it.": (
+        "{0} enthält Zeichen, die hier in keinem Namen stehen können: den Namen ändern."
+    ),
     "{} has characters that no file name can have: give a plain file name.": (
         "{0} enthält Zeichen, die kein Dateiname haben kann: einen gewöhnlichen Dateinamen angeben."
     ),

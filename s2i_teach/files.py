@@ -120,6 +120,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
         return path
     except OSError as error:
         raise InputError(f"{shown(path)} cannot be written: {error.strerror or error}.") from error
+    except UnicodeEncodeError as error:  # where a disk's names are not in UTF-8
+        raise InputError(f"{shown(path)} has characters that cannot be written in a name here: change it.") from error
     finally:
         if partial and os.path.exists(partial):
             os.unlink(partial)
