@@ -213,6 +213,10 @@ def _translate(args) -> None:
     if args.like is not None:
         record = read_record(args.like)
         model, dtype, settings = args.model or record.model, args.dtype or record.precision, record.settings
+        if args.model is None and not _may_be_loaded(model):
+            raise InputError(
+                f"{shown(args.like)} names the model {shown(model)}: if you trust it, add --model {shown(model)}."
+            )
         if model != record.model:
             own = ("size", "num_inference_steps", *CONTROLS)  # the other model has its own
             nothing: dict[str, Any] = dict.fromkeys(own)
@@ -273,6 +277,14 @@ def _sweep(args) -> None:
     print(made)
     for path in save_sweep(made, folder):
         print(path)
+
+
+def _may_be_loaded(model: str) -> bool:
+    """Whether a picture's record may have a model loaded by its word alone: none is fetched, and no other machine is asked."""
+    from s2i_teach.models.catalog import find
+
+    elsewhere = model.replace("\\", "/").startswith("//")  # of another machine, on Windows
+    return find(model) is not None or (not elsewhere and as_path(model).is_dir())
 
 
 def _is_denoised(model: str) -> bool:

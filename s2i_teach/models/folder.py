@@ -40,7 +40,7 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{folder} has no {part}: it is no Stable Diffusion model in diffusers' format.")
     for listing in folder.glob("*/*.safetensors.index.json"):
         files = _json(listing).get("weight_map", {}).values()
-        if any(not str(name).endswith(".safetensors") or "/" in str(name) for name in files):
+        if any(not str(name).endswith(".safetensors") or set("/\\") & set(str(name)) for name in files):
             raise InputError(f"{folder} lists weights that are no safetensors: pickles are never read.")
     if is_flow:
         return

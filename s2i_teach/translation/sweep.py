@@ -290,7 +290,7 @@ def _kept(path: Path, settings: Settings, pipe) -> Result | None:
         record = read_record(path)
     except InputError:
         return None  # damaged: it is made again
-    with Image.open(path) as picture:
+    with Image.open(path, formats=["PNG"]) as picture:
         image = picture.convert("RGB")
     plan = settings.plan(pipe, measure=False)
     hint = make_hint(record.sketch, hint_of(pipe))

@@ -195,7 +195,7 @@ class Drawing:
         try:
             metadata = ElementTree.fromstring(text).find(f"{SVG}metadata")
             table = json.loads(metadata.text or "") if metadata is not None else None
-        except (ElementTree.ParseError, ValueError, TypeError) as error:
+        except (ElementTree.ParseError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"The SVG cannot be read ({shown(error)}): give one that a pad saved.") from error
         return cls.from_dict(table)
 
