@@ -387,7 +387,7 @@ def main(argv: list[str] | None = None) -> int:
         args.run(args)
         return 0
     except (InputError, FloatingPointError) as error:  # the second is of a training whose loss is not finite
-        print(f"s2i: {error}", file=sys.stderr)
+        print(f"s2i: {shown(error, 2000)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("s2i: stopped.", file=sys.stderr)

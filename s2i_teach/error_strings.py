@@ -12,6 +12,12 @@ _GERMAN = {
     "The file name has a zero byte in it: give a plain file name.": (
         "Der Dateiname enthält ein Null-Byte: einen gewöhnlichen Dateinamen angeben."
     ),
+    "A {} names no model: give a name of the catalog, a folder or an id.": (
+        "{0} benennt kein Modell: einen Namen des Katalogs, einen Ordner oder eine Kennung angeben."
+    ),
+    "A contact sheet is made of a list of (pictures, caption): give pictures as PIL images.": (
+        "Ein Bogen entsteht aus einer Liste von (Bilder, Beschriftung): Bilder als PIL-Bilder angeben."
+    ),
     "{} did not arrive whole: choose it again.": "{0} ist nicht vollständig angekommen: noch einmal wählen.",
     "The page's request is damaged: run the studio's cell again.": (
         "Die Anfrage der Seite ist beschädigt: die Zelle des Studios noch einmal ausführen."

@@ -315,10 +315,12 @@ def check_size(size, multiple: int = 1) -> tuple[int, int]:
             raise TypeError  # no order, or letters
         width, height = (int(side) for side in size)
         whole = all(int(side) == side for side in size)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(f"The size {shown(size)} is not two numbers: give (width, height) in pixels.") from error
     if not whole or width < multiple or height < multiple or width * height > MAX_PIXELS:
-        raise InputError(f"The size {width} × {height} cannot be used: give sides from {multiple} to 8000 pixels.")
+        raise InputError(
+            f"The size {shown(width)} × {shown(height)} cannot be used: give sides from {multiple} to 8000 pixels."
+        )
     if width % multiple or height % multiple:
         near = tuple(max(multiple, round(side / multiple) * multiple) for side in (width, height))
         raise InputError(

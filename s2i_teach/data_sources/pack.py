@@ -131,7 +131,7 @@ def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = Fals
     if not links:
         raise InputError("No link is given: ask your teacher for the pack's link.")
     if sha256 is not None:
-        sha256 = str(sha256).strip().lower()
+        sha256 = sha256.strip().lower() if isinstance(sha256, str) else written(sha256)
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             raise InputError(f"The hash {shown(sha256)} is no sha256: copy all of its 64 hexadecimal digits.")
     if is_address(links[0]):

@@ -19,7 +19,7 @@ def check_quantize(quantize: str, device: torch.device, kind: Kind | None) -> No
     Raises:
         InputError: not a word we know, no GPU, no bitsandbytes, or a model that is not so large.
     """
-    if quantize not in CHOICES:
+    if not isinstance(quantize, str) or quantize not in CHOICES:
         raise InputError(f"quantize={written(quantize)} is not known: use {', '.join(CHOICES)}.")
     if quantize != "nf4":
         return

@@ -31,7 +31,7 @@ def make_scheduler(name: str | None, current, num_inference_steps: int):
     import diffusers
 
     check_scheduler(name, current)
-    if name is not None and name not in SCHEDULERS:
+    if name is not None and (not isinstance(name, str) or name not in SCHEDULERS):
         raise InputError(f"The scheduler {written(name)} is not known: use one of {', '.join(SCHEDULERS)}.")
     if name is None or name == scheduler_name(current):
         scheduler = deepcopy(current)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path
+from s2i_teach.files import as_path, shown
 
 
 def add_train_parsers(parts) -> None:
@@ -122,7 +122,7 @@ def _options(args) -> dict:
 def _check_saved(folder: str | None) -> None:
     """Refuse a folder that was given and holds no saved model."""
     if folder and not (as_path(folder) / "config.json").is_file():
-        raise InputError(f"{folder} holds no saved model (no config.json): give the folder that does.")
+        raise InputError(f"{shown(folder)} holds no saved model (no config.json): give the folder that does.")
 
 
 def _data(args) -> None:
@@ -171,7 +171,7 @@ def _part(args, name: str) -> Path:
     given = getattr(args, name)
     folder = as_path(given) if given else as_path(args.out) / name / ("" if name == "text" else name)
     if not (folder / ("text_encoder" if name == "text" else "config.json")).exists():
-        raise InputError(f"{folder} is not there: run s2i train {name} first.")
+        raise InputError(f"{shown(folder)} is not there: run s2i train {name} first.")
     return folder
 
 

@@ -231,14 +231,20 @@ def _axes(given: dict) -> tuple[dict[str, tuple], dict]:
             raise InputError(f"{name} is given twice: write it once.")
         if isinstance(value, (set, frozenset, dict)):
             raise InputError(f"{name} has no order as a {type(value).__name__}: give a list.")
+        if hasattr(value, "tolist"):  # of NumPy, pandas or torch
+            value = value.tolist()
         one = isinstance(value, (str, bytes)) or not hasattr(value, "__iter__")
         if one or (name == "size" and isinstance(value, tuple) and not any(hasattr(v, "__iter__") for v in value)):
             fixed[name] = value
             continue
-        values = tuple(v.item() if hasattr(v, "item") else v for v in value)
+        values = tuple(v.tolist() if hasattr(v, "tolist") else v for v in value)
         if not values:
             raise InputError(f"{name} is an empty list: give the values of the axis.")
-        if len(set(map(repr, values))) < len(values):
+        try:
+            distinct = set(map(repr, values))
+        except ValueError as error:  # Python writes out no number of more than 4300 digits
+            raise InputError(f"{name} has a value that is too long to be written out: give another.") from error
+        if len(distinct) < len(values):
             raise InputError(f"{name} has a value twice: give each once.")
         axes[name] = values
     if "prompt" not in axes and "prompt" not in fixed:
