@@ -16,7 +16,7 @@ def whole_number(name: str, value, least: int | None = None) -> int:
         number = None if isinstance(value, bool) else operator.index(value)
     except (TypeError, ValueError, RuntimeError):
         number = None
-    if number is None or (least is not None and number < least):
+    if number is None or (least is not None and number < least) or number.bit_length() > 1000:
         raise InputError(
             f"{name} is {written(value)}: give a whole number{'' if least is None else f' from {least} up'}."
         )
