@@ -280,7 +280,7 @@ def _sweep(args) -> None:
 
 
 def _may_be_loaded(model: str) -> bool:
-    """Whether a picture's record may have a model loaded by its word alone: none is fetched, and no other machine is asked."""
+    """Whether a picture's record may have a model loaded by its word: none is fetched, no other machine is asked."""
     from s2i_teach.models.catalog import find
 
     elsewhere = model.replace("\\", "/").startswith("//")  # of another machine, on Windows

@@ -90,8 +90,8 @@ _GERMAN = {
     "{} is a PDF: save its page as PNG, or take a picture of the screen.": (
         "{0} ist ein PDF: die Seite als PNG speichern oder ein Bildschirmfoto machen."
     ),
-    "{} is an SVG, lines without pixels: export it as PNG; what a sketch pad saved is opened by s2i.SketchPad.": (
-        "{0} ist ein SVG, Linien ohne Pixel: als PNG exportieren; was ein Zeichenblock gespeichert hat, öffnet s2i.SketchPad."
+    "{} is an SVG, lines without pixels: export it as PNG; a sketch pad's is opened by s2i.SketchPad.": (
+        "{0} ist ein SVG, Linien ohne Pixel: als PNG exportieren; das eines Zeichenblocks öffnet s2i.SketchPad."
     ),
     "{} is not a picture that can be read: save it as PNG or JPEG.": (
         "{0} ist kein lesbares Bild: als PNG oder JPEG speichern."

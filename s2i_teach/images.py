@@ -19,11 +19,12 @@ PAPER = (255, 255, 255)
 MAX_PIXELS = 64_000_000
 """No picture that is given back has more: a sketch never needs more."""
 MAX_IN_FILE = 144_000_000
-"""Pixels of a file at most: it is read at half its size if it has more than ``MAX_PIXELS``. A file of a few bytes can unpack
-to gigabytes, and decoded pixels take up to 4 bytes each."""
+"""Pixels of a file at most: it is read at half its size if it has more than ``MAX_PIXELS``. A file of a few bytes can
+unpack to gigabytes, and decoded pixels take up to 4 bytes each."""
 STRIP = 256
-"""Rows of a large picture that are brought to RGB at once: of 16-bit and transparent ones, copies take many times the memory."""
+"""Rows of a large picture that are brought to RGB at once: of 16-bit ones, a copy takes many times the memory."""
 LARGE = 16_000_000
+"""Pixels from which a picture is large."""
 
 FORMATS = (
     *(
@@ -174,7 +175,7 @@ def _unknown(file, name: str) -> InputError:
         return InputError(f"{name} is a PDF: save its page as PNG, or take a picture of the screen.")
     if re.search(rb"<svg[\s>]", head):
         return InputError(
-            f"{name} is an SVG, lines without pixels: export it as PNG; what a sketch pad saved is opened by s2i.SketchPad."
+            f"{name} is an SVG, lines without pixels: export it as PNG; a sketch pad's is opened by s2i.SketchPad."
         )
     return InputError(f"{name} is not a picture that can be read: save it as PNG or JPEG.")
 
@@ -249,7 +250,7 @@ def _on_paper(picture: Image.Image) -> Image.Image:
     """Any mode as RGB, what is transparent becoming white paper (``convert("RGB")`` alone makes it black).
 
     At half the size if there are more than ``MAX_PIXELS``. What a file says besides is left behind: how the camera was
-    held, or it would be turned again when it is opened again, and where and by whom it was taken, which is nobody's business.
+    held, or it would be turned again when it is opened again; and where and by whom, which is nobody's business.
     """
     top = _lightest(picture)
     if not _is_large(picture, LARGE):

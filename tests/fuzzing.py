@@ -73,7 +73,7 @@ def near(right: dict, others=JSON):
 
 @st.composite
 def spoilt(draw, whole: bytes) -> bytes:
-    """Bytes with some changed, cut out, doubled or put in; the head, where the structure is, more often than the rest."""
+    """Bytes with some changed, cut out, doubled or put in; the head more often than the rest."""
     data = bytearray(whole)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.one_of(st.integers(0, min(64, len(data))), st.integers(0, len(data))))

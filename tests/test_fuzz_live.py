@@ -171,10 +171,13 @@ def test_a_blind_rating(tiny_pipe, tmp_path, asked):
 # The command line
 
 BAD = [
-    "-1", "0", "nan", "inf", "-inf", "1e400", "9" * 5000, "0x10", "1_0", "٣", "64x64", "7x", "x", "×", "64x64x64", "-5x3",
+    "-1", "0", "nan", "inf", "-inf", "1e400", "9" * 5000, "0x10", "1_0", "٣", "64x64", "7x", "x", "×", "64x64x64",
+    "-5x3",
     "1e9x1e9", "", " ", "a\nb", "\0", "\udcff", "~nobody-of-this-name/a.png", "/", "..", "/dev/zero", "con", "a" * 300,
-    "euler", "pndm", "mini", "fp16", "file:///etc/passwd", "http://127.0.0.1:1/a.png", "\\\\host\\share\\a.png", "C:\\a.png",
-    "--", "-", "{here}", "{here}/sketch.png", "{here}/text.png", "{here}/deep/more.png", "{here}/it.zip", "{here}/a.csv",
+    "euler", "pndm", "mini", "fp16", "file:///etc/passwd", "http://127.0.0.1:1/a.png", "\\\\host\\share\\a.png",
+    "C:\\a.png",
+    "--", "-", "{here}", "{here}/sketch.png", "{here}/text.png", "{here}/deep/more.png", "{here}/it.zip",
+    "{here}/a.csv",
     *PROMPTS.values(),
 ]  # fmt: skip
 

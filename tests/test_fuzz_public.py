@@ -41,7 +41,7 @@ CALLS = {
     "sweep prompt": lambda v, h: s2i.sweep(h.page, v, pipe=h.pipe, seed=[0, 1], quiet=True, **FEW),
     "sweep axis": lambda v, h: s2i.sweep(h.page, "a", pipe=h.pipe, strength=v, quiet=True, **FEW),
     "sweep batch": lambda v, h: s2i.sweep(h.page, "a", pipe=h.pipe, seed=[0, 1], max_batch=v, quiet=True, **FEW),
-    "load model": lambda v, h: s2i.load_pipeline("x" if v == "" else v, offline=True),
+    "load model": lambda v, h: s2i.load_pipeline(v or "x" if isinstance(v, str) else v, offline=True),
     "load device": lambda v, h: s2i.load_pipeline("tiny", device=v),
     "load dtype": lambda v, h: s2i.load_pipeline("tiny", dtype=v),
     "load scheduler": lambda v, h: s2i.load_pipeline("tiny", scheduler=v),

@@ -40,14 +40,15 @@ from s2i_teach.files import write_whole
 common = ["--model", {model!r}, "--steps", "2"]
 assert main(["translate", "drawing.png", "--prompt", "eine Schildkröte 🐢", *common, "--out", "a.png"]) == 0
 assert main(["translate", "--like", "a.png", "--model", {model!r}, "--out", "again/a.png"]) == 0
-assert main(["translate", "drawing.png", "--prompt", "a", *common, "--out", "Käfer.png"]) == 2  # the disk has ASCII alone
+assert main(["translate", "drawing.png", "--prompt", "a", *common, "--out", "Käfer.png"]) == 2  # ASCII alone
 try:
     write_whole(Path("Käfer") / "a.png", print)
     raise SystemExit("it was written")
 except s2i.InputError as error:
     assert "cannot be written in a name here" in str(error)
 assert main(["sweep", "drawing.png", "--prompt", "a", "ü 🐢", *common, "--to", "grid"]) == 0
-assert main(["sample", "sketches", "--per-category", "1", "--categories", "cat", "--to", "cats", "--pack", "cats.zip"]) == 0
+cats = ["--categories", "cat", "--to", "cats", "--pack", "cats.zip"]
+assert main(["sample", "sketches", "--per-category", "1", *cats]) == 0
 assert main(["class-pack", "cats.zip", "--to", "class"]) == 0
 assert main(["sample", "imagenet-sketch", "--categories", "tench", "--to", "tench"]) == 2
 assert s2i.read_record("a.png").settings.prompt == "eine Schildkröte 🐢"
@@ -281,7 +282,7 @@ def test_a_folder_s_name_is_one_on_every_system(category):
 
 def test_names_that_share_a_place_on_windows_and_macos():
     assert place_key("Cat/A.png") == place_key("cat/a.PNG")
-    assert place_key("caf\u00e9.png") == place_key("cafe\u0301.png")
+    assert place_key("\u00e9.png") == place_key("e\u0301.png")
 
 
 def test_long_and_foreign_names_are_one_sentence(tmp_path, monkeypatch, capsys):

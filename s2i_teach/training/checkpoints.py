@@ -1,4 +1,4 @@
-"""What a training is gone on with from: tensors and numbers in a file, written whole and read without running anything."""
+"""What a training goes on from: tensors and numbers in a file, written whole and read without running anything."""
 
 import contextlib
 import pickle
@@ -31,7 +31,7 @@ def save_atomically(state: dict, path: Path) -> None:
 
 
 def load_checkpoint(path: Path, place="cpu", *, mmap: bool = False) -> dict:
-    """What :func:`save_atomically` wrote. A pickle may hold anything; here only tensors, numbers, texts and tables are read.
+    """What :func:`save_atomically` wrote. A pickle may hold anything; only tensors, numbers, texts and tables are read.
 
     Args:
         place: the device that the tensors are put on.

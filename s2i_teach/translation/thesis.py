@@ -183,7 +183,8 @@ def from_thesis(
             raise InputError(f"{name} must be True or False, not {written(given[name])}.")
     if isinstance(start_scale, bool) or not isinstance(start_scale, (int, float)) or start_scale != 0:
         raise InputError(
-            f"start_scale is {written(start_scale)}: img2img has no loss that it could weigh; leave it 0 and use strength."
+            f"start_scale is {written(start_scale)}: img2img has no loss that it could weigh; leave it 0 and "
+            "use strength."
         )
     size = (image_size, image_size) if isinstance(image_size, int) and not isinstance(image_size, bool) else image_size
     size = check_size(size)
