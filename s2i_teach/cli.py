@@ -11,6 +11,7 @@ from typing import Any
 
 from s2i_teach import __version__
 from s2i_teach.errors import InputError
+from s2i_teach.files import as_path, shown
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.schedulers import SCHEDULERS
 from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
@@ -21,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     """argparse with its complaint on one line."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {shown(message, 400)} (see {self.prog} --help)\n")
 
 
 def build_parser() -> Parser:
@@ -184,6 +185,10 @@ def _translate(args) -> None:
     if args.like is not None:
         record = read_record(args.like)
         model, dtype, settings = args.model or record.model, args.dtype or record.precision, record.settings
+        if args.model is None and not _may_be_loaded(model):
+            raise InputError(
+                f"{shown(args.like)} names the model {shown(model)}: if you trust it, add --model {shown(model)}."
+            )
         if model != record.model:
             own = ("size", "num_inference_steps", *CONTROLS)  # the other model has its own
             nothing: dict[str, Any] = dict.fromkeys(own)
@@ -238,12 +243,20 @@ def _sweep(args) -> None:
             given[named[option]] = values[0] if len(values) == 1 else values
     if args.size is not None:
         given["size"] = args.size
-    folder = Path(args.to or "out/sweep")
+    folder = as_path(args.to or "out/sweep")
     pipe = load_pipeline(args.model, dtype=args.dtype)
     made = sweep(args.sketch, pipe=pipe, to=folder, max_batch=args.max_batch, **given)
     print(made)
     for path in save_sweep(made, folder):
         print(path)
+
+
+def _may_be_loaded(model: str) -> bool:
+    """Whether a picture's record may have a model loaded by its word: none is fetched, no other machine is asked."""
+    from s2i_teach.models.catalog import find
+
+    elsewhere = model.replace("\\", "/").startswith("//")  # of another machine, on Windows
+    return find(model) is not None or (not elsewhere and as_path(model).is_dir())
 
 
 def _is_denoised(model: str) -> bool:
@@ -345,8 +358,8 @@ def main(argv: list[str] | None = None) -> int:
         args.rest = rest
         args.run(args)
         return 0
-    except InputError as error:
-        print(f"s2i: {error}", file=sys.stderr)
+    except (InputError, FloatingPointError) as error:  # the second is of a training whose loss is not finite
+        print(f"s2i: {shown(error, 2000)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("s2i: stopped.", file=sys.stderr)
@@ -354,6 +367,10 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, as `| head` does
         return 0
+    except OSError as error:  # what a disk or a network refuses is no fault of the program
+        place = f"{shown(error.filename)}: " if error.filename else ""
+        print(f"s2i: {place}{shown(error.strerror or error)}.", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -12,6 +12,22 @@ _GERMAN = {
     "The file name has a zero byte in it: give a plain file name.": (
         "Der Dateiname enthält ein Null-Byte: einen gewöhnlichen Dateinamen angeben."
     ),
+    "A {} names no model: give a name of the catalog, a folder or an id.": (
+        "{0} benennt kein Modell: einen Namen des Katalogs, einen Ordner oder eine Kennung angeben."
+    ),
+    "A contact sheet is made of a list of (pictures, caption): give pictures as PIL images.": (
+        "Ein Bogen entsteht aus einer Liste von (Bilder, Beschriftung): Bilder als PIL-Bilder angeben."
+    ),
+    "{} did not arrive whole: choose it again.": "{0} ist nicht vollständig angekommen: noch einmal wählen.",
+    "The page's request is damaged: run the studio's cell again.": (
+        "Die Anfrage der Seite ist beschädigt: die Zelle des Studios noch einmal ausführen."
+    ),
+    "{} has characters that cannot be written in a name here: change it.": (
+        "{0} enthält Zeichen, die hier in keinem Namen stehen können: den Namen ändern."
+    ),
+    "{} has characters that no file name can have: give a plain file name.": (
+        "{0} enthält Zeichen, die kein Dateiname haben kann: einen gewöhnlichen Dateinamen angeben."
+    ),
     "{} is longer than a file name can be: give a shorter one.": (
         "{0} ist länger, als ein Dateiname sein kann: einen kürzeren angeben."
     ),
@@ -65,8 +81,17 @@ _GERMAN = {
     "{} is animated ({} frames): save one frame as a PNG.": (
         "{0} ist animiert ({1} Einzelbilder): ein Einzelbild als PNG speichern."
     ),
-    "{} unpacks to too many pixels: make it smaller than 8000 × 8000.": (
-        "{0} hat entpackt zu viele Pixel: auf weniger als 8000 × 8000 verkleinern."
+    "{} unpacks to too many pixels: make it smaller than 12000 × 12000.": (
+        "{0} hat entpackt zu viele Pixel: auf weniger als 12000 × 12000 verkleinern."
+    ),
+    "{} is a HEIC photograph: pip install pillow-heif, or save it as JPEG.": (
+        "{0} ist ein HEIC-Foto: pip install pillow-heif, oder als JPEG speichern."
+    ),
+    "{} is a PDF: save its page as PNG, or take a picture of the screen.": (
+        "{0} ist ein PDF: die Seite als PNG speichern oder ein Bildschirmfoto machen."
+    ),
+    "{} is an SVG, lines without pixels: export it as PNG; a sketch pad's is opened by s2i.SketchPad.": (
+        "{0} ist ein SVG, Linien ohne Pixel: als PNG exportieren; das eines Zeichenblocks öffnet s2i.SketchPad."
     ),
     "{} is not a picture that can be read: save it as PNG or JPEG.": (
         "{0} ist kein lesbares Bild: als PNG oder JPEG speichern."
@@ -77,8 +102,8 @@ _GERMAN = {
     "{} has no pixels ({} × {}): save the picture again.": (
         "{0} hat keine Pixel ({1} × {2}): das Bild noch einmal speichern."
     ),
-    "{} is too large ({} × {} pixels): make it smaller than 8000 × 8000.": (
-        "{0} ist zu groß ({1} × {2} Pixel): auf weniger als 8000 × 8000 verkleinern."
+    "{} is too large ({} × {} pixels): make it smaller than {} × {}.": (
+        "{0} ist zu groß ({1} × {2} Pixel): auf weniger als {3} × {4} verkleinern."
     ),
     "An array of shape {} is no picture: give (H, W) or (H, W, 3).": (
         "Ein Array der Form {0} ist kein Bild: (H, W) oder (H, W, 3) angeben."

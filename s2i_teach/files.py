@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -12,10 +13,22 @@ from typing import BinaryIO
 from s2i_teach.errors import InputError
 
 
-def shown(name) -> str:
-    """A file name for a message: on one line, and not longer than one reads."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in str(name))
-    return text if len(text) <= 160 else f"{text[:80]}…{text[-60:]}"
+def shown(name, most: int = 160) -> str:
+    """A file name for a message: on one line, and not longer than one reads, ``most`` letters."""
+    try:
+        whole = str(name)
+    except ValueError:  # Python writes out no number of more than 4300 digits
+        whole = f"a {type(name).__name__} too long to be written out"
+    text = "".join(letter if letter.isprintable() else "?" for letter in whole)
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2 - 20) :]}"
+
+
+def written(value) -> str:
+    """A value for a message, as Python writes it: on one line, and not longer than one reads."""
+    try:
+        return shown(repr(value))
+    except ValueError:
+        return f"a {type(value).__name__} too long to be written out"
 
 
 LONGEST = 255
@@ -29,13 +42,17 @@ def as_path(name) -> Path:
         InputError: no text and no path, empty, with a zero byte, too long, or of a user who is not known.
     """
     if not isinstance(name, (str, bytes, os.PathLike)):
-        raise InputError(f"{shown(repr(name))} is no file name: give text or a path.")
+        raise InputError(f"{written(name)} is no file name: give text or a path.")
     text = os.fsdecode(os.fspath(name))
     if not text.strip():
         raise InputError("The file name is empty: give the name of a file.")
     if "\0" in text:
         raise InputError("The file name has a zero byte in it: give a plain file name.")
-    if any(len(os.fsencode(part)) > LONGEST for part in Path(text).parts):
+    try:
+        longest = max((len(os.fsencode(part)) for part in Path(text).parts), default=0)
+    except UnicodeEncodeError as error:
+        raise InputError(f"{shown(text)} has characters that no file name can have: give a plain file name.") from error
+    if longest > LONGEST:
         raise InputError(f"{shown(text)} is longer than a file name can be: give a shorter one.")
     try:
         return Path(text).expanduser()
@@ -71,6 +88,12 @@ def place_key(path: str) -> str:
     return key if key.isascii() else unicodedata.normalize("NFC", key)
 
 
+def is_device(name: str) -> bool:
+    """Whether Windows takes a file's or a folder's name for a device, as it does ``con`` and ``NUL.png``."""
+    first = name.partition(".")[0].rstrip(" ")
+    return re.fullmatch(r"con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]", first, re.IGNORECASE) is not None
+
+
 PARTIAL = ".s2i-*.partial"
 """Files that :func:`write_whole` was writing when its process was killed."""
 
@@ -97,6 +120,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
         return path
     except OSError as error:
         raise InputError(f"{shown(path)} cannot be written: {error.strerror or error}.") from error
+    except UnicodeEncodeError as error:  # where a disk's names are not in UTF-8
+        raise InputError(f"{shown(path)} has characters that cannot be written in a name here: change it.") from error
     finally:
         if partial and os.path.exists(partial):
             os.unlink(partial)

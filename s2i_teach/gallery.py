@@ -106,7 +106,14 @@ def contact_sheet(rows: list[tuple[list[Image.Image], str]], columns: int = 3, s
 
     Each entry is ``(pictures, caption)``; pictures are shown at ``side`` × ``side`` pixels, padded; a caption may have
     several lines.
+
+    Raises:
+        InputError: it is no list of such.
     """
+    for row in rows if isinstance(rows, (list, tuple)) else [None]:
+        whole = isinstance(row, (list, tuple)) and len(row) == 2 and isinstance(row[1], str)
+        if not whole or not all(isinstance(picture, Image.Image) for picture in row[0]):
+            raise InputError("A contact sheet is made of a list of (pictures, caption): give pictures as PIL images.")
     columns = max(1, min(columns, len(rows)))
     gap, line = side // 12, max(13, side // 13)
     text_font = font(line)

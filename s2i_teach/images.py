@@ -1,7 +1,10 @@
 """Any picture in, an upright RGB picture on white paper out; and tensors to pictures and back."""
 
+import contextlib
 import io
+import math
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -10,14 +13,41 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, shown, written
 
 PAPER = (255, 255, 255)
 MAX_PIXELS = 64_000_000
-"""Larger pictures are refused: a sketch never needs more, and a small file can unpack to gigabytes."""
+"""No picture that is given back has more: a sketch never needs more."""
+MAX_IN_FILE = 144_000_000
+"""Pixels of a file at most: it is read at half its size if it has more than ``MAX_PIXELS``. A file of a few bytes can
+unpack to gigabytes, and decoded pixels take up to 4 bytes each."""
+STRIP = 256
+"""Rows of a large picture that are brought to RGB at once: of 16-bit ones, a copy takes many times the memory."""
+LARGE = 16_000_000
+"""Pixels from which a picture is large."""
 
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP", "DIB", "TIFF", "PPM", "ICO", "JPEG2000", "TGA", "PSD")
+FORMATS = (
+    *(
+        "PNG",
+        "JPEG",
+        "MPO",
+        "GIF",
+        "WEBP",
+        "AVIF",
+        "HEIF",
+        "BMP",
+        "DIB",
+        "TIFF",
+        "PPM",
+        "ICO",
+        "JPEG2000",
+        "TGA",
+        "PSD",
+    ),
+)
 """What is read; Pillow's more exotic decoders (some start other programs) are left alone."""
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""How the files of phones name their kind; the package ``pillow-heif`` reads them."""
 ANIMATED = ("GIF", "WEBP", "AVIF", "PNG")
 """Formats whose frames are an animation. Phones' MPO, TIFF and PSD hold other things besides: frame 0 is taken."""
 
@@ -94,18 +124,20 @@ def _decoded(source, name: str) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd files; MAX_PIXELS is the limit on size
             picture = source if isinstance(source, Image.Image) else _identified(source)
-            _check_pixels(*picture.size, name)
+            _check_pixels(*picture.size, name, MAX_IN_FILE)
             frames = getattr(picture, "n_frames", 1)
             if frames > 1 and picture.format in ANIMATED:
                 raise InputError(f"{name} is animated ({frames} frames): save one frame as a PNG.")
+            if _is_large(picture, MAX_PIXELS) and picture.format in ("JPEG", "MPO"):
+                picture.draft(None, (picture.width // 2, picture.height // 2))  # decoded small, and so in little memory
             picture.load()
-            return _on_paper(_upright(picture))
+            return _upright(_on_paper(picture), _orientation(picture))
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"{name} unpacks to too many pixels: make it smaller than 8000 × 8000.") from error
+        raise InputError(f"{name} unpacks to too many pixels: make it smaller than 12000 × 12000.") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{name} is not a picture that can be read: save it as PNG or JPEG.") from error
+        raise _unknown(source, name) from error
     except Exception as error:  # damaged files make Pillow's decoders raise nearly anything
         words = shown(error) or type(error).__name__
         raise InputError(f"{name} is damaged or cut off ({words}): save or copy it again.") from error
@@ -113,10 +145,55 @@ def _decoded(source, name: str) -> Image.Image:
 
 def _identified(file) -> Image.Image:
     Image.init()
+    if "HEIF" not in Image.OPEN and _head(file)[4:12] in [b"ftyp" + kind for kind in HEIC]:
+        with contextlib.suppress(ImportError):
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
     return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _head(file) -> bytes:
+    """The first bytes of a file, which is left as it was; of one that cannot be wound back none."""
+    try:
+        here = file.tell()
+        head = file.read(4096)
+        file.seek(here)
+    except (AttributeError, OSError, ValueError):
+        return b""
+    return head if isinstance(head, bytes) else b""
+
+
+def _unknown(file, name: str) -> InputError:
+    """What to do with a file that is no picture of pixels."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        file.seek(0)
+    head = _head(file)
+    if head[4:12] in [b"ftyp" + kind for kind in HEIC]:
+        return InputError(f"{name} is a HEIC photograph: pip install pillow-heif, or save it as JPEG.")
+    if b"%PDF-" in head[:1024]:
+        return InputError(f"{name} is a PDF: save its page as PNG, or take a picture of the screen.")
+    if re.search(rb"<svg[\s>]", head):
+        return InputError(
+            f"{name} is an SVG, lines without pixels: export it as PNG; a sketch pad's is opened by s2i.SketchPad."
+        )
+    return InputError(f"{name} is not a picture that can be read: save it as PNG or JPEG.")
+
+
+def _is_large(picture: Image.Image, pixels: int) -> bool:
+    return picture.width * picture.height > pixels
+
+
+def _orientation(picture: Image.Image) -> int:
+    """How a camera was held, 1 to 8, as EXIF notes it."""
+    try:
+        orientation = picture.getexif().get(0x0112, 1)
+    except Exception:  # what cannot be read says nothing about how the picture was held
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     """Turned as EXIF's orientation says. Pillow's own ``exif_transpose`` writes the EXIF back and fails on odd ones."""
     turns = {
         2: (Image.Transpose.FLIP_LEFT_RIGHT,),
@@ -127,20 +204,17 @@ def _upright(picture: Image.Image) -> Image.Image:
         7: (Image.Transpose.TRANSVERSE,),
         8: (Image.Transpose.ROTATE_90,),
     }
-    try:
-        orientation = picture.getexif().get(0x0112, 1)
-    except Exception:  # what cannot be read says nothing about how the picture was held
-        orientation = 1
-    for turn in turns.get(orientation, ()) if isinstance(orientation, int) else ():
+    for turn in turns.get(orientation, ()):
         picture = picture.transpose(turn)
     return picture
 
 
-def _check_pixels(width: int, height: int, name: str) -> None:
+def _check_pixels(width: int, height: int, name: str, most: int = MAX_PIXELS) -> None:
     if width < 1 or height < 1:
         raise InputError(f"{name} has no pixels ({width} × {height}): save the picture again.")
-    if width * height > MAX_PIXELS:
-        raise InputError(f"{name} is too large ({width} × {height} pixels): make it smaller than 8000 × 8000.")
+    if width * height > most:
+        side = math.isqrt(most)
+        raise InputError(f"{name} is too large ({width} × {height} pixels): make it smaller than {side} × {side}.")
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -173,9 +247,27 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 
 def _on_paper(picture: Image.Image) -> Image.Image:
-    """Any mode as RGB, what is transparent becoming white paper (``convert("RGB")`` alone makes it black)."""
+    """Any mode as RGB, what is transparent becoming white paper (``convert("RGB")`` alone makes it black).
+
+    At half the size if there are more than ``MAX_PIXELS``. What a file says besides is left behind: how the camera was
+    held, or it would be turned again when it is opened again; and where and by whom, which is nobody's business.
+    """
+    top = _lightest(picture)
+    if not _is_large(picture, LARGE):
+        page = _strip_on_paper(picture, top)
+        page.info = {}
+        return page
+    smaller = 2 if _is_large(picture, MAX_PIXELS) else 1
+    page = Image.new("RGB", (-(-picture.width // smaller), -(-picture.height // smaller)), PAPER)
+    for y in range(0, picture.height, STRIP):
+        strip = _strip_on_paper(picture.crop((0, y, picture.width, min(y + STRIP, picture.height))), top)
+        page.paste(strip.reduce(smaller) if smaller > 1 else strip, (0, y // smaller))
+    return page
+
+
+def _strip_on_paper(picture: Image.Image, top: float) -> Image.Image:
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        picture = _as_grey(picture)
+        picture = _as_grey(picture, top)
     if picture.mode in ("La", "RGBa"):
         picture = picture.convert("LA" if picture.mode == "La" else "RGBA")
     if "A" in picture.getbands() or "transparency" in picture.info:
@@ -186,15 +278,23 @@ def _on_paper(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _as_grey(picture: Image.Image) -> Image.Image:
-    """Whole numbers of 16 or 32 bits, or floats in [0, 1] or [0, 255], as 8-bit grey with its transparency."""
+def _lightest(picture: Image.Image) -> float:
+    """The number that stands for white in whole numbers of 16 or 32 bits, or floats in [0, 1] or [0, 255]."""
+    if picture.mode.startswith("I;16"):
+        return 65535.0
+    if picture.mode not in ("I", "F"):
+        return 255.0
+    most = float(np.asarray(picture.getextrema())[1])
+    if picture.mode == "I":
+        return 65535.0 if most > 255 else 255.0
+    return 1.0 if most <= 1.001 else 255.0
+
+
+def _as_grey(picture: Image.Image, top: float) -> Image.Image:
+    """Numbers up to ``top`` as 8-bit grey with its transparency."""
     values = np.asarray(picture, dtype=np.float64)
     if not np.isfinite(values).all():
         raise InputError("The picture holds values that are not finite: save it again as a PNG.")
-    if picture.mode == "F":
-        top = 1.0 if values.max() <= 1.001 else 255.0
-    else:
-        top = 65535.0 if picture.mode.startswith("I;16") or values.max() > 255 else 255.0
     grey = Image.fromarray((values / top * 255).clip(0, 255).round().astype(np.uint8))
     clear = picture.info.get("transparency")
     if isinstance(clear, int):
@@ -216,10 +316,12 @@ def check_size(size, multiple: int = 1) -> tuple[int, int]:
             raise TypeError  # no order, or letters
         width, height = (int(side) for side in size)
         whole = all(int(side) == side for side in size)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(f"The size {shown(size)} is not two numbers: give (width, height) in pixels.") from error
     if not whole or width < multiple or height < multiple or width * height > MAX_PIXELS:
-        raise InputError(f"The size {width} × {height} cannot be used: give sides from {multiple} to 8000 pixels.")
+        raise InputError(
+            f"The size {shown(width)} × {shown(height)} cannot be used: give sides from {multiple} to 8000 pixels."
+        )
     if width % multiple or height % multiple:
         near = tuple(max(multiple, round(side / multiple) * multiple) for side in (width, height))
         raise InputError(
@@ -233,7 +335,7 @@ def fit_to(picture: Image.Image, size: tuple[int, int], fit: str = "pad") -> Ima
     """An RGB picture at ``(width, height)`` without distortion: padded with paper, or cropped in the middle."""
     width, height = check_size(size)
     if fit not in ("pad", "crop"):
-        raise InputError(f'fit={fit!r} is not known: use "pad" or "crop".')
+        raise InputError(f'fit={written(fit)} is not known: use "pad" or "crop".')
     if fit == "crop":
         return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
     factor = min(width / picture.width, height / picture.height)

@@ -31,7 +31,8 @@ def known(code: str) -> str:
         InputError: there is no such language.
     """
     if not isinstance(code, str) or code not in LANGUAGES:
-        raise InputError(f"The language {code!r} is not there: use one of {', '.join(LANGUAGES)}.")
+        asked = code[:40] if isinstance(code, str) else type(code).__name__
+        raise InputError(f"The language {asked!r} is not there: use one of {', '.join(LANGUAGES)}.")
     return code
 
 

@@ -1,7 +1,9 @@
 """What a sample is asked for, checked."""
 
+import operator
+
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import written
 
 
 def whole_number(name: str, value, least: int | None = None) -> int:
@@ -10,11 +12,15 @@ def whole_number(name: str, value, least: int | None = None) -> int:
     Raises:
         InputError: it is none, or less.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or (least is not None and value < least):
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except (TypeError, ValueError, RuntimeError):
+        number = None
+    if number is None or (least is not None and number < least) or number.bit_length() > 1000:
         raise InputError(
-            f"{name} is {shown(repr(value))}: give a whole number{'' if least is None else f' from {least} up'}."
+            f"{name} is {written(value)}: give a whole number{'' if least is None else f' from {least} up'}."
         )
-    return int(value)
+    return number
 
 
 def byte_limit(value) -> float:
@@ -25,10 +31,10 @@ def byte_limit(value) -> float:
     """
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"max_bytes is {shown(repr(value))}: give a number of bytes.") from error
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise InputError(f"max_bytes is {written(value)}: give a number of bytes.") from error
     if not number >= 0:
-        raise InputError(f"max_bytes is {shown(repr(value))}: give 0 or more bytes.")
+        raise InputError(f"max_bytes is {written(value)}: give 0 or more bytes.")
     return number
 
 
@@ -48,5 +54,5 @@ def wanted_categories(categories) -> str | int | list | None:
         return sorted(categories, key=str) if isinstance(categories, (set, frozenset)) else list(categories)
     except TypeError as error:
         raise InputError(
-            f"categories is {shown(repr(categories))}: give names, a number of categories, or None for all."
+            f"categories is {written(categories)}: give names, a number of categories, or None for all."
         ) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import is_device, shown, written
 from s2i_teach.paths import data_dir
 
 
@@ -45,8 +45,8 @@ def folder_name(category: str) -> str:
     plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", category)).strip("._ ")[:80]
     plain = plain.encode()[:200].decode(errors="ignore").rstrip("._ ")  # letters of three and four bytes
     first, dot, rest = plain.partition(".")
-    if re.fullmatch(r"con|prn|aux|nul|(com|lpt)[\d¹²³]", first, re.IGNORECASE):
-        first += "_"  # Windows reserves these, whatever follows the first dot
+    if is_device(first):
+        first += "_"
     return first + dot + rest or "unnamed"
 
 
@@ -74,7 +74,7 @@ def find_categories(wanted, there: dict[str, str | None]) -> list[str]:
     found = []
     for one in wanted:
         if not isinstance(one, str) or not one.strip():
-            raise InputError(f'The category {shown(repr(one))} is no name: give words such as "turtle", or a class id.')
+            raise InputError(f'The category {written(one)} is no name: give words such as "turtle", or a class id.')
         plain = _plain(one)
         exact = one if one in there else names.get(plain)  # "cat" and "CAT" may both be there
         meant = synonyms.get(plain, []) if exact is None else [exact]

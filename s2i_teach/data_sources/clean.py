@@ -19,7 +19,7 @@ from s2i_teach.data_sources.report import LEFT_OUT, TURNED, Cleaning, Row
 from s2i_teach.data_sources.rules import chosen, grey_values, ink, tones
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, file_sha256, reading, shown
-from s2i_teach.images import MAX_PIXELS, looks_white_on_black, read_picture
+from s2i_teach.images import MAX_IN_FILE, looks_white_on_black, read_picture
 
 RECORD = "cleaned.json"
 LARGE = 16_000_000
@@ -152,9 +152,9 @@ def _look(path: Path, rules: dict) -> _Look:
 def _read(path: Path) -> tuple[Image.Image, tuple[int, int], bool]:
     """A picture, its size in the file, and whether all of its pixels were decoded."""
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=["JPEG"]) as file:
             size = file.size
-            if file.format == "JPEG" and LARGE < size[0] * size[1] <= MAX_PIXELS:
+            if LARGE < size[0] * size[1] <= MAX_IN_FILE:
                 file.draft("RGB", (1024, 1024))
                 return read_picture(file), size, False
     except InputError:

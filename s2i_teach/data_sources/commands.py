@@ -4,7 +4,7 @@ import argparse
 import re
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import written
 
 UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 
@@ -56,7 +56,7 @@ def as_bytes(text: str) -> float:
             raise ValueError(text)
         return float(found[1]) * UNITS[found[2].lower()]
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{shown(repr(text))} is no size: write 500MB or 2GB") from error
+        raise argparse.ArgumentTypeError(f"{written(text)} is no size: write 500MB or 2GB") from error
 
 
 def _sample(args) -> None:

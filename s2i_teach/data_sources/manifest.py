@@ -3,10 +3,10 @@
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import file_sha256, place_key, reading, shown, write_whole
+from s2i_teach.files import file_sha256, is_device, place_key, reading, shown, write_whole
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -160,7 +160,10 @@ def read_entry(row: dict) -> Entry:
 
 
 def stays_inside(path: str) -> bool:
-    """Whether a relative path with ``/`` stays inside its folder on every system."""
-    parts = PurePosixPath(path).parts
-    odd = any(letter in path for letter in "\\:\0") or path.startswith("/") or not parts
-    return not odd and all(part not in ("..", ".") for part in path.split("/")) and "" not in path.split("/")
+    """Whether a relative path with ``/`` names a file inside its folder on every system.
+
+    Windows drops dots and spaces at a name's end, so that ``".. "`` may lead out, and keeps names for its devices.
+    """
+    if any(letter in path for letter in "\\:\0"):
+        return False
+    return all(part and part == part.rstrip(". ") and not is_device(part) for part in path.split("/"))

@@ -18,7 +18,7 @@ from s2i_teach.data_sources.sources import UNKNOWN, is_address
 from s2i_teach.data_sources.web import readable
 from s2i_teach.data_sources.writing import LOCK, alone
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, file_sha256, reading, shown, write_whole
+from s2i_teach.files import as_path, file_sha256, reading, shown, write_whole, written
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The date of every file in a pack: the same sample gives the same bytes."""
@@ -127,11 +127,11 @@ def class_pack(link, *, sha256: str | None = None, to=None, offline: bool = Fals
     try:
         links = [link] if isinstance(link, (str, os.PathLike)) else list(link)
     except TypeError as error:
-        raise InputError(f"{shown(repr(link))} is no link: ask your teacher for the pack's link.") from error
+        raise InputError(f"{written(link)} is no link: ask your teacher for the pack's link.") from error
     if not links:
         raise InputError("No link is given: ask your teacher for the pack's link.")
     if sha256 is not None:
-        sha256 = str(sha256).strip().lower()
+        sha256 = sha256.strip().lower() if isinstance(sha256, str) else written(sha256)
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             raise InputError(f"The hash {shown(sha256)} is no sha256: copy all of its 64 hexadecimal digits.")
     if is_address(links[0]):

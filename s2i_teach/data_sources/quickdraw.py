@@ -84,7 +84,7 @@ def _index_lines(file, path: Path) -> tuple[str | None, dict[str, int]]:
                 row = json.loads(line)
                 key, found = str(row["key_id"]), str(row["word"])
                 row["drawing"][0][0]
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+            except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
                 raise InputError(
                     f"Line {number} of {shown(path)} is no drawing of Quick, Draw!: fetch the file again."
                 ) from error

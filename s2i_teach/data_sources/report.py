@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from s2i_teach.data_sources.rules import RULES
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.files import as_path, shown, write_whole, written
 from s2i_teach.gallery import font
 
 KEPT, TURNED, LEFT_OUT = "kept", "turned round", "left out"
@@ -140,7 +140,7 @@ class Cleaning:
         """
         for name, value, least in (("columns", columns, 1), ("most", most, 1), ("side", side, 32)):
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 2000:
-                raise InputError(f"{name}={value!r} cannot be used: give a whole number from {least} to 2000.")
+                raise InputError(f"{name}={written(value)} cannot be used: give a whole number from {least} to 2000.")
         return _draw_sheet(self, columns, most, side)
 
     def save(self, folder) -> list[Path]:

@@ -7,6 +7,7 @@ from PIL import Image
 from scipy.ndimage import maximum_filter1d
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 
 SIDE = 256
 """Pictures are measured at most this large, in pixels: enough for lines, and equal for scans of any size."""
@@ -57,11 +58,11 @@ def chosen(switches: dict) -> dict[str, float | bool]:
             on[name] = True if rule.limit is None else rule.limit
             continue
         if rule.limit is None:
-            raise InputError(f"{name}={switch!r} is neither True nor False: this rule has no limit to set.")
+            raise InputError(f"{name}={written(switch)} is neither True nor False: this rule has no limit to set.")
         number = isinstance(switch, (int, float, np.number)) and not isinstance(switch, np.bool_)
         if not number or not rule.lowest <= switch <= rule.highest:
             raise InputError(
-                f"{name}={switch!r} cannot be used: give True, False, or a limit from {rule.lowest:g} to "
+                f"{name}={written(switch)} cannot be used: give True, False, or a limit from {rule.lowest:g} to "
                 f"{rule.highest:g} ({rule.unit})."
             )
         on[name] = float(switch)

@@ -8,10 +8,10 @@ from s2i_teach.data_sources.classes import folder_name
 from s2i_teach.data_sources.draw import Draw, draw, pick
 from s2i_teach.data_sources.drive import drive_id
 from s2i_teach.data_sources.sampled import Sample, open_sample
-from s2i_teach.data_sources.sources import Folder, open_source
+from s2i_teach.data_sources.sources import Folder, check_source, open_source
 from s2i_teach.data_sources.writing import already_there, write_sample
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, shown, written
 
 __all__ = ["Draw", "Sample", "open_sample", "pick", "sample"]
 
@@ -66,11 +66,14 @@ def sample(
     """
     per_category, seed = whole_number("per_category", per_category, 1), whole_number("seed", seed)
     categories = wanted_categories(categories)
+    check_source(source)
     folder = as_path(to) if to is not None else Path("samples") / short_name(source)
     # A number of pictures named "5" is fine; what the manifest keeps has to be plain JSON.
     request = {
         "source": str(source),
-        "categories": [str(one) for one in categories] if isinstance(categories, list) else categories,
+        "categories": [one if isinstance(one, str) else written(one) for one in categories]
+        if isinstance(categories, list)
+        else categories,
         "per_category": per_category,
         "seed": seed,
     }

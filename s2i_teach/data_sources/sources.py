@@ -290,6 +290,16 @@ def is_address(source) -> bool:
     return isinstance(source, str) and re.match(r"\s*https?://", source, re.IGNORECASE) is not None
 
 
+def check_source(source) -> None:
+    """Refuse what can be no source.
+
+    Raises:
+        InputError: neither text nor a path.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(f"A source is a name, a path or an address, not a {type(source).__name__}.")
+
+
 def open_source(source, categories=None, *, max_bytes: float = 0, offline: bool = False, quiet: bool = False) -> Source:
     """The source that a name, a path or an address means; see :func:`s2i_teach.sample` for what there is.
 
@@ -299,8 +309,7 @@ def open_source(source, categories=None, *, max_bytes: float = 0, offline: bool 
     Raises:
         InputError: there is no such source, it cannot be reached or read, or it holds no pictures.
     """
-    if not isinstance(source, (str, os.PathLike)):
-        raise InputError(f"A source is a name, a path or an address, not a {type(source).__name__}.")
+    check_source(source)
     opened = _opened(source, categories, max_bytes, offline, quiet)
     if not opened.items:
         opened.close()

@@ -65,6 +65,15 @@ class Address:
         url = url.strip()
         if not re.match(r"https?://[^/\s]", url, re.I):
             raise InputError(f"{shown(url)} is no web address: give one that begins with https://.")
+        try:
+            parts = urlsplit(url)
+            private = parts.username is not None or parts.password is not None
+        except ValueError as error:
+            raise InputError(f"{shown(url)} is no web address: copy it again.") from error
+        if private:  # it would stand in messages and in a manifest that goes to a whole class
+            raise InputError(
+                f"The address at {shown(parts.hostname)} has a name or a password in it: give one that works without."
+            )
         found = drive_id(url)
         if found and found[1] == "folder":
             raise InputError(f"{shown(url)} is a Drive folder: give the link of one file in it.")

@@ -111,7 +111,7 @@ def as_results(results) -> list[Result]:
     if isinstance(results, Result):
         results = [results]
     results = getattr(results, "results", results)
-    if not isinstance(results, Iterable) or isinstance(results, (str, bytes, dict)):
+    if not isinstance(results, Iterable) or isinstance(results, (str, bytes, dict)) or hasattr(results, "ndim"):
         raise InputError(f"A {type(results).__name__} holds no results: give a list of what s2i.translate returned.")
     found = []
     for number, given in enumerate(results):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 
 
 def paired_effect(after: torch.Tensor, before: torch.Tensor) -> tuple[float, float]:
@@ -92,7 +93,7 @@ def leave_one_out(score: Callable[[list[int]], float], n: int) -> tuple[float, f
         InputError: fewer.
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 2:
-        raise InputError(f"n is {n!r}: a set needs at least 2 sketches, of which one can be left out.")
+        raise InputError(f"n is {written(n)}: a set needs at least 2 sketches, of which one can be left out.")
     everything = list(range(n))
     scores = torch.tensor([float(score(everything[:i] + everything[i + 1 :])) for i in everything], dtype=torch.float64)
     return float(score(everything)), math.sqrt((n - 1) / n * ((scores - scores.mean()) ** 2).sum().item())
@@ -113,7 +114,7 @@ def check_scores(after, before) -> None:
 def check_effect(effect: float, error: float, claimed: int) -> None:
     """Refuse what :func:`verdict` cannot judge: nan above all, which is never within two errors."""
     if claimed not in (1, -1):
-        raise InputError(f"claimed is {claimed!r}: give +1 if the score should rise, -1 if it should fall.")
+        raise InputError(f"claimed is {written(claimed)}: give +1 if the score should rise, -1 if it should fall.")
     if not (math.isfinite(effect) and 0 <= error < math.inf):
         raise InputError(
             f"An effect of {effect} with an error of {error} says nothing: give finite numbers, the error not below 0."

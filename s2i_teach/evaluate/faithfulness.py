@@ -11,6 +11,7 @@ from skimage.morphology import skeletonize
 
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate.pixels import grey, same_size
+from s2i_teach.files import written
 
 DARKNESS = 0.5
 """Sketch pixels darker than this (0 black, 1 white) are ink."""
@@ -136,7 +137,7 @@ def edge_f1(to_ink: np.ndarray, to_edge: np.ndarray, tolerance: float) -> tuple[
 def check_distances(to_ink, to_edge, tolerance) -> None:
     """Refuse what :func:`edge_f1` cannot judge, nan above all, which is near nothing."""
     if isinstance(tolerance, bool) or not (isinstance(tolerance, (int, float)) and 0 <= tolerance < math.inf):
-        raise InputError(f"tolerance is {tolerance!r}: use 0 or more, such as {TOLERANCE} of the shorter side.")
+        raise InputError(f"tolerance is {written(tolerance)}: use 0 or more, such as {TOLERANCE} of the shorter side.")
     for name, distances in (("to_ink", to_ink), ("to_edge", to_edge)):
         if not isinstance(distances, np.ndarray) or distances.ndim != 1 or np.isnan(distances).any():
             raise InputError(

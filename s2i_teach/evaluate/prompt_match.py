@@ -3,6 +3,7 @@
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 from s2i_teach.models.small_clip import as_batch, image_embeddings, load_clip, load_tokenizer, text_embeddings
 
 
@@ -24,7 +25,7 @@ def prompt_matches(pictures, prompts: list[str]) -> torch.Tensor:
         raise InputError(f"{len(pictures)} pictures and {len(prompts)} prompts were given: give one prompt for each.")
     for prompt in prompts:
         if not isinstance(prompt, str) or not prompt.strip():
-            raise InputError(f"The prompt {prompt!r} says nothing that a picture could match: give words.")
+            raise InputError(f"The prompt {written(prompt)} says nothing that a picture could match: give words.")
     clip = load_clip()
     images, texts = image_embeddings(clip, as_batch(pictures)), text_embeddings(clip, load_tokenizer(), prompts)
     return (images * texts).sum(1)

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 
 PATH = Path(__file__).with_name("glossary.md")
 
@@ -61,7 +62,7 @@ def glossary(word: str | None = None) -> Glossary:
     if word is None:
         return Glossary(terms())
     if not isinstance(word, str) or not word.strip():
-        raise InputError(f'Give a word or a symbol, as in glossary("latent"), not {word!r}.')
+        raise InputError(f'Give a word or a symbol, as in glossary("latent"), not {written(word)}.')
     wanted = " ".join(word.split()).casefold()
     found = [term for term in terms() if wanted in _spellings(term)]
     if not found:

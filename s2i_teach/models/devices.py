@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 
 
 def pick_device(device: str | None = None) -> torch.device:
@@ -19,8 +20,8 @@ def pick_device(device: str | None = None) -> torch.device:
         try:
             chosen = torch.device(device)
             torch.zeros(1, device=chosen)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f'The device {device!r} is not available here: use "cpu".') from error
+        except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+            raise InputError(f'The device {written(device)} is not available here: use "cpu".') from error
         return chosen
     if torch.cuda.is_available():
         try:
@@ -118,9 +119,9 @@ def check_dtype(dtype, device: torch.device) -> torch.dtype:
     """
     if dtype is None:
         return pick_dtype(device)
-    chosen = DTYPES.get(str(dtype), dtype)
-    if chosen not in DTYPES.values():
-        raise InputError(f"The dtype {dtype!r} is not known: use {', '.join(DTYPES)}.")
+    chosen = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
+    if not isinstance(chosen, torch.dtype) or chosen not in DTYPES.values():
+        raise InputError(f"The dtype {written(dtype)} is not known: use {', '.join(DTYPES)}.")
     if chosen == torch.float16 and device.type == "cpu":
         raise InputError("fp16 on a CPU is 30 to 50 times slower than fp32: leave dtype out, or use fp32.")
     return chosen

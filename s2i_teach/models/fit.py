@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 from s2i_teach.models.catalog import Model
 from s2i_teach.models.devices import PRECISIONS, cpu_is_fast_in_bf16, denoiser_of, device_of
 from s2i_teach.models.kinds import is_quantized
@@ -91,8 +92,8 @@ def check_offload(offload: str, device: torch.device) -> str:
     Raises:
         InputError: not a word we know, or nothing to bring parts away from.
     """
-    if offload not in ("auto", *OFFLOAD):
-        raise InputError(f"offload={offload!r} is not known: use {', '.join(['auto', *OFFLOAD])}.")
+    if not isinstance(offload, str) or offload not in ("auto", *OFFLOAD):
+        raise InputError(f"offload={written(offload)} is not known: use {', '.join(['auto', *OFFLOAD])}.")
     if offload in ("parts", "layers") and device.type != "cuda":
         raise InputError(f'offload="{offload}" needs a GPU, and this runs on {device}: leave it out.')
     return offload
@@ -167,8 +168,8 @@ def wants_small_vae(asked: bool | str, evaluations: int, device: torch.device) -
     Raises:
         InputError: not True, False or ``"auto"``.
     """
-    if asked not in (True, False, "auto"):
-        raise InputError(f'small_vae={asked!r} is not known: use "auto", True or False.')
+    if not isinstance(asked, (bool, str)) or asked not in (True, False, "auto"):
+        raise InputError(f'small_vae={written(asked)} is not known: use "auto", True or False.')
     return asked is True or (asked == "auto" and device.type == "cpu" and evaluations <= FEW_EVALUATIONS)
 
 

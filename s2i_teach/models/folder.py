@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import shown, written
 from s2i_teach.models.kinds import EDIT
 
 LIBRARIES = {"diffusers", "transformers", "stable_diffusion"}
@@ -29,7 +29,7 @@ def check_folder(folder: Path) -> None:
         if part.startswith("_") or not isinstance(entry, list):
             continue
         if len(entry) != 2 or (entry[0] is not None and entry[0] not in LIBRARIES):
-            raise InputError(f"{folder} wants code of its own for its part {part!r}: such code is never run.")
+            raise InputError(f"{folder} wants code of its own for its part {written(part)}: such code is never run.")
     is_flow = built_as_flow(folder)
     more = ("text_encoder_2", "tokenizer_2") if built_as_xl(folder) else ()
     for part in ("transformer" if is_flow else "unet", "vae", "text_encoder", "tokenizer", "scheduler", *more):
@@ -40,7 +40,7 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{folder} has no {part}: it is no Stable Diffusion model in diffusers' format.")
     for listing in folder.glob("*/*.safetensors.index.json"):
         files = _json(listing).get("weight_map", {}).values()
-        if any(not str(name).endswith(".safetensors") or "/" in str(name) for name in files):
+        if any(not str(name).endswith(".safetensors") or set("/\\") & set(str(name)) for name in files):
             raise InputError(f"{folder} lists weights that are no safetensors: pickles are never read.")
     if is_flow:
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import shown, written
 from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
 from s2i_teach.models.devices import check_dtype, free_memory, pick_device
 from s2i_teach.models.families import load_family_pipeline
@@ -98,8 +98,10 @@ def load_pipeline(
         InputError: an unknown name, a folder without a pipeline, another kind of model, damaged or pickled weights, or
             nothing to be had from any id.
     """
-    if attention_slicing not in (True, False, "auto"):
-        raise InputError(f'attention_slicing={attention_slicing!r} is not known: use "auto", True or False.')
+    if not isinstance(attention_slicing, (bool, str)) or attention_slicing not in (True, False, "auto"):
+        raise InputError(f'attention_slicing={written(attention_slicing)} is not known: use "auto", True or False.')
+    if not isinstance(model, (str, os.PathLike)):
+        raise InputError(f"A {type(model).__name__} names no model: give a name of the catalog, a folder or an id.")
     chosen_device = pick_device(device)
     chosen_dtype = check_dtype(dtype, chosen_device)
     entry = find(str(model))
@@ -143,7 +145,7 @@ def load_pipeline(
 
     pipe = _first(sources, load, model)
 
-    wanted = scheduler or (entry.scheduler if entry else None)
+    wanted = entry.scheduler if entry and scheduler is None else scheduler
     if wanted is not None:
         pipe.scheduler = make_scheduler(wanted, pipe.scheduler, 1)
     if entry and entry.spacing:

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 from s2i_teach.models.fit import rung_for
 from s2i_teach.models.kinds import Kind
 
@@ -18,8 +19,8 @@ def check_quantize(quantize: str, device: torch.device, kind: Kind | None) -> No
     Raises:
         InputError: not a word we know, no GPU, no bitsandbytes, or a model that is not so large.
     """
-    if quantize not in CHOICES:
-        raise InputError(f"quantize={quantize!r} is not known: use {', '.join(CHOICES)}.")
+    if not isinstance(quantize, str) or quantize not in CHOICES:
+        raise InputError(f"quantize={written(quantize)} is not known: use {', '.join(CHOICES)}.")
     if quantize != "nf4":
         return
     if kind is not None and not kind.is_flow:

@@ -3,6 +3,7 @@
 from copy import deepcopy
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 
 SCHEDULERS = {
     "ddim": ("DDIMScheduler", {}),
@@ -30,8 +31,8 @@ def make_scheduler(name: str | None, current, num_inference_steps: int):
     import diffusers
 
     check_scheduler(name, current)
-    if name is not None and name not in SCHEDULERS:
-        raise InputError(f"The scheduler {name!r} is not known: use one of {', '.join(SCHEDULERS)}.")
+    if name is not None and (not isinstance(name, str) or name not in SCHEDULERS):
+        raise InputError(f"The scheduler {written(name)} is not known: use one of {', '.join(SCHEDULERS)}.")
     if name is None or name == scheduler_name(current):
         scheduler = deepcopy(current)
     else:
@@ -50,7 +51,9 @@ def check_scheduler(name: str | None, current) -> None:
         InputError: it is.
     """
     if name is not None and is_flow_scheduler(current):
-        raise InputError(f"scheduler={name!r} is of another kind than this model, which is a flow: leave it out.")
+        raise InputError(
+            f"scheduler={written(name)} is of another kind than this model, which is a flow: leave it out."
+        )
 
 
 def is_flow_scheduler(scheduler) -> bool:

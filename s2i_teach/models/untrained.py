@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import written
 from s2i_teach.models.catalog import MODELS, find
 from s2i_teach.models.devices import check_dtype, pick_device
 from s2i_teach.models.flows import check_available
@@ -174,7 +175,7 @@ def untrained_pipeline(model: str = "sd15", *, device: str | None = None, dtype=
     can_be_built = [name for name, other in MODELS.items() if other.shapes in SHAPES and not KINDS[other.kind].is_flow]
     if entry is None or entry.name not in can_be_built:
         known = ", ".join(can_be_built)
-        raise InputError(f"The shapes of {model!r} are not known here: use {known}.")
+        raise InputError(f"The shapes of {written(model)} are not known here: use {known}.")
     import diffusers
 
     kind = KINDS[entry.kind]

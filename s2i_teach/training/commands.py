@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import as_path, shown
 
 
 def add_train_parsers(parts) -> None:
@@ -122,8 +123,8 @@ def _options(args) -> dict:
 
 def _check_saved(folder: str | None) -> None:
     """Refuse a folder that was given and holds no saved model."""
-    if folder and not (Path(folder) / "config.json").is_file():
-        raise InputError(f"{folder} holds no saved model (no config.json): give the folder that does.")
+    if folder and not (as_path(folder) / "config.json").is_file():
+        raise InputError(f"{shown(folder)} holds no saved model (no config.json): give the folder that does.")
 
 
 def _data(args) -> None:
@@ -131,7 +132,7 @@ def _data(args) -> None:
     from s2i_teach.training.data import build_pairs, fetch_packages
     from s2i_teach.training.sketches import build_sketches
 
-    to = Path(args.to) if args.to else data_dir()
+    to = as_path(args.to) if args.to else data_dir()
     try:
         packages = fetch_packages(args.packages)
     except RuntimeError as error:
@@ -143,7 +144,7 @@ def _data(args) -> None:
 def _text(args) -> None:
     from s2i_teach.training.text import train_text
 
-    train_text(Path(args.out) / "text", **_options(args))
+    train_text(as_path(args.out) / "text", **_options(args))
 
 
 def _vae(args) -> None:
@@ -154,7 +155,7 @@ def _vae(args) -> None:
     if args.crop is not None and (args.crop < 32 or args.crop > 128 or args.crop % 8):
         raise InputError(f"--crop is {args.crop}: use a multiple of 8 from 32 to 128.")
     train_vae(
-        Path(args.out) / "vae",
+        as_path(args.out) / "vae",
         decoder_only=args.decoder_only,
         start_from=args.start_from,
         crop=args.crop,
@@ -170,9 +171,9 @@ def _part(args, name: str) -> Path:
         InputError: it is not there.
     """
     given = getattr(args, name)
-    folder = Path(given) if given else Path(args.out) / name / ("" if name == "text" else name)
+    folder = as_path(given) if given else as_path(args.out) / name / ("" if name == "text" else name)
     if not (folder / ("text_encoder" if name == "text" else "config.json")).exists():
-        raise InputError(f"{folder} is not there: run s2i train {name} first.")
+        raise InputError(f"{shown(folder)} is not there: run s2i train {name} first.")
     return folder
 
 
@@ -181,7 +182,7 @@ def _unet(args) -> None:
 
     text, vae = _part(args, "text"), _part(args, "vae")
     train_unet(
-        Path(args.out) / "unet",
+        as_path(args.out) / "unet",
         text,
         vae,
         core_only=not args.all_things,
@@ -199,7 +200,7 @@ def _control(args) -> None:
         raise InputError(f"--hinted is {args.hinted:g}: use a share above 0 and up to 1.")
     args.unet = args.start_from
     train_unet(
-        Path(args.out) / "control",
+        as_path(args.out) / "control",
         text,
         vae,
         hinted=args.hinted,
@@ -215,20 +216,20 @@ def _control(args) -> None:
 def _fast(args) -> None:
     from s2i_teach.training.fast import train_fast
 
-    train_fast(Path(args.out) / "fast", _part(args, "vae"), **_options(args))
+    train_fast(as_path(args.out) / "fast", _part(args, "vae"), **_options(args))
 
 
 def _judge(args) -> None:
     from s2i_teach.training.judge import train_judge
 
-    train_judge(Path(args.out) / "judge", core_only=not args.all_things, **_options(args))
+    train_judge(as_path(args.out) / "judge", core_only=not args.all_things, **_options(args))
 
 
 def _family(args) -> None:
     from s2i_teach.families.catalog import weights_of
     from s2i_teach.training.families import train_family
 
-    made = train_family(args.name, Path(args.out) / "families", **_options(args))
+    made = train_family(args.name, as_path(args.out) / "families", **_options(args))
     print(f"{made}; put it to {weights_of(args.name)} to ship it")
 
 
@@ -242,11 +243,11 @@ def _save(args) -> None:
     from s2i_teach.paths import data_dir
     from s2i_teach.training.save import save_everything
 
-    led = Path(args.out) / "control"
+    led = as_path(args.out) / "control"
     _check_saved(args.controlnet)
     controlnet = args.controlnet or (led / "controlnet" if (led / "controlnet").is_dir() else None)
     args.unet = args.unet or (str(led / "unet") if (led / "unet").is_dir() else None)
     parts = [_part(args, name) for name in ("text", "vae", "unet")]
-    judge = Path(args.out) / "judge" / "judge"
-    fast = Path(args.fast) if args.fast else Path(args.out) / "fast" / "preview_decoder"
-    print(save_everything(*parts, judge, fast, Path(args.to) if args.to else data_dir(), controlnet, args.name))
+    judge = as_path(args.out) / "judge" / "judge"
+    fast = as_path(args.fast) if args.fast else as_path(args.out) / "fast" / "preview_decoder"
+    print(save_everything(*parts, judge, fast, as_path(args.to) if args.to else data_dir(), controlnet, args.name))

@@ -15,8 +15,9 @@ from s2i_teach.errors import InputError
 from s2i_teach.families.base import Batch, Facts, Family, FamilyTranslator, Told
 from s2i_teach.families.catalog import WEIGHTS, build
 from s2i_teach.models.readers import read_captions, see
+from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
 from s2i_teach.training.doodles import doodle
-from s2i_teach.training.loop import EMA, Budget, learning_rate, make_accelerator, save_atomically, save_grid
+from s2i_teach.training.loop import EMA, Budget, learning_rate, make_accelerator, save_grid
 from s2i_teach.training.pages import SIDE, PageMaker
 from s2i_teach.training.pictures import Pairs, load_pairs
 
@@ -77,7 +78,7 @@ def stock_in(folder: Path, pairs: Pairs | None = None, pages: int = PAGES) -> St
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         save_atomically(vars(make_stock(pairs or load_pairs("train"), pages)), file)
-    return Stock(**torch.load(file, weights_only=True, mmap=True))
+    return Stock(**load_checkpoint(file, mmap=True))
 
 
 def told_of(stock: Stock, file: Path | None = None) -> Told:
@@ -93,7 +94,7 @@ def told_of(stock: Stock, file: Path | None = None) -> Told:
         if file is None:
             return told
         save_atomically(vars(told), file)
-    return Told(**torch.load(file, weights_only=True, mmap=True))
+    return Told(**load_checkpoint(file, mmap=True))
 
 
 class Fitting:
@@ -142,7 +143,8 @@ class Fitting:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             if resume and (out / "checkpoint.pt").is_file():
-                self._load(out / "checkpoint.pt")
+                with gone_on_from(out / "checkpoint.pt"):
+                    self._load(out / "checkpoint.pt")
 
     @property
     def progress(self) -> float:
@@ -227,7 +229,7 @@ class Fitting:
         }
 
     def _load(self, file: Path) -> None:
-        state = torch.load(file, map_location=self.accelerator.device, weights_only=True)
+        state = load_checkpoint(file, self.accelerator.device)
         if state["seed"] != self.seed:
             raise InputError(
                 f"{file} was trained with seed {state['seed']}, not {self.seed}: use the same seed, or another folder."

@@ -81,7 +81,7 @@ def train_fast(
 
     accelerator = make_accelerator(device)
     torch.manual_seed(seed)
-    teacher = AutoencoderKL.from_pretrained(vae).float().eval()
+    teacher = AutoencoderKL.from_pretrained(vae, use_safetensors=True).float().eval()
     small = build_preview_decoder().float().train()
     small.encoder.requires_grad_(False)
     z, decoded = imitation_pairs(teacher, pairs or load_pairs("train"), examples, seed)

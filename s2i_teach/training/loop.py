@@ -10,7 +10,6 @@ a second where one process of two threads makes 58.
 """
 
 import csv
-import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -22,6 +21,8 @@ from accelerate.utils import broadcast
 from torch import nn
 from tqdm.auto import tqdm
 
+from s2i_teach.errors import InputError
+from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
 from s2i_teach.training.optimizers import make_optimizer
 
 
@@ -66,13 +67,6 @@ class EMA:
     def copy_to(self, module: nn.Module) -> None:
         """Put the averaged weights into ``module``."""
         module.load_state_dict(self.average)
-
-
-def save_atomically(state: dict, path: Path) -> None:
-    """``torch.save`` that leaves either the old file or the new one, never half of it."""
-    partial = path.with_name(path.name + ".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
 
 
 class Trainer:
@@ -124,7 +118,8 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.checkpoint = self.out / "checkpoint.pt"
         if resume and self.checkpoint.is_file():
-            self._load()
+            with gone_on_from(self.checkpoint):
+                self._load()
 
     def _state(self) -> dict:
         return {
@@ -142,9 +137,9 @@ class Trainer:
         place = (
             "cpu" if device.type == "cpu" else device
         )  # several processes number their CPU, which torch.load refuses
-        state = torch.load(self.checkpoint, map_location=place, weights_only=True)
+        state = load_checkpoint(self.checkpoint, place)
         if state["seed"] != self.seed:
-            raise ValueError(
+            raise InputError(
                 f"{self.checkpoint} was trained with seed {state['seed']}, not {self.seed}: "
                 "use the same seed, or another folder."
             )

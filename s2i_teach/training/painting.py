@@ -15,8 +15,9 @@ from s2i_teach.errors import InputError
 from s2i_teach.families.base import Facts
 from s2i_teach.families.painter import CELLS, NUMBERS, SMALL, STROKES, Painter, apply_strokes, shrunk
 from s2i_teach.families.unlearned import compare, greedy_painter, random_painter
+from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
 from s2i_teach.training.doodles import doodle
-from s2i_teach.training.loop import Budget, learning_rate, save_atomically, save_grid
+from s2i_teach.training.loop import Budget, learning_rate, save_grid
 
 try:
     import gymnasium
@@ -241,7 +242,8 @@ class PainterFitting:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             if resume and (out / "checkpoint.pt").is_file():
-                state = self._loaded(out / "checkpoint.pt")
+                with gone_on_from(out / "checkpoint.pt"):
+                    state = self._loaded(out / "checkpoint.pt")
         torch.manual_seed(seed)
         self.paintings = ManyPaintings(stock, canvases or CANVASES, seed=seed, round=self.step)
         self.ppo = PPO(
@@ -256,9 +258,10 @@ class PainterFitting:
         )
         self.ppo.set_logger(Logger(None, []))
         self.family = self.ppo.policy.painter
-        if state:
-            self.family.load_state_dict(state["family"])
-            self.ppo.policy.optimizer.load_state_dict(state["optimizer"])
+        if state and out is not None:
+            with gone_on_from(out / "checkpoint.pt"):
+                self.family.load_state_dict(state["family"])
+                self.ppo.policy.optimizer.load_state_dict(state["optimizer"])
 
     @property
     def progress(self) -> float:
@@ -316,7 +319,7 @@ class PainterFitting:
         return {"family": self.family.state_dict(), "optimizer": optimizer, **told}
 
     def _loaded(self, file: Path) -> dict:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = load_checkpoint(file)
         if state["seed"] != self.seed:
             raise InputError(
                 f"{file} was trained with seed {state['seed']}, not {self.seed}: use the same seed, or another folder."

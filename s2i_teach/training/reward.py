@@ -35,8 +35,9 @@ from s2i_teach.theory.policy import (
 )
 from s2i_teach.theory.prediction import eps_from_v
 from s2i_teach.theory.sampler import spaced_timesteps
+from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
 from s2i_teach.training.families import Stock, rounded, stock_in
-from s2i_teach.training.loop import Budget, save_atomically, save_grid
+from s2i_teach.training.loop import Budget, save_grid
 
 MODEL = "mini-scribble"
 
@@ -166,7 +167,8 @@ class RewardFitting:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             if resume and (out / "checkpoint.pt").is_file():
-                self._load(out / "checkpoint.pt")
+                with gone_on_from(out / "checkpoint.pt"):
+                    self._load(out / "checkpoint.pt")
 
     @property
     def progress(self) -> float:

@@ -31,14 +31,14 @@ def save_miniature(
     made = to.with_name(to.name + ".partial")
     shutil.rmtree(made, ignore_errors=True)
     tokenizer, text_encoder, _ = load_parts(text_folder, vae_folder)
-    vae = _rounded(AutoencoderKL.from_pretrained(vae_folder))
-    unet = _rounded(UNet2DConditionModel.from_pretrained(unet_folder))
+    vae = _rounded(AutoencoderKL.from_pretrained(vae_folder, use_safetensors=True))
+    unet = _rounded(UNet2DConditionModel.from_pretrained(unet_folder, use_safetensors=True))
     pipe = assemble(vae, text_encoder.half(), tokenizer, unet)
     pipe.scheduler.save_pretrained(made / "scheduler")
     pipe.save_config(made)
     models = {"vae": vae, "unet": unet}
     if controlnet_folder:
-        models["controlnet"] = _rounded(ControlNetModel.from_pretrained(controlnet_folder))
+        models["controlnet"] = _rounded(ControlNetModel.from_pretrained(controlnet_folder, use_safetensors=True))
     for name, model in models.items():
         model.to(memory_format=torch.contiguous_format).save_pretrained(made / name, max_shard_size=shard)
     for name in ("tokenizer", "text_encoder"):

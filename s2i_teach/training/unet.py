@@ -131,7 +131,7 @@ def load_parts(text_folder: str | Path, vae_folder: str | Path):
 
     tokenizer = CLIPTokenizer.from_pretrained(str(Path(text_folder) / "tokenizer"))
     text_encoder = load_text_encoder(Path(text_folder) / "text_encoder").requires_grad_(False)
-    vae = AutoencoderKL.from_pretrained(vae_folder).float().eval().requires_grad_(False)
+    vae = AutoencoderKL.from_pretrained(vae_folder, use_safetensors=True).float().eval().requires_grad_(False)
     return tokenizer, text_encoder, vae
 
 
@@ -202,10 +202,18 @@ def train_unet(
     # (in fp32 on a CPU without bf16 10.2 against 9.2).
     plain = device.type == "cpu" and accelerator.mixed_precision == "bf16"
     layout = torch.contiguous_format if plain else torch.channels_last
-    unet = UNet2DConditionModel.from_pretrained(start_from) if start_from else build_unet(**(config or {}))
+    unet = (
+        UNet2DConditionModel.from_pretrained(start_from, use_safetensors=True)
+        if start_from
+        else build_unet(**(config or {}))
+    )
     controlnet = None
     if hinted:
-        controlnet = ControlNetModel.from_pretrained(control_from) if control_from else build_controlnet(unet)
+        controlnet = (
+            ControlNetModel.from_pretrained(control_from, use_safetensors=True)
+            if control_from
+            else build_controlnet(unet)
+        )
     led = Led(unet, controlnet).float().to(memory_format=layout).train()
     for part in (unet, controlnet):
         if part is not None and plain:

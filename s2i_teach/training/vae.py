@@ -114,7 +114,7 @@ def train_vae(
 
     accelerator = make_accelerator(device)
     torch.manual_seed(seed)
-    vae = AutoencoderKL.from_pretrained(start_from) if start_from else build_vae()
+    vae = AutoencoderKL.from_pretrained(start_from, use_safetensors=True) if start_from else build_vae()
     vae = vae.float().to(memory_format=torch.channels_last).train()
     if decoder_only:
         vae.encoder.requires_grad_(False)

@@ -2,6 +2,8 @@
 
 import argparse
 
+from s2i_teach.files import written
+
 OPTIONS = {
     "prompt": "prompt",
     "negative": "negative_prompt",
@@ -27,7 +29,7 @@ def as_size(text: str) -> tuple[int, int]:
     try:
         width, height = (int(part) for part in parts)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 768x512, width first") from error
+        raise argparse.ArgumentTypeError(f"{written(text)} is no size: write it like 768x512, width first") from error
     return width, height
 
 

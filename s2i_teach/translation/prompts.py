@@ -4,7 +4,7 @@ from itertools import product
 from string import Formatter
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import shown, written
 
 MOST_PROMPTS = 10_000
 
@@ -62,21 +62,23 @@ def fill(template: str, /, **fields) -> list[str]:
             raise InputError(f"The template asks for {shown(name)!r}, which is not given: add {shown(name)}=[…].")
     for name in fields:
         if name not in wanted:
-            raise InputError(f"{name!r} is given, but the template {shown(template)!r} has no {{{name}}}.")
+            raise InputError(
+                f"{shown(name)!r} is given, but the template {shown(template)!r} has no {{{shown(name)}}}."
+            )
     lists, number = {}, 1
     for name, values in fields.items():
         if isinstance(values, str):
             values = [values]
         elif isinstance(values, (set, frozenset, dict)) or not hasattr(values, "__iter__"):
-            raise InputError(f"{name} is a {type(values).__name__}: give a list of texts.")
+            raise InputError(f"{shown(name)} is a {type(values).__name__}: give a list of texts.")
         try:
             values = list(values)
         except TypeError:  # an array of no dimension has an __iter__ that refuses
-            raise InputError(f"{name} is a {type(values).__name__}: give a list of texts.") from None
+            raise InputError(f"{shown(name)} is a {type(values).__name__}: give a list of texts.") from None
         strange = [value for value in values if not isinstance(value, str)]
         if strange or not values:
             raise InputError(
-                f"{name} has {f'{shown(repr(strange[0]))} among its values' if strange else 'no value'}: give texts."
+                f"{shown(name)} has {f'{written(strange[0])} among its values' if strange else 'no value'}: give texts."
             )
         lists[name] = values
         number *= len(values)

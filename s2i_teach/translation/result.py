@@ -1,6 +1,7 @@
 """A finished picture with the record of how it was made, inside the PNG as well."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -8,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
@@ -146,7 +147,8 @@ def read_record(path: str | Path) -> Record:
     """
     read_picture(path)  # says what is wrong with a file that is no picture
     path = as_path(path)
-    with Image.open(path) as picture:
+    text = None
+    with contextlib.suppress(UnidentifiedImageError), Image.open(path, formats=["PNG"]) as picture:
         picture.load()
         text = getattr(picture, "text", {}).get(KEY)
     if text is None:

@@ -89,7 +89,11 @@ _in_use_lock = threading.Lock()
 def in_use(pipe) -> threading.RLock:
     """The lock that a run holds: a pipeline's scheduler is exchanged for a run, so two at once would spoil each other."""
     with _in_use_lock:
-        return _in_use.setdefault(pipe, threading.RLock())
+        try:
+            return _in_use.setdefault(pipe, threading.RLock())
+        except TypeError:
+            kind_of(pipe)  # says what a pipeline is
+            raise
 
 
 def translate(

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import shown, written
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find, offered
 from s2i_teach.models.devices import denoiser_of, device_of, fitting_threads, is_small, wait_for
@@ -97,7 +97,7 @@ class Settings:
             if not getattr(self, name).isascii():
                 self._encodable(name)
         if not isinstance(self.invert, bool):
-            raise InputError(f"invert must be True or False, not {self.invert!r}.")
+            raise InputError(f"invert must be True or False, not {written(self.invert)}.")
         if self.strength is not None:
             self._number("strength", float)
             if not 0 < self.strength <= 1:
@@ -114,17 +114,19 @@ class Settings:
         if self.num_inference_steps is not None:
             self._number("num_inference_steps", int)
             if not 1 <= self.num_inference_steps <= 999:  # at 1000 most of diffusers' schedulers step off their table
-                raise InputError(f"num_inference_steps is {self.num_inference_steps}: use a number from 1 to 999.")
+                raise InputError(
+                    f"num_inference_steps is {shown(self.num_inference_steps)}: use a number from 1 to 999."
+                )
         self._number("seed", int)
         if not 0 <= self.seed < 2**63:
-            raise InputError(f"The seed is {self.seed}: use a whole number from 0 to 2^63 - 1.")
+            raise InputError(f"The seed is {shown(self.seed)}: use a whole number from 0 to 2^63 - 1.")
         if self.size is not None:
             object.__setattr__(self, "size", check_size(self.size))
         for name, known in (("prepare", PREPARE), ("fit", FIT), ("scheduler", (None, *SCHEDULERS))):
             value = getattr(self, name)
             if not isinstance(value, (str, type(None))) or value not in known:
                 words = ", ".join(f'"{word}"' for word in known if word)
-                raise InputError(f"{name}={value!r} is not known: use one of {words}.")
+                raise InputError(f"{name}={written(value)} is not known: use one of {words}.")
 
         if self.timesteps is not None:
             self._check_timesteps(self.timesteps)
@@ -147,7 +149,7 @@ class Settings:
             steps = tuple(int(t) for t in timesteps if not isinstance(t, bool))
             whole = len(steps) == len(timesteps) and all(int(t) == t for t in timesteps)
         except (TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"timesteps must be a list of whole numbers, not {timesteps!r}.") from error
+            raise InputError(f"timesteps must be a list of whole numbers, not {written(timesteps)}.") from error
         if not whole or not 1 <= len(set(steps)) == len(steps) <= 999 or min(steps) < 0:
             raise InputError(
                 "timesteps must be 1 to 999 different whole numbers from 0 up, such as [0, 250, 500, 750]."
@@ -172,7 +174,7 @@ class Settings:
                 raise ValueError
         except (TypeError, ValueError, OverflowError) as error:
             words = "a whole number" if kind is int else "a number"
-            raise InputError(f"{name} must be {words}, not {value!r}.") from error
+            raise InputError(f"{name} must be {words}, not {written(value)}.") from error
         object.__setattr__(self, name, converted)
 
     def resolved(self, pipe) -> "Resolved":
@@ -332,9 +334,9 @@ class Settings:
         known = {field.name for field in fields(cls)}
         if not isinstance(table, dict):
             raise InputError("The record has no settings: it was written by another version of s2i_teach.")
-        unknown = sorted(set(table) - known)
+        unknown = sorted(set(table) - known, key=str)
         if unknown or "prompt" not in table:
-            what = f"has the unknown entry {unknown[0]!r}" if unknown else "has no prompt"
+            what = f"has the unknown entry {written(unknown[0])}" if unknown else "has no prompt"
             raise InputError(f"The record {what}: it was written by another version of s2i_teach.")
         size = table.get("size")
         return cls(**{**table, "size": tuple(size) if isinstance(size, list) else size})

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.files import as_path, shown, write_whole, written
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import denoiser_of, precision_of
 from s2i_teach.models.kinds import has_small_vae, hint_of, is_quantized, networks
@@ -71,7 +71,7 @@ def sweep(
     pages = [opened[cell] for cell in cells]
     folder = _folder(to)
     if max_batch is not None and (isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1):
-        raise InputError(f"max_batch is {max_batch!r}: give a whole number from 1 up, or None.")
+        raise InputError(f"max_batch is {written(max_batch)}: give a whole number from 1 up, or None.")
     counts, started = Counts(), time.perf_counter()
     results: dict[int, Result] = {}
     names = {}
@@ -246,14 +246,20 @@ def _axes(given: dict) -> tuple[dict[str, tuple], dict]:
             raise InputError(f"{name} is given twice: write it once.")
         if isinstance(value, (set, frozenset, dict)):
             raise InputError(f"{name} has no order as a {type(value).__name__}: give a list.")
+        if hasattr(value, "tolist"):  # of NumPy, pandas or torch
+            value = value.tolist()
         one = isinstance(value, (str, bytes)) or not hasattr(value, "__iter__")
         if one or (name == "size" and isinstance(value, tuple) and not any(hasattr(v, "__iter__") for v in value)):
             fixed[name] = value
             continue
-        values = tuple(v.item() if hasattr(v, "item") else v for v in value)
+        values = tuple(v.tolist() if hasattr(v, "tolist") else v for v in value)
         if not values:
             raise InputError(f"{name} is an empty list: give the values of the axis.")
-        if len(set(map(repr, values))) < len(values):
+        try:
+            distinct = set(map(repr, values))
+        except ValueError as error:  # Python writes out no number of more than 4300 digits
+            raise InputError(f"{name} has a value that is too long to be written out: give another.") from error
+        if len(distinct) < len(values):
             raise InputError(f"{name} has a value twice: give each once.")
         axes[name] = values
     if "prompt" not in axes and "prompt" not in fixed:
@@ -305,7 +311,7 @@ def kept_result(path: Path, settings: Settings, pipe) -> Result | None:
         record = read_record(path)
     except InputError:
         return None  # damaged: it is made again
-    with Image.open(path) as picture:
+    with Image.open(path, formats=["PNG"]) as picture:
         image = picture.convert("RGB")
     plan = settings.plan(pipe, measure=False)
     hint = make_hint(record.sketch, hint_of(pipe))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import shown, written
 from s2i_teach.images import check_size
 from s2i_teach.models.catalog import find
 from s2i_teach.models.devices import device_of
@@ -180,10 +180,11 @@ def from_thesis(
         raise InputError(f"{unknown[0]} is not known: use {', '.join(sorted({*given, *known}))}.")
     for name in ("rescale_timesteps", "use_fp16"):
         if not isinstance(given[name], bool):
-            raise InputError(f"{name} must be True or False, not {shown(repr(given[name]))}.")
+            raise InputError(f"{name} must be True or False, not {written(given[name])}.")
     if isinstance(start_scale, bool) or not isinstance(start_scale, (int, float)) or start_scale != 0:
         raise InputError(
-            f"start_scale is {shown(repr(start_scale))}: img2img has no loss that it could weigh; leave it 0 and use strength."
+            f"start_scale is {written(start_scale)}: img2img has no loss that it could weigh; leave it 0 and "
+            "use strength."
         )
     size = (image_size, image_size) if isinstance(image_size, int) and not isinstance(image_size, bool) else image_size
     size = check_size(size)
@@ -199,12 +200,12 @@ def from_thesis(
     length, resolutions = pipe.scheduler.config.num_train_timesteps, len(pipe.vae.config.block_out_channels)
     if diffusion_steps != length:
         raise InputError(
-            f"diffusion_steps is {shown(repr(diffusion_steps))} and {model_name_or_path} was trained on {length}: "
+            f"diffusion_steps is {written(diffusion_steps)} and {model_name_or_path} was trained on {length}: "
             f"leave it {length}, and choose the number of steps by timestep_respacing."
         )
     if num_resolutions != resolutions:
         raise InputError(
-            f"num_resolutions is {shown(repr(num_resolutions))} and {model_name_or_path} has {resolutions}, fixed by its "
+            f"num_resolutions is {written(num_resolutions)} and {model_name_or_path} has {resolutions}, fixed by its "
             f"weights: leave it {resolutions}."
         )
     made = settings_type(prompt, size=size, **{**respaced[1], **settings})
@@ -215,9 +216,9 @@ def from_thesis(
 def _respaced(respacing, length, settings: dict) -> tuple[tuple[int, ...], dict]:
     """guided-diffusion's timesteps, and the settings that come nearest to them."""
     if isinstance(respacing, bool) or not isinstance(respacing, (int, str)):
-        raise InputError(f'timestep_respacing is {shown(repr(respacing))}: give a number, "10,15,20" or "ddim50".')
+        raise InputError(f'timestep_respacing is {written(respacing)}: give a number, "10,15,20" or "ddim50".')
     if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-        raise InputError(f"diffusion_steps is {shown(repr(length))}: give a whole number, 1000 for Stable Diffusion.")
+        raise InputError(f"diffusion_steps is {written(length)}: give a whole number, 1000 for Stable Diffusion.")
     if "num_inference_steps" in settings or "timesteps" in settings:
         raise InputError("The steps are given by timestep_respacing: leave num_inference_steps and timesteps out.")
     try:

@@ -14,7 +14,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.evaluate import rating, strings
 from s2i_teach.evaluate.cells import as_results, cell_names
 from s2i_teach.evaluate.rating import Rank, Vote
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, shown, written
 from s2i_teach.gallery import contact_sheet
 from s2i_teach.translation.result import Result
 from s2i_teach.widgets.base import LiveWidget, source
@@ -50,11 +50,11 @@ class BlindRating(LiveWidget):
     def __init__(self, results, path: str | Path = "ratings.csv", *, rater: str = "me", votes: int = 40, seed: int = 0):
         results = as_results(results)
         if not isinstance(rater, str) or not rater.strip():
-            raise InputError(f"The rater is {rater!r}: give a name, or anything that tells you from others.")
+            raise InputError(f"The rater is {written(rater)}: give a name, or anything that tells you from others.")
         if not isinstance(votes, int) or isinstance(votes, bool) or votes < 1:
-            raise InputError(f"votes is {votes!r}: give how many pairs you want to see, 1 or more.")
+            raise InputError(f"votes is {written(votes)}: give how many pairs you want to see, 1 or more.")
         if not isinstance(seed, int) or isinstance(seed, bool):
-            raise InputError(f"The seed is {seed!r}: give a whole number.")
+            raise InputError(f"The seed is {written(seed)}: give a whole number.")
         self._names = dict(zip(cell_names(results), cell_names(results, strings.table()), strict=True))
         path = as_path(path)
         if path.suffix.lower() != ".csv":
@@ -93,7 +93,7 @@ class BlindRating(LiveWidget):
             InputError: another word, or no pair is left; or the file cannot be written: then the vote does not count.
         """
         if choice not in rating.CHOICES:
-            raise InputError(f"The vote is {choice!r}: use left, right or tie.")
+            raise InputError(f"The vote is {written(choice)}: use left, right or tie.")
         if self.finished:
             raise InputError("Every pair has its vote: undo one, or make a new rating.")
         left, right = self._pairs[len(self._votes)]

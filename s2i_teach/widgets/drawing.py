@@ -85,8 +85,10 @@ class Drawing:
         Raises:
             InputError: a size that cannot be used.
         """
-        width = self.width if width is None else width
-        height = (width if width != self.width else self.height) if height is None else height
+        if width is None:
+            width = self.width
+        if height is None:
+            height = self.height if isinstance(width, int) and width == self.width else width
         width, height = check_size((width, height))
         finer = max(1, min(SHARPER, math.isqrt(4096 * 4096 // (width * height))))
         page = Image.new("RGB", (width * finer, height * finer), PAPER)
@@ -195,7 +197,7 @@ class Drawing:
         try:
             metadata = ElementTree.fromstring(text).find(f"{SVG}metadata")
             table = json.loads(metadata.text or "") if metadata is not None else None
-        except (ElementTree.ParseError, ValueError, TypeError) as error:
+        except (ElementTree.ParseError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"The SVG cannot be read ({shown(error)}): give one that a pad saved.") from error
         return cls.from_dict(table)
 

@@ -168,7 +168,7 @@ def checked_points(points) -> torch.Tensor:
     """
     try:
         found = torch.as_tensor(points, dtype=torch.float32).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError(f"A {type(points).__name__} is no data: give points (N, 2) or the name of a shape.") from error
     if found.dim() != 2 or found.shape[1] != 2 or not 2 <= len(found) <= 2000:
         raise InputError(f"Data of shape {tuple(found.shape)} cannot be shown: give 2 to 2000 points, (N, 2).")

@@ -77,7 +77,7 @@ class Playground(PadHolder):
         self.settings = self._checked(
             {
                 "shape": "own" if self._own_data is not None else shape,
-                "direction": direction or ("backward" if own else "forward"),
+                "direction": ("backward" if own else "forward") if direction is None else direction,
                 "sampler": next(iter(self._steps)),
                 "steps": steps,
                 "denoiser": "ideal",
@@ -99,7 +99,7 @@ class Playground(PadHolder):
             "sampler": list(self._steps),
             "denoiser": DENOISERS,
         }.items():
-            if wanted.get(key) not in there:
+            if not isinstance(wanted.get(key), str) or wanted[key] not in there:
                 raise InputError(f"The {key} {shown(wanted.get(key))} is not there: use one of {', '.join(there)}.")
         for key, lowest, highest in (("steps", 1, MOST_STEPS), ("seed", 0, 2**31)):
             number = wanted.get(key)
@@ -118,7 +118,8 @@ class Playground(PadHolder):
             return super()._asked(_, request, buffers)
         version = request.get("version")
         try:
-            settings = self._checked(request.get("settings") or {})
+            wanted = request.get("settings")
+            settings = self._checked(wanted if isinstance(wanted, dict) else {})
             if "drawing" in request:
                 self._page = Drawing.from_dict(request["drawing"])
             with one_thread():

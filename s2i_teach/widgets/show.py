@@ -16,7 +16,7 @@ def as_html(figure, alt: str, width: int | None = None) -> str:
     Raises:
         InputError: no alternative text, or something that is no picture.
     """
-    if not alt or not alt.strip():
+    if not isinstance(alt, str) or not alt.strip():
         raise InputError("Give alt, a sentence that says what is to be seen, for readers who do not see the picture.")
     with io.BytesIO() as file:
         picture, kind = getattr(figure, "image", figure), "png"

@@ -215,9 +215,12 @@ class PadHolder(LiveWidget):
     @staticmethod
     def _picture_asked_for(request: dict):
         if request["do"] == "sketch":
-            return gallery_sketch(request["name"])
-        name = str(request["name"])
-        data = base64.b64decode(str(request["data"]).partition(",")[2])
+            return gallery_sketch(str(request.get("name")))
+        name = str(request.get("name"))
+        try:
+            data = base64.b64decode(str(request.get("data")).partition(",")[2])
+        except ValueError as error:
+            raise InputError(f"{shown(name)} did not arrive whole: choose it again.") from error
         if name.lower().endswith(DRAWINGS):
             try:
                 return Drawing.from_text(data.decode("utf-8"), name)

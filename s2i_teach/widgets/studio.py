@@ -205,7 +205,7 @@ class Studio(PadHolder):
             "code": self._code,
         }
         what = request.get("do") if isinstance(request, dict) else None
-        if what not in answers:
+        if not isinstance(what, str) or what not in answers:
             return super()._asked(_, request, buffers)
         try:
             answers[what](request)
@@ -223,6 +223,9 @@ class Studio(PadHolder):
             self.send({"failure": self._said(error), "version": version})
 
     def _job(self, table: dict) -> Job:
+        version, model = table.get("version"), table.get("model")
+        if type(version) is not int or not isinstance(model, str):
+            raise InputError("The page's request is damaged: run the studio's cell again.")
         steps, guidance = table.get("steps"), table.get("guidance")
         control: dict[str, Any] = {name: table.get(name) for name in CONTROLS}
         settings = Settings(
@@ -240,9 +243,7 @@ class Studio(PadHolder):
         if not isinstance(evaluations, int) or not 1 <= evaluations <= most:
             raise InputError(f"{shown(evaluations)} of {steps} steps cannot run: choose another strength.")
         settings = replace(settings, strength=strength_for(most, evaluations))
-        return Job(
-            int(table["version"]), self.page, str(table["model"]), settings, bool(table.get("final")), dict(table)
-        )
+        return Job(version, self.page, model, settings, bool(table.get("final")), dict(table))
 
     def _poll(self, request=None) -> None:
         """Pass on what the worker has said; the page asks again while there is work."""
