@@ -307,7 +307,7 @@ class RewardFitting:
         }
 
     def _load(self, file: Path) -> None:
-        state = torch.load(file, map_location=self.pipe.device, weights_only=True)
+        state = load_checkpoint(file, self.pipe.device)
         if state["seed"] != self.seed:
             raise InputError(
                 f"{file} was trained with seed {state['seed']}, not {self.seed}: use the same seed, or another folder."
