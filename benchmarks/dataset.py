@@ -366,7 +366,7 @@ def paper(options) -> None:
         plan = s2i.translate_dataset(source, Path(folder) / "plan", TEMPLATE, pipe=pipe, dry_run=True)
     print(f"paper: {WHOLE} sketches")
     print(f"  here, mini-scribble, 128 × 128, 20 steps, one thread: measured {wall / 8:.2f} s a picture ({cpu / 8:.2f} CPU s), the plan "
-          f"says {plan.seconds:.2f}: {WHOLE * wall / 8 / 3600:.1f} hours on one core, {readable(WHOLE * size)}")  # fmt: skip
+          f"says {plan.seconds:.2f}: {WHOLE * wall / 8 / 3600:.1f} hours on one core ({WHOLE * cpu / 8 / 3600:.1f} of CPU time), {readable(WHOLE * size)}")  # fmt: skip
     # Lesson 15's assumption for a T4: 38 guided evaluations of Stable Diffusion 1.5 at 7 a second, half a second for the rest.
     evaluations, a_second, rest = 38, 7.0, 0.5
     on_t4 = evaluations / a_second + rest

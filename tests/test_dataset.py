@@ -357,7 +357,7 @@ def test_mistakes_are_told_in_one_sentence(tiny_pipe, sketches, tmp_path):
     assert "has none: use {category}" in told(prompt="{caption}", style=())
     assert "Say what the pictures show" in told(prompt=" ", style=())
     assert "give texts" in told(style=("",))
-    assert "stregth is no setting" in told(stregth=1)
+    assert "strenght is no setting" in told(strenght=1)
     assert "one value of it" in told(strength=[0.3, 0.5])
     assert "limit is 0" in told(limit=0)
     assert "batch is 0" in told(batch=0)

@@ -14,7 +14,7 @@ from s2i_teach.files import reading, shown, write_whole
 from s2i_teach.translation.dataset.listing import Listing, Shard
 from s2i_teach.translation.dataset.places import FINISHED, KEPT, ROWS
 from s2i_teach.translation.dataset.request import Request, category_of, key_of, lot
-from s2i_teach.translation.result import Result, read_record
+from s2i_teach.translation.result import read_record
 
 
 def row_of(item: Item, licence: str) -> dict:
@@ -147,8 +147,3 @@ class Rows:
         if wrong:
             (self._folder / FINISHED).unlink(missing_ok=True)
         return len(wrong)
-
-
-def made_of(result: Result) -> tuple[bytes, str]:
-    """A result as its file's bytes, and its notes as one text."""
-    return result.png(), " ".join(result.notes)
