@@ -38,7 +38,7 @@ ALLOWED = {
     "translation": {*GROUND, "theory", "models", "data_sources"},
     "evaluate": {*GROUND, "models", "translation"},
     "families": {*GROUND, "theory"},
-    "training": {*GROUND, "gallery", "theory", "models", "families"},
+    "training": {*GROUND, "gallery", "theory", "models", "families", "evaluate"},
     "translation.dataset": {*GROUND, "gallery", "models", "data_sources", "translation", "evaluate"},
     "widgets": {*GROUND, "gallery", "theory", "models", "translation", "evaluate"},
 }
