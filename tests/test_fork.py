@@ -88,7 +88,7 @@ def test_a_text_of_the_first_repository_that_comes_later_is_led_here_too(copy):
     [
         ("notebooks/08_sketch_to_picture.ipynb", "/github/school/", "/github/scool/", "leads to scool/course"),
         ("notebooks/teacher/00_first_picture.ipynb", "blob/main/notebooks", "blob/master/notebooks", "branch master"),
-        ("notebooks/00_first_picture.ipynb", "course@main", "course@mian", "leads to the branch mian"),
+        ("notebooks/00_first_picture.ipynb", "course@main", "course@old", "leads to the branch old"),
         ("README.md", "gh/school/course/main?", "gh/school/course/HEAD?", "leads to the branch HEAD"),
         ("README.md", "src=https://github.com/school", "src=https://github.com/microsoft", "microsoft/course"),
         ("CITATION.cff", "school/course", "{old}", "names {old}"),
