@@ -2,7 +2,7 @@
 
 The cell's own lines run in a fresh environment where all of Colab's packages count as installed. GitHub is played by a
 bare copy of this repository's last commit and its history on this disk; ImageHash and the build tool come from the
-package index, which must be within reach, and are not in the megabytes (they are 0.4 MB).
+package index, which must be within reach; their few hundred kilobytes are not counted.
 """
 
 import os
