@@ -8,6 +8,7 @@ else
 PYTHON ?= python3
 SCRIPTS := bin
 endif
+BRANCH ?= main
 BIN := .venv/$(SCRIPTS)
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL) -c constraints.txt
@@ -15,7 +16,7 @@ CORE := $(addprefix tests/test_,theory.py images.py plan.py translate.py control
 PROSE := git ls-files '*.py' '*.js' '*.css' '*.md' '*.toml' '*.yml' '*.cff' Makefile
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test test-lessons test-library test-core test-lowest test-colab test-browser screenshots lab notebooks data benchmark clean
+.PHONY: help check demo test test-lessons test-library test-core test-lowest test-colab test-browser screenshots lab notebooks fork fork-check map data benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -26,6 +27,7 @@ check: .venv/.check  ## format, lint, types, spelling, links, and whether the no
 	$(BIN)/mypy
 	$(BIN)/codespell $$($(PROSE))
 	$(BIN)/python -m tests.links
+	$(BIN)/python -m notebooks.fork --check
 	$(BIN)/python -m notebooks.build --check
 
 demo: .venv/.base  ## translate every embedded sketch; pictures and a sheet in out/
@@ -62,6 +64,16 @@ screenshots: .venv/.test .venv/.browser  ## take the README's pictures of pad an
 
 notebooks: .venv/.test  ## make notebooks/*.ipynb and notebooks/teacher/*.ipynb from notebooks/source/*.py
 	$(BIN)/python -m notebooks.build
+
+fork: .venv/.test  ## lead badges, set-up cells and links to a copy of your own: make fork REPO=owner/name BRANCH=main
+	@$(BIN)/python -m notebooks.fork "$(REPO)" --branch "$(BRANCH)"
+
+fork-check: .venv/.test  ## name what leads to another repository or branch, and notebooks that are not fresh
+	$(BIN)/python -m notebooks.fork --check
+	$(BIN)/python -m notebooks.build --check
+
+map: .venv/.test  ## draw docs/lessons.svg, which lesson needs which
+	$(BIN)/python -m notebooks.map
 
 data: .venv/.test  ## build data/pairs and data/sketches anew (needs npm and the network)
 	$(BIN)/s2i train data

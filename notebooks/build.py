@@ -14,6 +14,7 @@ import json
 import sys
 import tomllib
 from pathlib import Path
+from urllib.parse import quote
 
 import jupytext
 import nbformat
@@ -28,32 +29,57 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("s2i_teach") is None:
-    course = "s2i_teach @ git+{repository}"
+    course = "s2i_teach @ git+{repository}@{branch}"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", course], check=True)
 
 import s2i_teach as s2i
 """
 
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
+KAGGLE_BADGE = "[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]({address})"
+BINDER_BADGE = "[![Launch Binder](https://mybinder.org/badge_logo.svg)]({address})"
+FIRST = "notebooks/00_first_picture.ipynb"
+
+
+def project() -> dict:
+    """What pyproject.toml says: the one place where the repository's address and its branch stand."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def repository() -> str:
-    """The repository's address, from the one place where it stands."""
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return table["project"]["urls"]["Repository"]
+    """The repository's address."""
+    return project()["project"]["urls"]["Repository"]
+
+
+def branch() -> str:
+    """The branch, or tag, that links and set-up cells name."""
+    return project()["tool"]["s2i_teach"]["branch"]
+
+
+def github_address(path: str) -> str:
+    """Where GitHub shows a file of this repository; ``path`` is its path in the repository."""
+    return f"{repository()}/blob/{branch()}/{path}"
 
 
 def colab_address(notebook: str) -> str:
     """Where Colab opens a notebook of this repository; ``notebook`` is its path in the repository."""
-    return (
-        repository().replace("https://github.com/", "https://colab.research.google.com/github/")
-        + f"/blob/main/{notebook}"
-    )
+    return github_address(notebook).replace("https://github.com/", "https://colab.research.google.com/github/")
+
+
+def kaggle_address(notebook: str) -> str:
+    """Where Kaggle copies a notebook of this repository."""
+    return f"https://kaggle.com/kernels/welcome?src={github_address(notebook)}"
+
+
+def binder_address(notebook: str) -> str:
+    """Where Binder starts JupyterLab at a notebook of this repository."""
+    place = repository().replace("https://github.com/", "https://mybinder.org/v2/gh/")
+    return f"{place}/{branch()}?labpath={quote(notebook, safe='')}"
 
 
 def glossary_address() -> str:
     """Where the glossary is read, from wherever a notebook was opened."""
-    return f"{repository()}/blob/main/s2i_teach/lessons/glossary.md"
+    return github_address("s2i_teach/lessons/glossary.md")
 
 
 def exercise_of(tags: list[str]) -> str | None:
@@ -79,7 +105,7 @@ def build(source: Path, teacher: bool) -> str:
             continue
         text = cell.source
         if "setup" in tags:
-            text = SETUP.format(repository=repository()).rstrip("\n")
+            text = SETUP.format(repository=repository(), branch=branch()).rstrip("\n")
         if teacher and (name := exercise_of(tags)):
             text = solution(int(source.stem[:2]), name)
         badge = f"{BADGE.format(address=colab_address(target))} · [terms and symbols]({glossary_address()})"
@@ -115,12 +141,17 @@ def build_all() -> dict[Path, str]:
 
 
 def readme_with_badges() -> str:
-    """The README with the badge of each lesson between its marks."""
+    """The README with the first lesson's badges between their marks."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     start, end = "<!-- badges: make notebooks -->", "<!-- /badges -->"
     before, _, rest = text.partition(start)
     after = rest.partition(end)[2]
-    return f"{before}{start}\n{BADGE.format(address=colab_address('notebooks/00_first_picture.ipynb'))}\n{end}{after}"
+    badges = (
+        BADGE.format(address=colab_address(FIRST)),
+        KAGGLE_BADGE.format(address=kaggle_address(FIRST)),
+        BINDER_BADGE.format(address=binder_address(FIRST)),
+    )
+    return "\n".join((before + start, *badges, end + after))
 
 
 def stale() -> tuple[dict[Path, str], list[Path]]:
@@ -139,16 +170,9 @@ def stale() -> tuple[dict[Path, str], list[Path]]:
     return changed, left_over
 
 
-def main() -> int:
+def write() -> None:
     """Write what changed, remove what has no source any more, and say so."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if something is stale")
-    check = parser.parse_args().check
     changed, left_over = stale()
-    for path in (*changed, *left_over) if check else ():
-        print(f"stale: {path.relative_to(ROOT)} (run make notebooks)")
-    if check:
-        return 1 if changed or left_over else 0
     for path, text in changed.items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
@@ -156,7 +180,19 @@ def main() -> int:
     for path in left_over:
         path.unlink()
         print(f"removed: {path.relative_to(ROOT)}")
-    return 0
+
+
+def main() -> int:
+    """Make all notebooks and the README's badges, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if something is stale")
+    if not parser.parse_args().check:
+        write()
+        return 0
+    changed, left_over = stale()
+    for path in (*changed, *left_over):
+        print(f"stale: {path.relative_to(ROOT)} (run make notebooks)")
+    return 1 if changed or left_over else 0
 
 
 if __name__ == "__main__":
