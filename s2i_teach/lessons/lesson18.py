@@ -114,14 +114,14 @@ def _upwards(denoise, x, sigma, sigma_next):
     return 2 * x - heun_step(denoise, x, sigma, sigma_next)
 
 
-def _solve(x0_of=None, eps_of=None, both_of=lambda a, b, alpha, sigma: alpha * b - sigma * a):
+def _solve(both_of):
+    """``convert`` with another denominator."""
+
     def variant(prediction, kind, wanted, x_t, alpha, sigma):
         a, b = factors(kind, alpha, sigma)
         both = both_of(a, b, alpha, sigma)
-        x0 = (x0_of or (lambda p: (b * x_t - sigma * p) / both))(prediction)
-        eps = (eps_of or (lambda p: (alpha * p - a * x_t) / both))(prediction)
         c, d = factors(wanted, alpha, sigma)
-        return c * x0 + d * eps
+        return c * (b * x_t - sigma * prediction) / both + d * (alpha * prediction - a * x_t) / both
 
     return variant
 
@@ -287,17 +287,9 @@ LESSON = Lesson(
                     ),
                     "α and σ have changed places: x_t = α · x_0 + σ · ε.",
                 ),
-                "determinant": Mistake(
-                    _solve(both_of=lambda a, b, alpha, sigma: alpha * b + sigma * a),
-                    "the denominator is α · b − σ · a, with a minus.",
-                ),
                 "unit variance": Mistake(
                     _as_if_unit_variance,
                     "your rule for v holds where α² + σ² = 1 only: in general divide by α² + σ².",
-                ),
-                "not divided": Mistake(
-                    _solve(both_of=lambda a, b, alpha, sigma: 1.0),
-                    "the denominator is missing: α · b − σ · a is not 1 for every kind.",
                 ),
                 "v's sign": Mistake(
                     _with_table(v_prediction=lambda alpha, sigma: (sigma, -alpha)),
@@ -311,13 +303,13 @@ LESSON = Lesson(
                     _with_table(flow_prediction=lambda alpha, sigma: (1.0, -1.0)),
                     "your velocity points from noise to picture: here it is ε − x_0, as t grows towards the noise.",
                 ),
-                "eps of VP": Mistake(
-                    _solve(eps_of=lambda p: p),
-                    "the prediction is taken for ε whatever its kind: solve for ε too.",
+                "determinant": Mistake(
+                    _solve(both_of=lambda a, b, alpha, sigma: alpha * b + sigma * a),
+                    "the denominator is α · b − σ · a, with a minus.",
                 ),
-                "x0 of the answer": Mistake(
-                    _solve(x0_of=lambda p: p),
-                    "the prediction is taken for x_0 whatever its kind: solve for x_0 too.",
+                "not divided": Mistake(
+                    _solve(both_of=lambda a, b, alpha, sigma: 1.0),
+                    "the denominator is missing: α · b − σ · a is not 1 for every kind.",
                 ),
             },
             minutes=10,
