@@ -325,15 +325,15 @@ ode_step = lesson.ode_step.use(ode_step)
 # %%
 x, eps = torch.randn(2, 4, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 a, a_prev = 0.2, 0.7
-one = ode_step(x, eps, a**0.5, (1 - a) ** 0.5, a_prev**0.5, (1 - a_prev) ** 0.5)
-print(f"variance preserving: it is DDIM at η = 0, up to {max_difference(one, ddim_step(x, eps, a, a_prev)):.1e}")
+vp = ode_step(x, eps, a**0.5, (1 - a) ** 0.5, a_prev**0.5, (1 - a_prev) ** 0.5)
+print(f"variance preserving: it is DDIM at η = 0, up to {max_difference(vp, ddim_step(x, eps, a, a_prev)):.1e}")
 t, t_next = 0.8, 0.3
 x0 = (x - t * eps) / (1 - t)
-two_ = ode_step(x, eps, 1 - t, t, 1 - t_next, t_next)
+rf = ode_step(x, eps, 1 - t, t, 1 - t_next, t_next)
 along = x + (t_next - t) * (eps - x0)
-print(f"rectified flow: it is a step along ε̂ − x̂0, up to {max_difference(two_, along):.1e}")
-three = ode_step(x, eps, 1.0, 5.0, 1.0, 3.0)
-print(f"EDM: it is x + (σ' − σ) ε̂, up to {max_difference(three, x - 2 * eps):.1e}")
+print(f"rectified flow: it is a step along ε̂ − x̂0, up to {max_difference(rf, along):.1e}")
+edm = ode_step(x, eps, 1.0, 5.0, 1.0, 3.0)
+print(f"EDM: it is x + (σ' − σ) ε̂, up to {max_difference(edm, x - 2 * eps):.1e}")
 
 # %% [markdown]
 # **DDIM at $\eta = 0$ is an Euler step.** So is rectified flow's. They are the *same* step, not two that resemble each other. No
@@ -805,9 +805,9 @@ lesson.heun_step.check(heun_step)
 heun_step = lesson.heun_step.use(heun_step)
 
 # %% [markdown]
-# ### The order of a solver
+# ### Half the step
 #
-# Make the steps half as long. If the error halves, the solver has **order 1**. If it falls to a quarter, it has order 2. On paper with two logarithmic axes
+# Make the steps half as long. If the error halves, the **order of a solver** is 1. If it falls to a quarter, the order is 2. On paper with two logarithmic axes
 # the error is a straight line, and the order is how steeply it falls.
 #
 # A third solver joins in. **DPM-Solver++ (2M)** asks once per step, as Euler's does. It remembers the guess of the step before and continues it in a straight
