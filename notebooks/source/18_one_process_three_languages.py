@@ -20,6 +20,7 @@
 
 # %%
 import time
+from collections.abc import Callable  # the library's lines name this
 
 import torch
 import torch.nn.functional as F

@@ -1,16 +1,14 @@
 """σ notation, EDM's preconditioning, and three solvers of dx/dσ = (x − D(x, σ)) / σ.
 
 Here x = x_0 + σ · ε, and a denoiser D(x, σ) answers with the picture x̂_0. All of Karras et al. 2022 (arXiv 2206.00364) is
-written so. A variance-preserving x_t has the same σ = √((1 − ᾱ)/ᾱ) once it is divided by √ᾱ.
+written so. ``denoise(x, sigma)`` is any such D, ``(B, …)`` → ``(B, …)``. A variance-preserving x_t has the same
+σ = √((1 − ᾱ)/ᾱ) once it is divided by √ᾱ.
 """
 
 import math
 from collections.abc import Callable
 
 import torch
-
-Denoiser = Callable[[torch.Tensor, float], torch.Tensor]
-"""``denoise(x, sigma)``: noisy ``(B, …)`` → clean ``(B, …)``."""
 
 
 def karras_sigmas(n: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> torch.Tensor:
@@ -32,12 +30,12 @@ def preconditioning(sigma: torch.Tensor, sigma_data: float = 0.5) -> tuple[torch
     return sigma_data**2 / total, sigma * sigma_data / total**0.5, 1 / total**0.5, sigma.log() / 4
 
 
-def slope(denoise: Denoiser, x: torch.Tensor, sigma: float) -> torch.Tensor:
+def slope(denoise: Callable, x: torch.Tensor, sigma: float) -> torch.Tensor:
     """dx/dσ = (x − D(x, σ)) / σ, the guessed noise (Karras et al. 2022, equations 1 and 3 with σ = t). σ > 0."""
     return (x - denoise(x, sigma)) / sigma
 
 
-def heun_step(denoise: Denoiser, x: torch.Tensor, sigma: float, sigma_next: float) -> torch.Tensor:
+def heun_step(denoise: Callable, x: torch.Tensor, sigma: float, sigma_next: float) -> torch.Tensor:
     """Heun's step: walk along the mean of the slope here and the slope where Euler's step would end.
 
     Where σ_next is 0 there is no slope, and Euler's step stays (Karras et al. 2022, algorithm 1). ``(B, …)``. Equals
@@ -51,21 +49,21 @@ def heun_step(denoise: Denoiser, x: torch.Tensor, sigma: float, sigma_next: floa
     return x + (sigma_next - sigma) * (here + there) / 2
 
 
-def euler(denoise: Denoiser, x: torch.Tensor, sigmas: list[float]) -> torch.Tensor:
+def euler(denoise: Callable, x: torch.Tensor, sigmas: list[float]) -> torch.Tensor:
     """Follow the slope straight from each σ to the next: one evaluation a step. ``sigmas`` fall. ``(B, …)``."""
     for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):
         x = x + (sigma_next - sigma) * slope(denoise, x, sigma)
     return x
 
 
-def heun(denoise: Denoiser, x: torch.Tensor, sigmas: list[float], step: Callable = heun_step) -> torch.Tensor:
+def heun(denoise: Callable, x: torch.Tensor, sigmas: list[float], step: Callable = heun_step) -> torch.Tensor:
     """:func:`heun_step` from each σ to the next: two evaluations a step. ``(B, …)``."""
     for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):
         x = step(denoise, x, sigma, sigma_next)
     return x
 
 
-def dpmpp_2m(denoise: Denoiser, x: torch.Tensor, sigmas: list[float]) -> torch.Tensor:
+def dpmpp_2m(denoise: Callable, x: torch.Tensor, sigmas: list[float]) -> torch.Tensor:
     """DPM-Solver++ (2M): one evaluation a step, and the guess of the step before for the curve. ``(B, …)``.
 
     In λ = −log σ the answer D is continued in a straight line through its last two values to the middle of the step (Lu et
