@@ -226,10 +226,10 @@ shares.compare(
 # Watch both. The data are two points on a line, −1 and 1. Four walkers of each kind start from the same place.
 
 # %%
-wider = predict(
-    "Halfway, 4000 walkers of each kind. Which crowd is spread wider?",
+middle = predict(
+    "4000 walkers of each kind, at t = 200. Which crowd has more walkers within ±0.5 of the middle?",
     answer=...,
-    options=("SDE", "ODE", "equally wide"),
+    options=("SDE", "ODE", "equally many"),
 )
 
 # %%
@@ -262,18 +262,22 @@ figure, alt = curves(
     y_label="x",
     title="Five walks from x = 0.4",
 )
-figure.axes[0].invert_xaxis()
+axes = figure.axes[0]
+for walker in axes.get_lines()[:4]:
+    walker.set(linestyle="-", linewidth=1)
+axes.invert_xaxis()
+axes.set_ylim(-3.2, 3.6)
+axes.legend(loc="lower left", frameon=False, ncols=3)
 s2i.show(figure, alt=alt)
-for t in (999, 600, 300, 0):
-    wide = [path[999 - t].std().item() for path in (by_sde, by_ode)]
-    near = [(path[999 - t].abs() < 0.5).float().mean().item() for path in (by_sde, by_ode)]
-    print(f"t = {t:>3}: spread {wide[0]:.3f} and {wide[1]:.3f}, share within ±0.5: {near[0]:.3f} and {near[1]:.3f}")
-halfway = [path[500].std().item() for path in (by_sde, by_ode)]
-ratio = halfway[0] / halfway[1]
-wider.compare("equally wide" if abs(ratio - 1) < 0.03 else "SDE" if ratio > 1 else "ODE")
+inside = {}
+for t in (999, 600, 400, 200, 0):
+    inside[t] = [(path[999 - t].abs() < 0.5).float().mean().item() for path in (by_sde, by_ode)]
+    print(f"t = {t:>3}: within ±0.5 are {inside[t][0]:.1%} by the SDE and {inside[t][1]:.1%} by the ODE")
+more = inside[200][0] - inside[200][1]
+middle.compare("equally many" if abs(more) < 0.04 else "SDE" if more > 0 else "ODE")
 
 # %% [markdown]
-# A single walker has another path. The *crowd* is the same at each moment. So one may choose: noise repairs errors of earlier steps,
+# A single walker of the SDE has another path than one of the ODE. The *crowds* are the same at each moment, apart from chance. So one may choose: noise repairs errors of earlier steps,
 # and a path without noise can be followed in few steps, and undone.
 #
 # You have written both walks. Look at lesson 5's steps for a short $\beta$. If the two agree up to $\beta^2$, a step that is ten times
@@ -400,14 +404,15 @@ fine = torch.linspace(1, 0, 201)
 lines = torch.stack([(1 - t) * partners + t * pure_noise for t in fine])
 paths = follow(perfect_velocity, pure_noise, fine)
 figure, alt = trails(
-    {"what is learned from": lines[:, :24], "the mean velocity": paths[:, :24]}, dots={"data": data}, size=4.2
+    {"what is learned from": lines[:, :24], "the mean velocity": paths[:, :24]}, dots={"data": data}, span=3, size=4.2
 )
 s2i.show(figure, alt=alt)
 straight.compare(detour(paths), unit="times", within=0.3)
 
 # %% [markdown]
-# The lines of the training cross each other. An ODE has one velocity at each place and time, so its paths cannot cross. Where two
-# lines meet, the mean points between them. So **the paths bend**, although every training line was straight.
+# Many training lines pass through the same place at the same moment, each in its own direction. An ODE has one velocity there, and the
+# squared error makes it their mean. At first every picture is still possible, so all points move towards the middle of the heart. Later
+# they turn to some part of it. So **the paths bend**, although every training line was straight.
 #
 # Are they other paths than DDIM's? Section 5 says no: it is one ODE. DDIM and flow start at the same noise here, with 1000 steps each.
 
@@ -495,8 +500,8 @@ for side in (1, 2, 3):
 #
 # $$t' = \frac{s\,t}{1+(s-1)\,t} .$$
 #
-# For Stable Diffusion 3, diffusers recommends $s = 3$. The shift is applied to all stops, once. Is it? A report of March 2026 (diffusers, issue
-# 13243) says that `FlowMatchEulerDiscreteScheduler` shifts its smallest noise level *twice*. Ask your own copy:
+# For Stable Diffusion 3 (2B) $s = 3$ was recommended when diffusers took it in. The shift is applied to all stops, once. Is it? A report of March 2026
+# (diffusers, issue 13243) says that `FlowMatchEulerDiscreteScheduler` shifts its smallest noise level *twice*. Ask your own copy:
 
 # %%
 twice = predict(
@@ -524,9 +529,9 @@ print("shifted once:    ", [f"{s:.3f}" for s in shift_times(stops, 3.0).tolist()
 #
 # ## 7. Rectify: learn the paths, not the pairs
 #
-# In section 6 noise and picture were paired by chance, so lines crossed. **Reflow** (Liu et al. 2022) pairs them anew: take noise, follow the
-# first network to *its* picture, and train a second network on these pairs. The paths of an ODE do not cross. Do straight lines between
-# their ends?
+# In section 6 noise and picture were paired by chance, so lines of different directions met. **Reflow** (Liu et al. 2022) pairs them anew:
+# take noise, follow the first network to *its* picture, and train a second network on these pairs. Paths of an ODE never meet at the same
+# moment. Do the straight lines between their ends?
 #
 # We train three small networks in the plane, with the same number of optimiser steps: one on $\varepsilon$, one on the velocity, and a second
 # flow on the first one's pairs.
@@ -602,14 +607,14 @@ trail = {
     name: follow(velocity_of(network), pure_noise, fine)
     for name, network in (("first flow", first), ("rectified", second))
 }
-figure, alt = trails({name: path[:, :24] for name, path in trail.items()}, dots={"data": data}, size=4.2)
+figure, alt = trails({name: path[:, :24] for name, path in trail.items()}, dots={"data": data}, span=3, size=4.2)
 s2i.show(figure, alt=alt)
 print({name: f"{detour(path):.3f} times as long as straight" for name, path in trail.items()})
 one_step.compare(far["flow"][0] / far["flow, rectified"][0], unit="times", within=3)
 
 # %% [markdown]
 # Now the paths are straight, and a single step arrives. There is a price. The second network learned from the first one's *pictures*, so it
-# keeps all of their errors: with many steps it is no better than the first.
+# keeps their errors. More steps hardly help it.
 #
 # ## 8. The same with pictures
 #
@@ -690,7 +695,10 @@ figure, alt = curves(
 )
 s2i.show(figure, alt=alt)
 shown = {
-    f"{name}, {n}": made[name][n][i].clamp(-1, 1) for name in networks for n in (1, 4, 32) for i in (0, 2)
+    f"{name}, {n}, seed {i}": made[name][n][i].clamp(-1, 1)
+    for name in networks
+    for i in (0, 2)
+    for n in (1, 4, 32)
 }
 sheet, alt = picture_row(shown, side=96, columns=6)
 s2i.show(sheet, alt=f"Two noises after 1, 4 and 32 steps, a row for each network. {alt}")
@@ -702,7 +710,8 @@ control.compare("ε" if abs(at_end["v"] - at_end["ε"]) < abs(at_end["v"] - at_e
 # %% [markdown]
 # After this short training the noise predictor is worst. At large $t$ its guess of the picture is $(x_t-\sqrt{1-\bar\alpha}\,\hat\varepsilon)/\sqrt{\bar\alpha}$: every
 # error of $\hat\varepsilon$ is divided by a number near 0. $v$ and the velocity have no such division. Lesson 4 derived the same
-# from the weights of the losses. With an hour of training the gap closes.
+# from the weights of the losses. Longer training helps: the pictures of lesson 4 came from a noise predictor after 800 optimiser steps, and
+# each of its guesses was clipped to what a picture can be.
 #
 # What does the control say? Look at its line. What it shares with the flow comes from the *answer*. What it lacks comes from $\alpha$, $\sigma$ and
 # the stops. If you compare two methods, change one thing at a time.
@@ -742,9 +751,9 @@ for sigma in (0.01, 0.5, 80.0):
 #
 # ### Heun's step
 #
-# **Spot the bug.** Heun's step walks to the end of an Euler step, asks for the slope there, comes back, and walks along the mean of both slopes. This
-# is the bug that `HeunDiscreteScheduler` had until December 2022 (diffusers, pull request 1512), in our letters. For a network that predicts
-# $\varepsilon$ it did no harm. With $v$ the pictures were noisy. Find it before you run the cell.
+# **Spot the bug.** Heun's step walks to the end of an Euler step and asks for the slope there. Then it comes back, and walks along the mean of both
+# slopes. The cell below has the core of a bug that `HeunDiscreteScheduler` had until December 2022 (diffusers, pull request 1512). For a network that
+# predicts $\varepsilon$ it did no harm. With $v$ the pictures were noisy. Find it before you run the cell.
 
 # %%
 harm = predict(
