@@ -374,7 +374,8 @@ convert = lesson.convert.use(convert)
 # # Second sitting: flow
 #
 # What the first sitting gave: a noise predictor is a **score** network. The **probability-flow ODE** leads from noise to data, and
-# DDIM is its **Euler step**. `ode_step` writes it for any $\alpha$ and $\sigma$.
+# DDIM is its **Euler step**. `ode_step` writes it for any $\alpha$ and $\sigma$. In a new session, run the cells of the first sitting again. They
+# take less than a minute.
 #
 # ## 6. Straight lines that bend
 #
@@ -643,7 +644,7 @@ def of_the_four(generator):
     return x0, torch.randn(x0.shape, generator=generator)
 
 
-settings = {"steps": 300, "lr": 2e-3, "average": 0.99}
+settings = {"steps": 250, "lr": 2e-3, "average": 0.99}
 networks = {}
 for name in ("ε", "v", "flow"):
     torch.manual_seed(0)
@@ -695,9 +696,9 @@ figure, alt = curves(
 )
 s2i.show(figure, alt=alt)
 shown = {
-    f"{name}, {n}, seed {i}": made[name][n][i].clamp(-1, 1)
+    f"{name}, {n} ({letter})": made[name][n][i].clamp(-1, 1)
     for name in networks
-    for i in (0, 2)
+    for letter, i in (("a", 0), ("b", 2))
     for n in (1, 4, 32)
 }
 sheet, alt = picture_row(shown, side=96, columns=6)

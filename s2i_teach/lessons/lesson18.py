@@ -328,7 +328,7 @@ LESSON = Lesson(
             mistakes={
                 "old sigma in the slope": Mistake(
                     _heun(divided=lambda sigma, sigma_next: sigma),
-                    "the second slope is divided by the first σ: there the noise is σ_next. It is the bug of section 8.",
+                    "the second slope is divided by the first σ: there the noise is σ_next. It is the bug of section 9.",
                 ),
                 "old sigma asked": Mistake(
                     _heun(asked=lambda sigma, sigma_next: sigma),
