@@ -172,8 +172,8 @@ LESSON = Lesson(
                 "∇ log p = ∇p / p. The gradient of one bell curve is (c − x) / σ² times the bell curve itself.",
                 "So the score is Σ w · (c − x) / σ², where w is each bell curve over the sum of all: p(c given x).",
                 "arrows = centres - x[:, None] is (B, N, D). Its squared lengths are arrows.pow(2).sum(2), (B, N).",
-                "torch.softmax(-squares / (2 * sigma**2), dim=1) are the weights. Give them a third axis with [:, :, None], "
-                "multiply the arrows and add up along axis 1.",
+                "torch.softmax(-squares / (2 * sigma**2), dim=1) are the weights. Give them a third axis with "
+                "[:, :, None], multiply the arrows and add up along axis 1.",
             ),
             mistakes={
                 "sign": Mistake(
@@ -189,14 +189,16 @@ LESSON = Lesson(
                 ),
                 "not normalised": Mistake(
                     _not_normalised,
-                    "your weights do not add up to 1: divide each bell curve by the sum of all. It is the gradient of *log* p.",
+                    "your weights do not add up to 1: divide each bell curve by the sum of all. "
+                    "It is the gradient of *log* p.",
                 ),
                 "gradient of p": Mistake(
                     _of_the_density, "this is the gradient of p itself: the score is the gradient of log p, ∇p / p."
                 ),
                 "softmax over points": Mistake(
                     _mixture(shares=lambda s: torch.softmax(-s, dim=0)),
-                    "the shares are taken over the points x, and without σ: for one x they add up to 1 over the centres.",
+                    "the shares are taken over the points x, and without σ: for one x they add "
+                    "up to 1 over the centres.",
                 ),
                 "no 2": Mistake(_mixture(half=1.0), "in the exponent the square is divided by 2σ²: your 2 is missing."),
                 "sigma in the exponent": Mistake(
@@ -269,12 +271,13 @@ LESSON = Lesson(
             convert,
             _convert_cases,
             hints=(
-                "Each row of the table is p = a · x_0 + b · ε. Together with x_t = α · x_0 + σ · ε these are two equations with two "
-                "unknowns. Solve them on paper, once, with letters.",
+                "Each row of the table is p = a · x_0 + b · ε. Together with x_t = α · x_0 + σ · ε these are two "
+                "equations with two unknowns. Solve them on paper, once, with letters.",
                 "Multiply the first by σ and the second by b, and subtract: ε is gone. "
                 "x_0 = (b · x_t − σ · p) / (α · b − σ · a).",
                 "In the same way ε = (α · p − a · x_t) / (α · b − σ · a).",
-                "a, b = factors(kind, alpha, sigma), then x_0 and ε, then c, d = factors(wanted, alpha, sigma) and c · x_0 + d · ε.",
+                "a, b = factors(kind, alpha, sigma), then x_0 and ε, then c, d = factors(wanted, alpha, sigma) "
+                "and c · x_0 + d · ε.",
             ),
             mistakes={
                 "handed on": Mistake(
@@ -328,7 +331,8 @@ LESSON = Lesson(
             mistakes={
                 "old sigma in the slope": Mistake(
                     _heun(divided=lambda sigma, sigma_next: sigma),
-                    "the second slope is divided by the first σ: there the noise is σ_next. It is the bug of section 9.",
+                    "the second slope is divided by the first σ: there the noise is σ_next. It is the "
+                    "bug of section 9.",
                 ),
                 "old sigma asked": Mistake(
                     _heun(asked=lambda sigma, sigma_next: sigma),

@@ -1,8 +1,8 @@
 """One process in three languages: any prediction from any other, and one step for all of them.
 
 A noisy picture is x_t = α · x_0 + σ · ε. Variance-preserving diffusion has α = √ᾱ and σ = √(1 − ᾱ), rectified flow has
-α = 1 − t and σ = t, EDM has α = 1. Every prediction is a sum p = a · x_0 + b · ε as well, so x_t and p are two equations
-for the two unknowns x_0 and ε.
+α = 1 − t and σ = t, EDM has α = 1. Every prediction is a sum p = a · x_0 + b · ε as well, so x_t and p are two
+equations for the two unknowns x_0 and ε.
 """
 
 import torch
@@ -33,7 +33,7 @@ def convert(
 ) -> torch.Tensor:
     """A prediction of one of ``KINDS`` as another: ``(B, …)`` → ``(B, …)``, with x_t = ``alpha`` · x_0 + ``sigma`` · ε.
 
-    Solves p = a · x_0 + b · ε and x_t = α · x_0 + σ · ε (Cramer's rule). No answer is defined where the two say the same:
+    Solves p = a · x_0 + b · ε and x_t = α · x_0 + σ · ε (Cramer's rule). There is no answer where the two say the same:
     x_0 from ε at α = 0, ε from x_0 at σ = 0.
     """
     a, b = factors(kind, alpha, sigma)

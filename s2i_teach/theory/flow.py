@@ -37,8 +37,8 @@ def follow(velocity: Callable, x: torch.Tensor, times: torch.Tensor) -> torch.Te
 def ideal_velocity(x: torch.Tensor, data: torch.Tensor, t: float) -> torch.Tensor:
     """E[ε − x_0 | x_t], the best velocity for a finite data set ``(N, …)``: ``(B, …)`` → ``(B, …)``, t in (0, 1].
 
-    x_t over √((1 − t)² + t²) is a variance-preserving noisy picture with √ᾱ = (1 − t) over the same root, so the perfect
-    denoiser is :func:`s2i_teach.theory.ideal.ideal_x0`.
+    x_t over √((1 − t)² + t²) is a variance-preserving noisy picture with √ᾱ = (1 − t) over the same root, so the
+    perfect denoiser is :func:`s2i_teach.theory.ideal.ideal_x0`.
     """
     root = ((1 - t) ** 2 + t**2) ** 0.5
     return (x - ideal_x0(x / root, data, ((1 - t) / root) ** 2)) / t
@@ -47,7 +47,8 @@ def ideal_velocity(x: torch.Tensor, data: torch.Tensor, t: float) -> torch.Tenso
 def shift_times(t: torch.Tensor, shift: float) -> torch.Tensor:
     """t' = s · t / (1 + (s − 1) · t): noise over picture, t/(1 − t), becomes s times as large. 0 and 1 stay.
 
-    Esser et al. 2024 (arXiv 2403.03206), equation 23. Equals ``shift`` of diffusers' ``FlowMatchEulerDiscreteScheduler``.
+    Esser et al. 2024 (arXiv 2403.03206), section 5.3.2. Equals ``shift`` of diffusers'
+    ``FlowMatchEulerDiscreteScheduler``.
     """
     return shift * t / (1 + (shift - 1) * t)
 
@@ -66,9 +67,9 @@ def train_flow(
 ) -> Iterator[Step]:
     """Train ``model(x_t, 1000 · t)`` to predict ε − x_0, with t drawn evenly from 0 to 1; yields every step.
 
-    ``pairs(generator)`` gives a batch of pictures and of the noise that each is joined with, ``(B, …)`` twice: noise drawn
-    at random, or, in a second round, the noise from which the first network made the picture (*reflow*). ``settings``
-    are those of :func:`s2i_teach.theory.training.fit`. A network made for 1000 timesteps sees the time as it knows it.
+    ``pairs(generator)`` gives a batch of pictures and of the noise that each is joined with, ``(B, …)`` twice: noise
+    drawn at random, or, in a second round, the noise from which the first network made the picture (*reflow*).
+    ``settings`` are those of :func:`s2i_teach.theory.training.fit`. A network made for 1000 timesteps sees the time as it knows it.
     """
 
     def batch(generator):

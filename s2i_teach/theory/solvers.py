@@ -1,7 +1,7 @@
 """σ notation, EDM's preconditioning, and three solvers of dx/dσ = (x − D(x, σ)) / σ.
 
-Here x = x_0 + σ · ε, and a denoiser D(x, σ) answers with the picture x̂_0. All of Karras et al. 2022 (arXiv 2206.00364) is
-written so. ``denoise(x, sigma)`` is any such D, ``(B, …)`` → ``(B, …)``. A variance-preserving x_t has the same
+Here x = x_0 + σ · ε, and a denoiser D(x, σ) answers with the picture x̂_0. Karras et al. 2022 (arXiv 2206.00364) write
+everything so. ``denoise(x, sigma)`` is any such D, ``(B, …)`` → ``(B, …)``. A variance-preserving x_t has the same
 σ = √((1 − ᾱ)/ᾱ) once it is divided by √ᾱ.
 """
 
@@ -21,7 +21,7 @@ def karras_sigmas(n: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho
 
 
 def preconditioning(sigma: torch.Tensor, sigma_data: float = 0.5) -> tuple[torch.Tensor, ...]:
-    """c_skip, c_out, c_in and c_noise of D(x, σ) = c_skip · x + c_out · F(c_in · x, c_noise), each shaped like ``sigma``.
+    """c_skip, c_out, c_in and c_noise of D(x, σ) = c_skip · x + c_out · F(c_in · x, c_noise), shaped like ``sigma``.
 
     What F gets and what F has to answer then have variance 1 at every σ, for data of standard deviation ``sigma_data``
     (Karras et al. 2022, table 1). c_noise is undefined at σ = 0.
@@ -66,9 +66,9 @@ def heun(denoise: Callable, x: torch.Tensor, sigmas: list[float], step: Callable
 def dpmpp_2m(denoise: Callable, x: torch.Tensor, sigmas: list[float]) -> torch.Tensor:
     """DPM-Solver++ (2M): one evaluation a step, and the guess of the step before for the curve. ``(B, …)``.
 
-    In λ = −log σ the answer D is continued in a straight line through its last two values to the middle of the step (Lu et
-    al. 2022, arXiv 2211.01095, algorithm 2). The first step has no value before it, and a step to σ = 0 has no λ: both take D
-    as it is. Equals diffusers' ``DPMSolverMultistepScheduler``, whose default is this.
+    In λ = −log σ the answer D is continued in a straight line through its last two values to the middle of the step
+    (Lu et al. 2022, arXiv 2211.01095, algorithm 2). The first step has no value before it, and a step to σ = 0 has no
+    λ: both take D as it is. Equals diffusers' ``DPMSolverMultistepScheduler``, whose default is this.
     """
     before, length_before = None, 0.0
     for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):

@@ -127,7 +127,7 @@ def fit(
     average: float = 0.995,
     seed: int = 0,
 ) -> Iterator[Step]:
-    """The loop of :func:`train`, for any pictures, noise and target: ``batch(generator)`` gives x_0, x_t, t and the target.
+    """The loop of :func:`train`, for any target: ``batch(generator)`` gives x_0, x_t, t and what to predict.
 
     The other arguments are those of :func:`train`.
     """
