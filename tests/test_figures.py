@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from s2i_teach import InputError
-from s2i_teach.widgets.figures import attention_overlay, curves, filmstrip, latent_picture, scatter, schedule
+from s2i_teach.widgets.figures import attention_overlay, curves, filmstrip, latent_picture, scatter, schedule, trails
 from s2i_teach.widgets.show import as_html
 
 
@@ -55,6 +55,15 @@ def test_alternative_text_tells_the_data():
     assert "from 3 over 2 in the middle to 0.5" in alt
     _, alt = scatter({"ends": torch.zeros(4, 2) + 1})
     assert "4 points around (1.00, 1.00)" in alt
+
+
+def test_trails_end_where_the_paths_do_and_tell_their_length():
+    corner = torch.tensor([[[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.0], [1.0, 1.5]], [[1.0, 1.0], [1.0, 2.0]]])
+    figure, alt = trails({"round": corner, "straight": corner[[0, 2]]}, dots={"data": torch.zeros(3, 2)})
+    assert "round: 2 paths, 1.24 times as long" in alt and "straight: 2 paths, 1.00 times" in alt and "data" in alt
+    lines = figure.axes[0].get_lines()
+    assert [list(line.get_xydata()[-1]) for line in lines if len(line.get_xdata()) == 3] == [[1, 1], [1, 2]]
+    assert len(figure.axes) == 2
 
 
 def test_bars_are_drawn_and_told():

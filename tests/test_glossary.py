@@ -17,7 +17,10 @@ SOURCES = Path(__file__).resolve().parent.parent / "notebooks" / "source"
 @cache
 def paragraphs(number: int) -> list[str]:
     """The prose of a lesson between its opening and its sources, without code, formulas, headings and teacher's notes."""
-    [path] = SOURCES.glob(f"{number:02d}_*.py")
+    paths = list(SOURCES.glob(f"{number:02d}_*.py"))
+    if not paths:
+        return []  # a number that no lesson has yet
+    [path] = paths
     cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
     prose = [
         cell.source

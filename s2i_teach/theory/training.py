@@ -104,13 +104,8 @@ def train(
         average: decay of the running average of the weights.
         seed: all random numbers come from it; the session's own random state is left alone.
     """
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
-    averaged = copy.deepcopy(model).requires_grad_(False).eval()
-    warmup = max(1, steps // 20)
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = lr * min(1.0, (step + 1) / warmup, 3 * (steps - step) / steps)
+
+    def batch(generator):
         if callable(data):
             x0 = data(batch_size, generator)
         else:
@@ -118,7 +113,32 @@ def train(
         t = torch.randint(len(alpha_bar), (len(x0),), generator=generator)
         eps = torch.randn(x0.shape, generator=generator)
         x_t = add_noise(x0, eps, alpha_bar, t)
-        target = what_to_predict(kind, x0, eps, per_picture(alpha_bar, t, x0))
+        return x0, x_t, t, what_to_predict(kind, x0, eps, per_picture(alpha_bar, t, x0))
+
+    return fit(model, batch, steps=steps, lr=lr, average=average, seed=seed)
+
+
+def fit(
+    model: nn.Module,
+    batch: Callable[[torch.Generator], tuple[torch.Tensor, ...]],
+    *,
+    steps: int,
+    lr: float = 1e-3,
+    average: float = 0.995,
+    seed: int = 0,
+) -> Iterator[Step]:
+    """The loop of :func:`train`, for any target: ``batch(generator)`` gives x_0, x_t, t and what to predict.
+
+    The other arguments are those of :func:`train`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
+    averaged = copy.deepcopy(model).requires_grad_(False).eval()
+    warmup = max(1, steps // 20)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * min(1.0, (step + 1) / warmup, 3 * (steps - step) / steps)
+        x0, x_t, t, target = batch(generator)
         prediction = model(x_t, t)
         loss = F.mse_loss(prediction, target)
         optimizer.zero_grad(set_to_none=True)

@@ -207,6 +207,38 @@ def scatter(
     return figure, f"{title or 'Points of the plane'}. {'; '.join(words)}."
 
 
+def trails(panels: dict, *, dots: dict | None = None, span: float = 2.5, size: float = 3.6):
+    """Paths of points of the plane, a panel for each kind, from a ring to a filled dot. Returns ``(figure, alt)``.
+
+    Args:
+        panels: name → places ``(T, B, 2)``, T places of each of B points.
+        dots: label → points ``(N, 2)`` that lie below the paths in every panel.
+        span: both axes go from −span to span.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(size * len(panels), size + 0.3), layout="constrained", squeeze=False
+    )
+    words = []
+    for place, (name, path) in zip(axes.flat, panels.items(), strict=True):
+        path = torch.as_tensor(path).float()
+        for label, points in (dots or {}).items():
+            place.scatter(*torch.as_tensor(points).T.tolist(), s=9, color="#AAAAAA", label=label)
+        for number in range(path.shape[1]):
+            colour = COLOURS[number % 7]
+            place.plot(*path[:, number].T.tolist(), color=colour, linewidth=1.2)
+            place.plot(*path[0, number].tolist(), marker="o", color=colour, markerfacecolor="white", markersize=5)
+            place.plot(*path[-1, number].tolist(), marker="o", color=colour, markersize=5)
+        way, straight = path.diff(dim=0).norm(dim=2).sum(), (path[-1] - path[0]).norm(dim=1).sum()
+        words.append(f"{name}: {path.shape[1]} paths, {way / straight:.2f} times as long as straight lines")
+        place.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", title=name)
+        place.spines[["top", "right"]].set_visible(False)
+        place.tick_params(labelsize=8)
+    below = f" Below them lie {', '.join(dots)}." if dots else ""
+    return figure, f"{'; '.join(words)}.{below}"
+
+
 def latent_picture(z: torch.Tensor) -> torch.Tensor:
     """The first three channels of a latent ``(C, h, w)`` as red, green and blue, ±3 as the full range: ``(3, h, w)``.
 
