@@ -18,6 +18,7 @@ GITHUB = "https://github.com/"
 OTHERS = {
     "googlecreativelab/quickdraw-dataset",
     "googlefonts/noto-emoji",
+    "huggingface/diffusers",
     "jdecked/twemoji",
     "microsoft/fluentui-emoji",
 }

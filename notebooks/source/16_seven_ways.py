@@ -9,8 +9,8 @@
 #
 # | | |
 # |---|---|
-# | **You will** | see why a squared error paints in brown; build the trick behind the VAE; count what a patch discriminator sees; close CycleGAN's circle; mix the styles of two sketches; teach by reward; compare all of them with diffusion in figures |
-# | **Time** | two sittings: 60 minutes for sections 1 to 5, three exercises; 50 minutes for sections 6 to 9, one exercise |
+# | **You will** | see why a squared error paints in brown; build the trick behind the VAE; count what a patch discriminator sees; close CycleGAN's circle; mix the styles of two sketches; teach by reward, and see what a reward forgets; compare all of them with diffusion in figures |
+# | **Time** | two sittings: 68 minutes for sections 1 to 5, three exercises; 60 minutes for sections 6 to 9, one exercise |
 # | **You need** | the squared error of lesson 3, the words of lesson 6, the latent space of lesson 7, the figures of lesson 12, the hint of lesson 14, the few steps of lesson 15 |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
@@ -568,7 +568,7 @@ beats.compare(answers)
 became = predict(
     "The reward rose. What are the pictures like afterwards?",
     answer=...,
-    options=("better lines and better colours", "better lines, colours as before", "lines, and hardly any colour"),
+    options=("better lines, better colours", "better lines, colours as before", "better lines, paler colours"),
 )
 
 # %%
@@ -583,19 +583,27 @@ sheet, _ = filmstrip(
     [str(i + 1) for i in range(6)],
 )
 s2i.show(sheet, alt="Six unseen sketches, what mini-scribble makes of them, and what it makes of them after the reward.")
+kept = {name: [edge_scores(page, p)[2] for (page, _, _), p in zip(pages, led[name])] for name in both}
+coloured = {name: [saturation(p, real) for p, (*_, real) in zip(led[name], pages)] for name in both}
 for name in both:
-    kept = interval([edge_scores(page, p)[2] for (page, _, _), p in zip(pages, led[name])])
-    coloured = np.mean([saturation(p, real) for p, (*_, real) in zip(led[name], pages)])
-    print(f"{name:24} edge F1 {kept}   saturation {coloured:.2f}")
+    print(f"{name:24} edge F1 {interval(kept[name])}   saturation {interval(coloured[name])}")
+gained, lost = (difference(scores[both[1]], scores[both[0]]) for scores in (kept, coloured))
+print(f"difference: edge F1 {gained}, saturation {lost}")
+lines = "better lines" if gained.low > 0 else "no better lines"
+became.compare(f"{lines}, " + ("paler colours" if lost.high < 0 else "better colours" if lost.low > 0 else "colours as before"))
 
 # %% [markdown]
-# The model got what it was paid for. A drawing of thin lines has a higher edge F1 than any painting, and the reward says nothing of colours. So
-# the colours went. This is called **reward hacking** or over-optimisation. It needed no bad will and no bug, only a reward that
-# leaves out what matters. The same happens with rewards that people gave, as in models that learn from ratings.
+# The model got what it was paid for. It keeps more of the lines, also with a sampler that it was not trained with: here it takes 20 steps
+# with guidance. The dog has its back again. But the colours became paler. The reward says nothing of colours, and a white inside has no edge
+# that could be wrong. With three times the learning rate, another run ended at thin black lines on white, without any colour, after 60
+# updates: a copy of the sketch has the highest edge F1 of all.
+#
+# This is called **reward hacking** or over-optimisation. It needs no bad will and no bug, only a reward that leaves out what matters. The same
+# happens with rewards that people gave, as in models that learn from ratings.
 #
 # Three remedies are in use. Stop early. Reward more than one thing. Or let each step cost something that leads away from the model as it was,
-# measured by the KL divergence (`penalty=` here; Fan et al. 2023). None of them tells you whether the reward was right. For that, look at
-# the pictures.
+# measured by the KL divergence (`penalty=` in `s2i_teach.training.reward`; Fan et al. 2023). None of them tells you whether the reward was
+# right. For that, look at the pictures.
 #
 # ## 8. Diffusion: many small means
 #
@@ -750,6 +758,8 @@ print(f"micro-KID: the intervals of {first} and {second} {'lie apart: shown' if 
 # - Williams, *Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning*, 1992. Schulman et al.,
 #   *Proximal Policy Optimization Algorithms*, 2017, arXiv 1707.06347. Huang, Heng and Zhou, *Learning to Paint with Model-Based Deep
 #   Reinforcement Learning*, 2019, arXiv 1903.04411.
+# - Black et al., *Training Diffusion Models with Reinforcement Learning* (DDPO), 2023, arXiv 2305.13301. Fan et al., *DPOK: Reinforcement
+#   Learning for Fine-tuning Text-to-Image Diffusion Models*, 2023, arXiv 2305.16381.
 # - Nichol et al., *GLIDE*, 2021, arXiv 2112.10741. Saharia et al., *Photorealistic Text-to-Image Diffusion Models with Deep Language
 #   Understanding* (Imagen), 2022, arXiv 2205.11487. Ramesh et al., *Hierarchical
 #   Text-Conditional Image Generation with CLIP Latents*, 2022, arXiv 2204.06125.
@@ -757,8 +767,8 @@ print(f"micro-KID: the intervals of {first} and {second} {'lie apart: shown' if 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** First sitting: 10 minutes for the wall, 8 for the CNN, 14 for the VAE, 14 for pix2pix, 14 for CycleGAN. Second sitting: 8 minutes
-# for StyleGAN, 18 for the painter, 10 for diffusion, 14 for the table and the talk about it. Short of time? Leave out section 6.
+# **Pacing.** First sitting: 10 minutes for the wall, 10 for the CNN, 15 for the VAE, 15 for pix2pix, 18 for CycleGAN. Second sitting: 9 minutes
+# for StyleGAN, 26 for the painter and the reward, 10 for diffusion, 15 for the table and the talk about it. Short of time? Leave out section 6.
 #
 # **Before the wall appears** let everybody write down which column they expect to like. Come back to it after the table.
 #
