@@ -81,6 +81,10 @@ _GERMAN = {
     "{} is animated ({} frames): save one frame as a PNG.": (
         "{0} ist animiert ({1} Einzelbilder): ein Einzelbild als PNG speichern."
     ),
+    "the changes {} are not there": "die Änderungen {0} sind nicht da",
+    "the changes in {} do not fit: {} is not one of the weights": (
+        "die Änderungen in {0} passen nicht: {1} gehört nicht zu den Gewichten"
+    ),
     "{} unpacks to too many pixels: make it smaller than 12000 × 12000.": (
         "{0} hat entpackt zu viele Pixel: auf weniger als 12000 × 12000 verkleinern."
     ),
@@ -638,6 +642,9 @@ _GERMAN_PARTS = {
     "The miniature": "Die Miniatur",
     "The miniature in few steps": "Die Miniatur in wenigen Schritten",
     "The second miniature, led by the sketch": "Die zweite Miniatur, von der Skizze geführt",
+    "The second miniature, fine-tuned by a reward for kept lines": (
+        "Die zweite Miniatur, feinjustiert durch eine Belohnung für erhaltene Linien"
+    ),
     "The second miniature, led by the sketch, in few steps": (
         "Die zweite Miniatur, von der Skizze geführt, in wenigen Schritten"
     ),

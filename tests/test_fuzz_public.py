@@ -60,6 +60,14 @@ CALLS = {
     "pack to": lambda v, h: s2i.pack("some", no_text(v)),
     "class_pack": lambda v, h: s2i.class_pack(v, to="new", **QUIET),
     "class_pack sha256": lambda v, h: s2i.class_pack("some.zip", sha256=v, to="class", **QUIET),
+    "translate_dataset": lambda v, h: s2i.translate_dataset(no_text(v), "new", "a", pipe=h.pipe, quiet=True),
+    "translate_dataset prompt": lambda v, h: s2i.translate_dataset(
+        "some", "new", v, pipe=h.pipe, dry_run=True, quiet=True
+    ),
+    "translate_dataset limit": lambda v, h: s2i.translate_dataset(
+        "some", "new", "a", pipe=h.pipe, limit=v, dry_run=True, quiet=True
+    ),
+    "interact": lambda v, h: s2i.interact(print, value=v),
     "clean": lambda v, h: s2i.clean(no_text(v), progress=False),
     "clean rule": lambda v, h: s2i.clean("some", tiny=v, progress=False),
     "contact_sheet": lambda v, h: s2i.contact_sheet(v),
@@ -91,7 +99,14 @@ CALLS = {
 
 
 def test_every_public_name_is_called():
-    classes = {"Result", "Plan", "Sweep", "Settings", "InputError"}  # made by others, or tested by themselves
+    classes = {
+        "Result",
+        "Plan",
+        "Sweep",
+        "Dataset",
+        "Settings",
+        "InputError",
+    }  # made by others, or tested by themselves
     others = {"open_sketch", "sketches"} | classes
     source = " ".join(name for call in CALLS.values() for name in call.__code__.co_names)
     assert set(s2i.__all__) - others - set(source.split()) == set()

@@ -311,9 +311,9 @@ def test_the_catalog_is_whole():
         assert entry.name == name and entry.title and entry.licence in LICENCES and entry.steps >= 1
         assert bool(entry.embedded) != bool(entry.ids) and bool(entry.download) == bool(entry.ids)
         for part in entry.parts:
-            assert part.role in ("controlnet", "lora", "vae") and bool(part.embedded) != bool(part.ids)
+            assert part.role in ("controlnet", "lora", "vae", "changes") and bool(part.embedded) != bool(part.ids)
             assert part.licence in LICENCES and bool(part.download) == bool(part.ids)
-            assert (part.file is not None) == (part.role == "lora")
+            assert (part.file is not None) == (part.role in ("lora", "changes"))
         if small := entry.small_vae:
             assert small.role == "small_vae" and small.ids and small.file and small.licence in LICENCES
         assert bool(entry.ids) == (entry.shapes in SHAPES)

@@ -127,13 +127,13 @@ def test_changes_are_written_and_added_again(tmp_path, stock, pipe):
     _add_changes(other, Part(role="changes", file=file.name), tmp_path)
     for name, value in policy_parameters(other).items():
         change = fitting.changes()[name]
-        assert (value - fitting.parameters[name]).abs().max() <= 0.02 * change.abs().max() + 1e-7
+        assert (value - fitting.parameters[name]).abs().max() <= 0.034 * change.abs().max() + 1e-7
     assert facts_in(file) == fitting.facts() and facts_in(file).updates == 2
     (tmp_path / "text.safetensors").write_text("no weights")
     for other_file in ("text.safetensors", "nowhere.safetensors"):
         with pytest.raises(InputError, match="holds no changes"):
             facts_in(tmp_path / other_file)
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="are not there"):
         _add_changes(other, Part(role="changes", file="other.safetensors"), tmp_path)
     with pytest.raises(InputError, match="do not fit"):
         _add_changes(led(_wider(tmp_path)), Part(role="changes", file=file.name), tmp_path)

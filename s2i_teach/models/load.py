@@ -309,17 +309,19 @@ def _add_changes(pipe, part: Part, folder: Path) -> None:
 
     file = folder / str(part.file)
     if not file.is_file():
-        raise InputError(f"{file} is not there")
+        raise InputError(f"the changes {file} are not there")
     weights = {
         f"{name}.{key}": value
         for name in ("unet", "controlnet")
         for key, value in getattr(pipe, name).named_parameters()
     }
     with torch.no_grad():
-        for key, change in load_file(file).items():
+        changes = load_file(file)
+        for key in [key for key in changes if not key.endswith(".scale")]:
+            change = changes[key].float() * changes.get(f"{key}.scale", 1.0)
             if key not in weights or weights[key].shape != change.shape:
                 raise InputError(f"the changes in {file} do not fit: {key} is not one of the weights")
-            weights[key].copy_(weights[key].float() + change.float().to(weights[key].device))
+            weights[key].copy_(weights[key].float() + change.to(weights[key].device))
 
 
 def _load_network(kind: str, name: str, folder: Path, dtype):

@@ -36,10 +36,13 @@ from s2i_teach.theory.policy import (
 from s2i_teach.theory.prediction import eps_from_v
 from s2i_teach.theory.sampler import spaced_timesteps
 from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
-from s2i_teach.training.families import Stock, rounded, stock_in
+from s2i_teach.training.families import Stock, stock_in
 from s2i_teach.training.loop import Budget, save_grid
 
 MODEL = "mini-scribble"
+
+LEVELS = 15
+"""Steps between no change and a tensor's largest one, in a file of changes."""
 
 Reward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -324,11 +327,19 @@ class RewardFitting:
 
 
 def save_changes(fitting: RewardFitting, file: Path) -> Path:
-    """Write what was learned in fp16, rounded as the families' weights are, with its facts; returns the file."""
+    """Write what was learned with its facts; returns the file.
+
+    Each tensor is whole numbers from −:data:`LEVELS` to :data:`LEVELS` and a scale. They need half the space of fp16, and the wheel
+    has little left.
+    """
     from safetensors.torch import save_file
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    changes = {name: rounded(value).half().contiguous() for name, value in fitting.changes().items()}
+    changes = {}
+    for name, value in fitting.changes().items():
+        scale = value.abs().max().cpu() / LEVELS
+        changes[name] = (value.cpu() / scale.clamp(min=1e-12)).round().to(torch.int8).contiguous()
+        changes[f"{name}.scale"] = scale
     save_file(changes, file, metadata={"facts": json.dumps(asdict(fitting.facts()))})
     file.chmod(0o644)  # safetensors leaves it to its owner alone
     return file

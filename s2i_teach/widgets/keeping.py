@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import place_key, shown, write_whole
+from s2i_teach.files import place_key, shown, write_whole, written
 from s2i_teach.widgets.drawing import Drawing, url_picture
 
 FOLDER = "s2i_pads"
@@ -291,7 +291,7 @@ def _numbered(path: Path) -> Iterator[Path]:
 def _checked_name(name) -> str:
     text = name.strip() if isinstance(name, str) else ""
     if not 0 < len(text) <= 60 or not all(letter.isalnum() or letter in " -_" for letter in text):
-        raise InputError(f"A pad cannot be called {shown(repr(name))}: use up to 60 letters, digits, spaces, - and _.")
+        raise InputError(f"A pad cannot be called {written(name)}: use up to 60 letters, digits, spaces, - and _.")
     return text
 
 

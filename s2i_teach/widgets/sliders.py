@@ -5,7 +5,7 @@ from collections.abc import Callable
 from html import escape
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import written
 
 
 def interact(function: Callable, **controls) -> None:
@@ -27,7 +27,7 @@ def interact(function: Callable, **controls) -> None:
 
     for name, control in controls.items():
         if not isinstance(control, ipywidgets.Widget) or not control.has_trait("value"):
-            raise InputError(f"{name} is {shown(repr(control))}: give a widget with a value, such as a slider.")
+            raise InputError(f"{name} is {written(control)}: give a widget with a value, such as a slider.")
     place = ipywidgets.HTML()
 
     def renew(change=None) -> None:
