@@ -9,6 +9,7 @@ optimiser's moments; the first one's running average of the weights is the resul
 a second where one process of two threads makes 58.
 """
 
+import atexit
 import csv
 import time
 from collections.abc import Callable
@@ -281,7 +282,17 @@ def make_accelerator(device: str | None = None):
 
     cpu = device == "cpu" or not torch.cuda.is_available()
     fast = cpu_is_fast_in_bf16() if cpu else torch.cuda.get_device_capability()[0] >= 8
-    return Accelerator(mixed_precision="bf16" if fast else "no", cpu=cpu)
+    made = Accelerator(mixed_precision="bf16" if fast else "no", cpu=cpu)
+    if made.num_processes > 1:
+        atexit.unregister(_leave)
+        atexit.register(_leave)
+    return made
+
+
+def _leave() -> None:
+    """Say good-bye to the other processes: gloo's threads that still run at a process's end may abort it, all being done."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def save_grid(pictures: torch.Tensor, path: str | Path, columns: int) -> None:
