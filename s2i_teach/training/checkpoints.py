@@ -51,6 +51,20 @@ def load_checkpoint(path: Path, place="cpu", *, mmap: bool = False) -> dict:
     return state
 
 
+def load_own(path: Path, seed: int, place="cpu") -> dict:
+    """:func:`load_checkpoint` of a training whose every step follows from its seed, which the file notes as ``"seed"``.
+
+    Raises:
+        InputError: as there, or it was trained with another seed.
+    """
+    state = load_checkpoint(path, place)
+    if state["seed"] != seed:
+        raise InputError(
+            f"{path} was trained with seed {state['seed']}, not {seed}: use the same seed, or another folder."
+        )
+    return state
+
+
 @contextlib.contextmanager
 def gone_on_from(path: Path) -> Iterator[None]:
     """What is put into a training within must fit it.

@@ -15,7 +15,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.families.base import Batch, Facts, Family, FamilyTranslator, Told
 from s2i_teach.families.catalog import WEIGHTS, build
 from s2i_teach.models.readers import read_captions, see
-from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
+from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, load_own, save_atomically
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import EMA, Budget, learning_rate, make_accelerator, save_grid
 from s2i_teach.training.pages import SIDE, PageMaker
@@ -229,11 +229,7 @@ class Fitting:
         }
 
     def _load(self, file: Path) -> None:
-        state = load_checkpoint(file, self.accelerator.device)
-        if state["seed"] != self.seed:
-            raise InputError(
-                f"{file} was trained with seed {state['seed']}, not {self.seed}: use the same seed, or another folder."
-            )
+        state = load_own(file, self.seed, self.accelerator.device)
         self.family.load_state_dict(state["family"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])

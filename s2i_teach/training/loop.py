@@ -22,8 +22,7 @@ from accelerate.utils import broadcast
 from torch import nn
 from tqdm.auto import tqdm
 
-from s2i_teach.errors import InputError
-from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
+from s2i_teach.training.checkpoints import gone_on_from, load_own, save_atomically
 from s2i_teach.training.optimizers import make_optimizer
 
 
@@ -138,12 +137,7 @@ class Trainer:
         place = (
             "cpu" if device.type == "cpu" else device
         )  # several processes number their CPU, which torch.load refuses
-        state = load_checkpoint(self.checkpoint, place)
-        if state["seed"] != self.seed:
-            raise InputError(
-                f"{self.checkpoint} was trained with seed {state['seed']}, not {self.seed}: "
-                "use the same seed, or another folder."
-            )
+        state = load_own(self.checkpoint, self.seed, place)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema.average, self.ema.updates = state["ema"], state["ema_updates"]

@@ -15,7 +15,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.families.base import Facts
 from s2i_teach.families.painter import CELLS, NUMBERS, SMALL, STROKES, Painter, apply_strokes, shrunk
 from s2i_teach.families.unlearned import compare, greedy_painter, random_painter
-from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
+from s2i_teach.training.checkpoints import gone_on_from, load_own, save_atomically
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import Budget, learning_rate, save_grid
 
@@ -319,11 +319,7 @@ class PainterFitting:
         return {"family": self.family.state_dict(), "optimizer": optimizer, **told}
 
     def _loaded(self, file: Path) -> dict:
-        state = load_checkpoint(file)
-        if state["seed"] != self.seed:
-            raise InputError(
-                f"{file} was trained with seed {state['seed']}, not {self.seed}: use the same seed, or another folder."
-            )
+        state = load_own(file, self.seed)
         self.step, self.seconds = state["step"], state["seconds"]
         return state
 

@@ -35,7 +35,7 @@ from s2i_teach.theory.policy import (
 )
 from s2i_teach.theory.prediction import eps_from_v
 from s2i_teach.theory.sampler import spaced_timesteps
-from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, save_atomically
+from s2i_teach.training.checkpoints import gone_on_from, load_own, save_atomically
 from s2i_teach.training.families import Stock, stock_in
 from s2i_teach.training.loop import Budget, save_grid
 
@@ -310,11 +310,7 @@ class RewardFitting:
         }
 
     def _load(self, file: Path) -> None:
-        state = load_checkpoint(file, self.pipe.device)
-        if state["seed"] != self.seed:
-            raise InputError(
-                f"{file} was trained with seed {state['seed']}, not {self.seed}: use the same seed, or another folder."
-            )
+        state = load_own(file, self.seed, self.pipe.device)
         self._put({name: self.first[name] + change for name, change in state["changes"].items()})
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.rewards = state["step"], state["seconds"], state["rewards"]
