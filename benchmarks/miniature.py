@@ -8,8 +8,8 @@
 5. Seconds a picture.
 
 What is told of the VAE is left out for a model that is another's weights in few steps. Scheduler, steps and guidance are the
-model's own of the catalog. With ``--write`` the tables go into the model's card, ``data/mini/README.md`` or
-``data/scribble/README.md``, each model's between its own marks.
+model's own of the catalog. With ``--write`` the tables go into the model's card, ``data/mini/README.md``, each
+model's between its own marks.
 """
 
 import argparse

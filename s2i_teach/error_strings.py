@@ -641,13 +641,11 @@ _GERMAN_PARTS = {
     "negative prompt": "negativen Prompt",
     "The miniature": "Die Miniatur",
     "The miniature in few steps": "Die Miniatur in wenigen Schritten",
-    "The second miniature, led by the sketch": "Die zweite Miniatur, von der Skizze geführt",
-    "The second miniature, fine-tuned by a reward for kept lines": (
-        "Die zweite Miniatur, feinjustiert durch eine Belohnung für erhaltene Linien"
+    "The miniature, led by the sketch": "Die Miniatur, von der Skizze geführt",
+    "The miniature, led by the sketch, fine-tuned by a reward for kept lines": (
+        "Die Miniatur, von der Skizze geführt, feinjustiert durch eine Belohnung für erhaltene Linien"
     ),
-    "The second miniature, led by the sketch, in few steps": (
-        "Die zweite Miniatur, von der Skizze geführt, in wenigen Schritten"
-    ),
+    "The miniature, led by the sketch, in few steps": ("Die Miniatur, von der Skizze geführt, in wenigen Schritten"),
     # what is done where memory is short
     "pictures are decoded one after the other": "werden Bilder nacheinander dekodiert",
     "each part is on the GPU only while it works": "jeder Teil ist nur auf der GPU, solange er rechnet",

@@ -25,7 +25,7 @@ from s2i_teach.translation.run import run
 from tests.conftest import led, let_memory_be_short, make_tiny_pipe
 from tests.test_anatomy import check_drawing
 
-LANDED = data_dir() / "scribble" / "controlnet"
+LANDED = data_dir() / "mini" / "controlnet"
 needs_weights = pytest.mark.skipif(not LANDED.is_dir(), reason="the miniature's ControlNet is not here yet")
 
 
@@ -392,8 +392,7 @@ def data(tiny_led, tiny_pipe, tmp_path_factory):
     """A data folder with a miniature and its ControlNet, as the shipped one is laid out."""
     folder = tmp_path_factory.mktemp("data")
     tiny_pipe.save_pretrained(folder / "mini")
-    tiny_pipe.save_pretrained(folder / "scribble")
-    tiny_led.controlnet.save_pretrained(folder / "scribble" / "controlnet")
+    tiny_led.controlnet.save_pretrained(folder / "mini" / "controlnet")
     return folder
 
 
@@ -414,15 +413,15 @@ def test_the_catalog_s_models_load(data, tiny_led, sketch, monkeypatch, name):
 
 def test_the_plain_miniature_stays_plain(data, monkeypatch):
     monkeypatch.setenv("S2I_DATA", str(data))
-    for name in ("mini", "mini-fast", str(data / "scribble")):
+    for name in ("mini", "mini-fast", str(data / "mini")):
         assert type(load_pipeline(name)).__name__ == IMG2IMG.pipeline
 
 
 def test_it_loads_in_plain_diffusers(data, tiny_led, sketch):
     from diffusers import ControlNetModel, StableDiffusionControlNetImg2ImgPipeline
 
-    controlnet = ControlNetModel.from_pretrained(str(data / "scribble" / "controlnet"))
-    pipe = StableDiffusionControlNetImg2ImgPipeline.from_pretrained(str(data / "scribble"), controlnet=controlnet)
+    controlnet = ControlNetModel.from_pretrained(str(data / "mini" / "controlnet"))
+    pipe = StableDiffusionControlNetImg2ImgPipeline.from_pretrained(str(data / "mini"), controlnet=controlnet)
     pipe.set_progress_bar_config(disable=True)
     settings = Settings("a", num_inference_steps=2, size=(64, 64), strength=1.0, guidance_scale=2).resolved(tiny_led)
     difference = pixels_by_hand(pipe, sketch, settings) - pixels_by_hand(tiny_led, sketch, settings)
@@ -478,7 +477,7 @@ def pickle_the_weights(folder):
 )
 def test_controlnets_that_cannot_be_used(data, tmp_path, monkeypatch, spoil, words):
     shutil.copytree(data, tmp_path / "d")
-    spoil(tmp_path / "d" / "scribble" / "controlnet")
+    spoil(tmp_path / "d" / "mini" / "controlnet")
     monkeypatch.setenv("S2I_DATA", str(tmp_path / "d"))
     with pytest.raises(InputError) as told:
         load_pipeline("mini-scribble")

@@ -93,7 +93,7 @@ def test_sizes():
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
     assert megabytes(PAIRS) <= 15
-    assert 15 <= sum(path.stat().st_size for path in (data_dir() / "mini").rglob("*.safetensors")) / 1e6 <= 45
+    assert 40 <= sum(path.stat().st_size for path in (data_dir() / "mini").rglob("*.safetensors")) / 1e6 <= 60
     assert all(path.stat().st_size < 15e6 for path in data_dir().rglob("*.safetensors"))
     # A wheel is a zip; the weights' last three bits are zero (training/save.py), so it is smaller than what it holds.
     packed = sum(len(zlib.compress(path.read_bytes())) for path in data_dir().rglob("*") if path.is_file()) / 1e6

@@ -323,7 +323,7 @@ def test_the_list_says_what_each_model_is():
     text = listing()
     for name, entry in catalog.offered().items():
         assert f"{name}: {entry.title}" in text and entry.cannot in text
-    assert "mini-scribble: The second miniature, led by the sketch, the default" in text
+    assert "mini-scribble: The miniature, led by the sketch, the default" in text
     one = listing(["sd15-scribble"])
     assert "a small VAE can stand in for its own (10 MB)" in one and "from madebyollin/taesd@" in one
     assert "a download of 3.5 GB" in one and "lllyasviel/control_v11p_sd15_scribble" in one and "mini" not in one

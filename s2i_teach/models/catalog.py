@@ -218,11 +218,11 @@ _MINI_STYLES = ("openmoji", "noto", "fluent", "flat", "twemoji", "line")
 
 _SCRIBBLE = Model(
     name="mini-scribble",
-    title="The second miniature, led by the sketch",
+    title="The miniature, led by the sketch",
     kind="control",
     ids=(),
-    embedded="scribble",
-    parts=(Part(role="controlnet", embedded="scribble/controlnet", licence="CC BY-SA 4.0"),),
+    embedded="mini",
+    parts=(Part(role="controlnet", embedded="mini/controlnet", licence="CC BY-SA 4.0"),),
     styles=_MINI_STYLES,
     licence="CC BY-SA 4.0",
     size=(128, 128),
@@ -296,7 +296,7 @@ MODELS = {
         replace(
             _SCRIBBLE,
             name="mini-scribble-fast",
-            title="The second miniature, led by the sketch, in few steps",
+            title="The miniature, led by the sketch, in few steps",
             scheduler="lcm",
             steps=4,
             guidance_scale=2.5,
@@ -304,10 +304,10 @@ MODELS = {
         replace(
             _SCRIBBLE,
             name="mini-scribble-rewarded",
-            title="The second miniature, fine-tuned by a reward for kept lines",
+            title="The miniature, led by the sketch, fine-tuned by a reward for kept lines",
             parts=(
                 *_SCRIBBLE.parts,
-                Part(role="changes", embedded="scribble", file="rewarded.safetensors", licence="CC BY-SA 4.0"),
+                Part(role="changes", embedded="mini", file="rewarded.safetensors", licence="CC BY-SA 4.0"),
             ),
         ),
         _SD15,

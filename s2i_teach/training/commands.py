@@ -71,9 +71,6 @@ def add_train_parsers(parts) -> None:
     save.add_argument(
         "--fast", metavar="FOLDER", help="the preview decoder (default: OUT/fast/preview_decoder, if there)"
     )
-    save.add_argument(
-        "--name", choices=("mini", "scribble"), default="mini", help="the miniature's folder (default: mini)"
-    )
     save.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
     save.set_defaults(run=_save)
 
@@ -250,4 +247,4 @@ def _save(args) -> None:
     parts = [_part(args, name) for name in ("text", "vae", "unet")]
     judge = as_path(args.out) / "judge" / "judge"
     fast = as_path(args.fast) if args.fast else as_path(args.out) / "fast" / "preview_decoder"
-    print(save_everything(*parts, judge, fast, as_path(args.to) if args.to else data_dir(), controlnet, args.name))
+    print(save_everything(*parts, judge, fast, as_path(args.to) if args.to else data_dir(), controlnet))

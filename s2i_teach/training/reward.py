@@ -1,4 +1,4 @@
-"""DDPO in small: a reward fine-tunes the sampler of the second miniature by the policy gradient (Black et al. 2023).
+"""DDPO in small: a reward fine-tunes the sampler of the miniature that the sketch leads by the policy gradient (Black et al. 2023).
 
 The sampler is a policy (:mod:`s2i_teach.theory.policy`): every step draws x_{t−1} from a Gaussian around what the network
 makes of x_t. Several pictures are made of one sketch. Those that keep more of its lines than their group's mean get an
@@ -349,7 +349,7 @@ def facts_in(file: Path | None = None) -> RewardFacts:
     """
     from safetensors import SafetensorError, safe_open
 
-    file = file or data_dir() / "scribble" / "rewarded.safetensors"
+    file = file or data_dir() / "mini" / "rewarded.safetensors"
     try:
         with safe_open(str(file), "pt") as changes:
             facts = json.loads((changes.metadata() or {})["facts"])

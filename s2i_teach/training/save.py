@@ -1,5 +1,6 @@
 """Puts the trained parts together as the miniature that ships: fp16, in shards that git and Colab take easily."""
 
+import filecmp
 import json
 import shutil
 from pathlib import Path
@@ -18,7 +19,7 @@ def save_miniature(
     """Write the pipeline to ``to`` in diffusers' format, weights in fp16; what else lies there (the card) is kept.
 
     A ControlNet goes to ``to/controlnet``, beside the pipeline and not part of it. It leads the one U-Net that it was
-    trained with, so without a new one an old one is taken away.
+    trained with, so without a new one an old one is taken away. So is what a reward changed in another U-Net.
 
     The text encoder is copied as ``save_clip`` wrote it: saved anew, it would lose the prefix that old versions need.
     Everything is put together beside its place first, so that a part may come from ``to`` itself.
@@ -53,6 +54,8 @@ def save_miniature(
     to.mkdir(parents=True, exist_ok=True)
     if not controlnet_folder:
         shutil.rmtree(to / "controlnet", ignore_errors=True)
+    if not (controlnet_folder and all(_same_weights(made / name, to / name) for name in ("unet", "controlnet"))):
+        (to / "rewarded.safetensors").unlink(missing_ok=True)
     for part in made.iterdir():
         _replace(part, to / part.name)
     made.rmdir()
@@ -62,6 +65,12 @@ def save_miniature(
 def _rounded(model):
     """The model in fp16 with bf16's eight bits of precision: what a CPU with bf16 runs anyway, and a fifth less in a zip."""
     return model.to(torch.bfloat16).half()
+
+
+def _same_weights(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same weights, byte by byte."""
+    names = [sorted(file.name for file in folder.glob("*.safetensors")) for folder in (one, other)]
+    return names[0] == names[1] and not any(filecmp.cmpfiles(one, other, names[0], shallow=False)[1:])
 
 
 def _replace(new: Path, old: Path) -> None:
@@ -81,15 +90,14 @@ def save_everything(
     fast: Path,
     data: Path,
     controlnet: Path | None = None,
-    name: str = "mini",
 ) -> str:
-    """Put the trained parts into ``data``: the miniature, as ``data/name``, and, where they were trained, the small CLIP,
+    """Put the trained parts into ``data``: the miniature, as ``data/mini``, and, where they were trained, the small CLIP,
     the judge and the preview decoder.
 
     Returns what it wrote, in words.
     """
-    written = [save_miniature(text, vae, unet, data / name, controlnet)]
-    for source, place in ((text / "clip", "clip"), (judge, "judge"), (fast, f"{name}/preview_decoder")):
+    written = [save_miniature(text, vae, unet, data / "mini", controlnet)]
+    for source, place in ((text / "clip", "clip"), (judge, "judge"), (fast, "mini/preview_decoder")):
         if source.is_dir():
             (data / place).parent.mkdir(parents=True, exist_ok=True)
             copy = data / f"{place}.partial"
