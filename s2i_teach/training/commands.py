@@ -63,6 +63,7 @@ def add_train_parsers(parts) -> None:
     save = parts.add_parser("save", help="put the trained parts together as data/mini, in fp16")
     save.add_argument("--out", default="runs", metavar="FOLDER", help="where the parts were trained (default: runs)")
     fast.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
+    fast.add_argument("--start-from", metavar="FOLDER", help="a preview decoder to go on from, of another VAE too")
     for part in (unet, control, save):
         part.add_argument("--text", metavar="FOLDER", help="tokenizer and text encoder (default: OUT/text)")
         part.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
@@ -213,7 +214,7 @@ def _control(args) -> None:
 def _fast(args) -> None:
     from s2i_teach.training.fast import train_fast
 
-    train_fast(as_path(args.out) / "fast", _part(args, "vae"), **_options(args))
+    train_fast(as_path(args.out) / "fast", _part(args, "vae"), start_from=args.start_from, **_options(args))
 
 
 def _judge(args) -> None:

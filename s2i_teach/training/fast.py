@@ -69,20 +69,23 @@ def train_fast(
     seed: int = 0,
     resume: bool = False,
     examples: int = 3000,
+    start_from: str | Path | None = None,
     pairs: Pairs | None = None,
     held_out: Pairs | None = None,
     device: str | None = None,
 ):
     """Train the preview decoder on the frozen VAE and save it to ``out/preview_decoder``; returns it.
 
-    The loss is the VAE's :func:`reconstruction_loss`, against the VAE's own decoding.
+    The loss is the VAE's :func:`reconstruction_loss`, against the VAE's own decoding. ``start_from`` is a decoder to go on
+    from; one of another VAE is a start, too.
     """
-    from diffusers import AutoencoderKL
+    from diffusers import AutoencoderKL, AutoencoderTiny
 
     accelerator = make_accelerator(device)
     torch.manual_seed(seed)
     teacher = AutoencoderKL.from_pretrained(vae, use_safetensors=True).float().eval()
-    small = build_preview_decoder().float().train()
+    small = AutoencoderTiny.from_pretrained(start_from, use_safetensors=True) if start_from else build_preview_decoder()
+    small.float().train()
     small.encoder.requires_grad_(False)
     z, decoded = imitation_pairs(teacher, pairs or load_pairs("train"), examples, seed)
     z_new, decoded_new = imitation_pairs(teacher, held_out or load_pairs("test"), min(96, examples), seed + 1)
