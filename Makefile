@@ -16,7 +16,7 @@ CORE := $(addprefix tests/test_,theory.py images.py plan.py translate.py control
 PROSE := git ls-files '*.py' '*.js' '*.css' '*.md' '*.toml' '*.yml' '*.cff' Makefile
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test test-lessons test-library test-core test-lowest test-colab test-browser screenshots lab notebooks fork fork-check map data benchmark clean
+.PHONY: help check demo test test-lessons test-library test-offline test-core test-lowest test-colab test-browser screenshots lab notebooks fork fork-check map data benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -41,6 +41,10 @@ test-lessons: .venv/.test  ## run every cell of every lesson, in the student's a
 
 test-library: .venv/.test  ## run what `make test` runs, the browser's part left out
 	$(BIN)/python -m pytest -m "not lessons" -n 2 --dist loadgroup --ignore tests/browser
+
+test-offline: .venv/.test .venv/.browser  ## run what `make test` runs with every way to other machines closed (Linux)
+	unshare --net --map-root-user sh -c \
+		'ip link set lo up && exec $(BIN)/python -m pytest -m "not lessons" -n 2 --dist loadgroup'
 
 test-core: .venv/.test  ## run the tests of theory and main job alone
 	$(BIN)/python -m pytest $(CORE)
