@@ -206,6 +206,7 @@ export default {
     const saveButton = h("button", { type: "button", "aria-disabled": "true", onclick: ask("save") }, words("save"));
     const codeButton = h("button", { type: "button", "aria-disabled": "true", onclick: ask("code") }, words("show_code"));
     const sheetButton = h("button", { type: "button", onclick: ask("sheet") }, words("sheet"));
+    const projector = makeProjector({ words, rootOf: () => root, on: options.projector });
     const link = h("a", { hidden: true });
 
     function offer(file) {
@@ -271,7 +272,7 @@ export default {
           { class: "s2i-side" },
           picture.frame,
           progress,
-          h("div", { class: "s2i-tools" }, stopButton, saveButton, codeButton, sheetButton, link),
+          h("div", { class: "s2i-tools" }, stopButton, saveButton, codeButton, sheetButton, projector.button, link),
           telling,
           status,
           spoken,
@@ -300,7 +301,7 @@ export default {
     listen(model, cleanups, "change:trace", () => pad.trace(model.get("trace")));
     pad.trace(model.get("trace"));
     cleanups.push(followTheme(root));
-    cleanups.push(hideStill(model), knobs.endTyping);
+    cleanups.push(hideStill(model), knobs.endTyping, projector.cleanup);
     // A page that opens anew goes on where the last one was; Python says if there is no picture yet.
     if (model.get("request").version) setControls(model.get("request"));
     state.polling = false;

@@ -94,6 +94,8 @@ class Studio(PadHolder):
         name: of the pad, whose drawing is kept as a :class:`SketchPad`'s is; a studio without a name is called *studio*.
             The words of the prompt are kept with it.
         keep: False keeps nothing on the disk and opens nothing from there.
+        projector: begin in large letters and strong contrast, for a picture on the wall. The button *Projector* does the same, and
+            fills the screen where the page may.
 
     Raises:
         InputError: a sketch that cannot be opened, or a name that no file can have.
@@ -109,6 +111,7 @@ class Studio(PadHolder):
         "studio_picture.js",
         "studio_history.js",
         "studio_code.js",
+        "studio_projector.js",
         "studio.js",
     )
     options = traitlets.Dict().tag(sync=True)
@@ -122,6 +125,7 @@ class Studio(PadHolder):
         model=DEFAULT_FAST,
         name: str | None = None,
         keep: bool = True,
+        projector: bool = False,
     ):
         blank = Drawing()
         if isinstance(sketch, str):
@@ -148,6 +152,7 @@ class Studio(PadHolder):
             "schedulers": list(SCHEDULERS),
             "most_steps": MOST_STEPS,
             "prompts": {s.name: _subject(s.prompt) for s in sketches()},
+            "projector": bool(projector),
         }
         super().__init__(page, keep, name, options=options)
         self._worker = Worker(self._work)

@@ -242,6 +242,36 @@ def test_nothing_is_inaccessible(lane, page, studio, theme):
     photograph(page.locator(".s2i-studio"), f"studio-{theme}-{lane.name}")
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_on_a_projector_all_is_large_and_in_view(lane, page, studio, theme):
+    usual = page.viewport_size
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    lane.set_theme(page, theme)
+    page.wait_for_selector(f".s2i[data-theme={theme}]")
+    button = page.get_by_role("button", name="Projector")
+    try:
+        button.click()
+        page.wait_for_function("document.fullscreenElement?.matches('.s2i-projector') ?? false")
+        settle(page)
+        assert button.get_attribute("aria-pressed") == "true"
+        sizes = studio.evaluate(
+            "root => [...root.querySelectorAll('label, .s2i-slider, .s2i-slider output, .s2i-plan')].filter(e => e.offsetParent)"
+            ".map(e => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert min(sizes) >= 20
+        for seen in (".s2i-paper", ".s2i-frame", ".s2i-sliders"):
+            box = page.locator(f".s2i-studio {seen}").bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 1920 and box["y"] >= 0, seen
+            assert box["y"] + box["height"] <= 1080, f"{seen} is cut off at the bottom"
+        assert violations(page, ".s2i-studio") == []
+        photograph(studio, f"projector-{lane.name}-{theme}")
+        page.evaluate("document.exitFullscreen()")  # as the Escape key does
+        page.wait_for_function("!document.querySelector('.s2i-projector')")
+        assert button.get_attribute("aria-pressed") == "false"
+    finally:
+        page.set_viewport_size(usual)
+
+
 def test_every_control_is_reached_by_tab_and_shows_it(lane, page, studio):
     wanted = page.locator(".s2i").evaluate(
         "root => [...root.querySelectorAll('button, input, select, canvas, summary')]"
