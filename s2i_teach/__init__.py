@@ -37,6 +37,7 @@ _HOME = {
     "open_sample": "data_sources.sampled",
     "pack": "data_sources.pack",
     "class_pack": "data_sources.pack",
+    "class_gallery": "exhibition.page",
 }
 """Public name → the module that defines it."""
 

@@ -131,6 +131,21 @@ def build_parser() -> Parser:
     wall.add_argument("--out", default="out/wall.png", metavar="FILE", help="PNG to write (default: out/wall.png)")
     wall.set_defaults(run=_wall)
 
+    hang = commands.add_parser(
+        "class-gallery", help="everybody's pictures with their settings as one page, with a blind rating"
+    )
+    hang.add_argument(
+        "folder", metavar="FOLDER", help="a folder a person in it, with PNG files that hold their settings"
+    )
+    hang.add_argument("--out", default="gallery.html", metavar="FILE", help="page to write (default: gallery.html)")
+    hang.add_argument(
+        "--votes", nargs="+", default=[], metavar="CSV", help="files of votes that the page gave: hang by them"
+    )
+    hang.add_argument("--anonymous", action="store_true", help="no names, an order by chance")
+    hang.add_argument("--title", metavar="TEXT", help="of the page")
+    hang.add_argument("--language", metavar="CODE", help="en or de")
+    hang.set_defaults(run=_class_gallery)
+
     demo = commands.add_parser("demo", help="translate every embedded sketch and draw a contact sheet")
     demo.add_argument("--out", default="out", metavar="FOLDER", help="where the pictures go (default: out)")
     demo.set_defaults(run=_demo)
@@ -318,6 +333,13 @@ def _wall(args) -> None:
             out=args.out,
         )
     )
+
+
+def _class_gallery(args) -> None:
+    from s2i_teach.exhibition import class_gallery
+
+    options = {"votes": args.votes, "anonymous": args.anonymous, "title": args.title, "language": args.language}
+    print(class_gallery(args.folder, args.out, **options))
 
 
 def _demo(args) -> None:

@@ -60,6 +60,10 @@ CALLS = {
     "pack to": lambda v, h: s2i.pack("some", no_text(v)),
     "class_pack": lambda v, h: s2i.class_pack(v, to="new", **QUIET),
     "class_pack sha256": lambda v, h: s2i.class_pack("some.zip", sha256=v, to="class", **QUIET),
+    "class_gallery": lambda v, h: s2i.class_gallery(no_text(v), "new.html"),
+    "class_gallery out": lambda v, h: s2i.class_gallery("some", no_text(v)),
+    "class_gallery votes": lambda v, h: s2i.class_gallery("some", "new.html", votes=v),
+    "class_gallery title": lambda v, h: s2i.class_gallery("some", "new.html", title=v),
     "translate_dataset": lambda v, h: s2i.translate_dataset(no_text(v), "new", "a", pipe=h.pipe, quiet=True),
     "translate_dataset prompt": lambda v, h: s2i.translate_dataset(
         "some", "new", v, pipe=h.pipe, dry_run=True, quiet=True

@@ -40,6 +40,7 @@ ALLOWED = {
     "families": {*GROUND, "theory"},
     "training": {*GROUND, "gallery", "theory", "models", "families", "evaluate"},
     "translation.dataset": {*GROUND, "gallery", "models", "data_sources", "translation", "evaluate"},
+    "exhibition": {*GROUND, "models", "translation", "evaluate"},
     "widgets": {*GROUND, "gallery", "theory", "models", "translation", "evaluate"},
 }
 """Room → the rooms it may import; a room that is not named here (cli, lessons, doctor, demo) may import everything.

@@ -1,6 +1,7 @@
 """Votes between two pictures: their file, one ranking of them, how far raters agree, how many votes are missing."""
 
 import csv
+import hashlib
 import io
 import math
 from collections.abc import Iterable, Sequence
@@ -8,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from scipy.optimize import minimize
 
 from s2i_teach.errors import InputError
@@ -44,6 +46,11 @@ class Vote:
     right_cell: str
     vote: str
     seconds: float
+
+
+def picture_id(picture: Image.Image) -> str:
+    """A picture's name in votes: the first 12 letters of a SHA-256 over its size and its RGB pixels."""
+    return hashlib.sha256(repr(picture.size).encode() + picture.convert("RGB").tobytes()).hexdigest()[:12]
 
 
 COLUMNS = tuple(field.name for field in fields(Vote))

@@ -1,6 +1,5 @@
 """Two pictures and their sketch, which is better? Settings stay hidden until the last vote."""
 
-import hashlib
 import random
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from PIL import Image
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate import rating, strings
 from s2i_teach.evaluate.cells import as_results, cell_names
-from s2i_teach.evaluate.rating import Rank, Vote
+from s2i_teach.evaluate.rating import Rank, Vote, picture_id
 from s2i_teach.files import as_path, shown, written
 from s2i_teach.gallery import contact_sheet
 from s2i_teach.translation.result import Result
@@ -177,7 +176,7 @@ class Candidate:
 
     def __init__(self, result: Result, cell: str):
         self.result, self.cell = result, cell
-        self.sketch, self.picture = _name(result.sketch), _name(result.image)
+        self.sketch, self.picture = picture_id(result.sketch), picture_id(result.image)
 
 
 def choose_pairs(results: list[Result], votes: int, seed: int) -> list[tuple[Candidate, Candidate]]:
@@ -219,10 +218,6 @@ def _in_order(pairs: list, rater: str, seed: int) -> list[tuple[Candidate, Candi
     pairs = [pair if own.random() < 0.5 else pair[::-1] for pair in pairs]
     own.shuffle(pairs)
     return pairs
-
-
-def _name(picture: Image.Image) -> str:
-    return hashlib.sha256(repr(picture.size).encode() + picture.convert("RGB").tobytes()).hexdigest()[:12]
 
 
 def _small(picture: Image.Image) -> Image.Image:
