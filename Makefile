@@ -16,7 +16,7 @@ CORE := $(addprefix tests/test_,theory.py images.py plan.py translate.py control
 PROSE := git ls-files '*.py' '*.js' '*.css' '*.md' '*.toml' '*.yml' '*.cff' Makefile
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test test-lessons test-library test-offline test-core test-lowest test-colab test-browser screenshots lab notebooks fork fork-check map data benchmark clean
+.PHONY: help check demo test test-lessons test-library test-offline test-core test-lowest test-colab test-colab-lessons test-browser screenshots lab notebooks fork fork-check map data benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -54,6 +54,9 @@ test-lowest: .venv/.lowest  ## run the same with the oldest versions that pyproj
 
 test-colab: .venv/.colab  ## run the same with Colab's versions
 	.venv/colab-core/$(SCRIPTS)/python -m pytest $(CORE)
+
+test-colab-lessons: .venv/.test .venv/.colab  ## run every cell of every lesson with Colab's versions
+	S2I_KERNEL=$(CURDIR)/.venv/colab-core/$(SCRIPTS)/python $(BIN)/python -m pytest -m lessons -n 2 --dist loadgroup
 
 test-browser: .venv/.test .venv/.browser  ## run what is tested in a real browser, in JupyterLab and with Colab's versions
 	$(BIN)/python -m pytest tests/browser -n 2 --dist loadgroup

@@ -25,6 +25,8 @@ from traitlets import Type
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
+KERNEL = "S2I_KERNEL"
+"""Names another environment's Python, to run cells with its versions; what drives it stays here."""
 
 
 class PatientChannel(AsyncZMQSocketChannel):
@@ -75,6 +77,8 @@ def run_one(path: Path, out: Path, timeout: int = 600) -> dict:
         )
         client.kernel_manager_class = PatientManager
         manager = client.create_kernel_manager()
+        if KERNEL in os.environ:
+            manager.kernel_spec.argv[0] = os.environ[KERNEL]
         if os.name == "posix":  # no ports, which two kernels that start together could both take
             manager.transport, manager.ip = "ipc", f"{sockets}/kernel"
         client.execute()
