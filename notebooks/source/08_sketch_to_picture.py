@@ -301,8 +301,8 @@ s2i.show(sheet, alt=f"A house at strength 0.7, {len(path)} steps. {alt}")
 
 # %% [markdown]
 # The lowest row is the predicted noise, in latents: three of the four channels, shown as colours. Look at the first
-# column. To the eye the first $x_t$ is noise, and yet the first guess shows already where house and roof are. From pure
-# noise the network would know only the words.
+# column. Decoded, the first $x_t$ is a tangle of strokes, and yet the first guess shows already where house and roof are.
+# From pure noise the network would know only the words.
 #
 # As a film, the guesses:
 
@@ -371,10 +371,10 @@ steeper.compare("about equal" if 0.8 < ratio < 1.25 else kinds[ratio < 1])
 mushroom = pages[drawings.index("mushroom")]
 row = {"sketch": mushroom, "blurred, 2 px": mushroom.filter(ImageFilter.GaussianBlur(2))}
 for words, seed in (
-    ("a mushroom, noto style", 0),
-    ("a mushroom, noto style", 3),
-    ("an umbrella, noto style", 0),
-    ("a strawberry, fluent style", 3),
+    ("a mushroom, noto style", 1),
+    ("a mushroom, noto style", 2),
+    ("an umbrella, noto style", 1),
+    ("a strawberry, fluent style", 2),
 ):
     result = s2i.translate(mushroom, words, pipe=pipe, strength=0.75, seed=seed)
     row[f"{words}, seed {seed}"] = result.image
@@ -437,9 +437,10 @@ sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
 s2i.show(sheet, alt=f"Three sketches as lines and filled, at six strengths. {alt}")
 
 # %% [markdown]
-# Plain lines stay a line drawing for long and then change to a picture suddenly. The filled ones turn into pictures gently, and
-# earlier, while the sketch still decides. At high strengths both rows are alike: what you see there comes from the words. With the cat that
-# goes wrong. The sketch is a cat's *face*, and the miniature knows only whole cats. And lines that are not closed cannot be filled.
+# Plain lines stay a line drawing longer and then change to a picture within a step or two. The filled ones turn into pictures gently,
+# and earlier, while the sketch still decides. At high strengths both rows are alike: what you see there comes from the words. With the
+# cat that goes wrong. The sketch is a cat's *face*, and for the words "a cat" the miniature was shown whole cats. And lines that are not
+# closed cannot be filled.
 #
 # The large models have the same weakness, at higher strengths. Some networks were made against it. **ControlNet**
 # (Zhang et al. 2023) and **T2I-Adapter** (Mou et al. 2023) show the U-Net the lines at *every* sampling step, beside
@@ -568,7 +569,7 @@ if see_the_real_one:
 # %% [markdown]
 # ## 8. A look ahead: the sketch leads
 #
-# Here is a ControlNet at work. `"mini-scribble"` is a second miniature, with a network beside its U-Net that is shown
+# Here is a ControlNet at work. `"mini-scribble"` has the weights of `"mini"`, and beside its U-Net a network that is shown
 # the lines at every sampling step. It starts at strength 1, where SDEdit has next to nothing left of the sketch. The
 # number under each picture is the **edge F1**, which lesson 12 builds. It is 1 if all edges of the picture lie on lines
 # of the sketch and all lines on edges. It is 0 if none do.
@@ -582,24 +583,25 @@ keeps = predict(
 
 # %%
 leading = s2i.load_pipeline("mini-scribble", device="cpu", dtype="fp32")
-house = fit_to(sketches["house"].open(), (128, 128))
+snail = fit_to(sketches["snail"].open(), (128, 128))
 ways = {f"start, strength {s}": (pipe, s) for s in (0.5, 0.7, 0.9, 1.0)}
 ways["led, strength 1.0"] = (leading, 1.0)
 
-row, f1 = {"the sketch": house}, {}
+row, f1 = {"the sketch": snail}, {}
 for name, (model, s) in ways.items():
-    result = s2i.translate(house, prompt, pipe=model, strength=s, seed=0)
+    result = s2i.translate(snail, "a snail, noto style", pipe=model, strength=s, seed=0)
     f1[name] = faithfulness(result.sketch, result.image).f1
     row[f"{name}: {f1[name]:.2f}"] = result.image
 sheet, alt = picture_row(row, columns=3)
-s2i.show(sheet, alt=f"A house of lines, as a start and as a guide. {alt}")
+s2i.show(sheet, alt=f"A snail of lines, as a start and as a guide. {alt}")
 keeps.compare(max(keeps.options, key=f1.get))
 
 # %% [markdown]
 # The start at 0.5 has the highest number: it is still a line drawing. At which strength is it a finished picture, and
 # what is its number by then? Compare the last two pictures. Strength and the sketch's share of the first $x_t$ are the
-# same. Only one of them was shown the lines. Why is the other one's number so high? One house proves little. In lesson
-# 14 you build and train such a network, and measure over many sketches what it is worth.
+# same. Only one of them was shown the lines. Where does the other one's snail come from, and where do its shapes lie?
+# One snail proves little. In lesson 14 you build and train such a network, and measure over many sketches what it is
+# worth.
 #
 # ## 9. Your turn, and think about it
 #
@@ -643,7 +645,7 @@ s2i.show(sheet, alt=f"{my_prompt}. {alt}")
 # **The anatomy's answers.** The U-Net took about 85 % of the time. The smallest map is 2 × 2. Those with a thick frame
 # ask the words. Mean and log-variance come out of the encoder (lesson 7), which makes twice the channels.
 #
-# **The start at strength 1** owes most to the words: an empty page reaches 0.55 or 0.62.
+# **The start at strength 1** owes most to the words: its snail looks the other way, and six empty pages reach 0.17 to 0.45.
 #
 # **What to listen for.** "Strength is how much the picture changes." It is how much *may* be changed: at 0.9 a lucky prompt can still give
 # the sketch's composition. "Strength 0.5 is half the noise." Let them read √ᾱ off the plot.
