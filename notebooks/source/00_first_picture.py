@@ -12,7 +12,7 @@
 # | **Time** | about 15 minutes |
 # | **You need** | only this page; section 7 says what the other lessons need |
 # | **Hardware** | any computer: two CPU cores are enough, a GPU is not needed |
-# | **Download** | none: the model (under 45 MB) comes with the course |
+# | **Download** | none: the model (about 50 MB) comes with the course |
 #
 # The model is the *miniature*, `"mini"`: built like Stable Diffusion part by part, but small, and trained on drawings of things.
 # The same code drives the real one, which is 50 times larger. For that you change one name, `"mini"` to `"sd15"`, on a computer with
@@ -36,15 +36,15 @@ from s2i_teach.theory.measure import colourfulness
 
 pipe = s2i.load_pipeline("mini")
 
-sketch = "turtle"
+sketch = "mushroom"
 sketches = {s.name: s for s in s2i.sketches()}
 result = s2i.translate(
-    sketches[sketch].path, "a turtle, openmoji style", pipe=pipe, prepare="filled", seed=0
+    sketches[sketch].path, "a mushroom, openmoji style", pipe=pipe, prepare="filled", seed=0
 )
 
 words = f"{result.settings.prompt}: {result.seconds:.1f} s"
 sheet = s2i.contact_sheet([([result.sketch, result.image], words)], columns=1)
-s2i.show(sheet, alt="Left: a turtle in black lines. Right: the picture made from it.")
+s2i.show(sheet, alt="Left: a mushroom in black lines. Right: the picture made from it.")
 
 # %% [markdown]
 # That was it. The model buried your sketch under **noise**: random numbers, added to the picture. Then it removed the noise in small
@@ -62,11 +62,11 @@ s2i.show(gallery, alt=f"{len(sketches)} sketches with their names: {', '.join(sk
 # %% [markdown]
 # Change the two lines below and run the cell again. The words that the model knows best have the form *a thing, a style*:
 # the things are animals, plants, food, vehicles and everyday objects, and the styles are `openmoji style`, `noto style`,
-# `fluent style`, `flat style` and `twemoji style`. A colour goes before the thing: `a blue turtle, noto style`.
+# `fluent style`, `flat style` and `twemoji style`. A colour goes before the thing: `a pink tree, openmoji style`.
 
 # %%
-sketch = "cat_by_hand"
-prompt = "an orange cat, noto style"
+sketch = "umbrella_by_hand"
+prompt = "a blue umbrella, openmoji style"
 
 result = s2i.translate(sketches[sketch].path, prompt, pipe=pipe, prepare="filled", seed=0)
 sheet = s2i.contact_sheet([([result.sketch, result.image], prompt)], columns=1)
@@ -83,7 +83,7 @@ s2i.show(sheet, alt=f"Left: the sketch {sketch}. Right: the picture made for: {p
 
 # %%
 coloured = predict(
-    "From which strength on is the mushroom in colour?",
+    "From which strength on is the car in colour?",
     answer=...,  # for example "0.8"
     options=("0.2", "0.4", "0.6", "0.8", "1.0"),
 )
@@ -96,18 +96,18 @@ strengths = [0.2, 0.4, 0.6, 0.8, 1.0]
 row = []
 for s in strengths:
     result = s2i.translate(
-        sketches["mushroom"].path,
-        "a mushroom, openmoji style",
+        sketches["car_by_hand"].path,
+        "a car, noto style",
         pipe=pipe,
         strength=s,
         prepare="filled",
-        seed=1,
+        seed=0,
     )
     row.append(([result.image], f"strength {s}"))
 sheet = s2i.contact_sheet(row, columns=5, side=150)
 s2i.show(
     sheet,
-    alt="One mushroom sketch at five strengths, from the grey sketch to a free picture.",
+    alt="One sketch of a car at five strengths, from the grey sketch to a free picture.",
 )
 colour = [colourfulness(to_tensor(image)[None]).item() for (image,), _ in row]  # 0 is grey
 print("colourfulness:", ", ".join(f"{c:.0f} at {s}" for c, s in zip(colour, strengths)))
@@ -125,7 +125,7 @@ coloured.compare(str(next(s for c, s in zip(colour, strengths) if c > max(colour
 
 # %%
 for s in strengths:
-    plan = s2i.Settings("a mushroom, openmoji style", strength=s).plan(pipe)
+    plan = s2i.Settings("a car, noto style", strength=s).plan(pipe)
     print(f"strength {s}:", plan)
 left.compare(100 * plan.sqrt_alpha_bar, unit="%", within=3)
 
@@ -191,8 +191,8 @@ seeded.compare({"seed 0 again": compared(first, again), "seed 1": compared(first
 import ipywidgets
 
 when_let_go = {"continuous_update": False}
-choice = ipywidgets.Dropdown(options=list(sketches), value="sailboat", description="sketch")
-words = ipywidgets.Text("a sailboat, noto style", description="prompt", **when_let_go)
+choice = ipywidgets.Dropdown(options=list(sketches), value="strawberry", description="sketch")
+words = ipywidgets.Text("a strawberry, openmoji style", description="prompt", **when_let_go)
 strength = ipywidgets.FloatSlider(
     0.7, min=0.05, max=1.0, step=0.05, description="strength", **when_let_go
 )
@@ -250,7 +250,7 @@ else:
     pen.rectangle([110, 190, 290, 330], outline="black", width=12)  # the wall
     pen.rectangle([180, 250, 230, 330], outline="black", width=10)  # the door
 
-result = s2i.translate(mine, my_prompt, pipe=pipe, prepare="filled", seed=3)
+result = s2i.translate(mine, my_prompt, pipe=pipe, prepare="filled", seed=7)
 pictures = [result.sketch, result.prepared, result.image]
 sheet = s2i.contact_sheet([(pictures, my_prompt)], columns=1)
 s2i.show(
@@ -294,8 +294,8 @@ print("the same to the byte:", Path("again.png").read_bytes() == path.read_bytes
 # Until here the sketch was the *start*, and no more. After the first step nobody looked at it again. That is why strength
 # is hard to set: with little of it your lines stay a sketch, with much of it they are lost.
 #
-# A second miniature, `"mini-scribble"`, works in another way. It starts from noise. But a second network stands beside the
-# first, looks at your lines at *every* step, and says where they are. No area need be filled. The prompts below name no style either.
+# `"mini-scribble"` works in another way. It is the same model with a second network beside it. It starts from noise. But the second
+# network looks at your lines at *every* step, and says where they are. No area need be filled. The prompts below name no style either.
 #
 # **Predict** two things over four sketches. In which of the pictures do the edges lie nearer to your lines? Which are more colourful?
 

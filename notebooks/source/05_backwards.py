@@ -540,9 +540,10 @@ s2i.show(sheet, alt=alt)
 # **Read the middle row.** The first guess is a blur, the mean of everything that it might become. It sharpens step by step, since every
 # step leaves fewer possibilities. The place and the colour are settled first, then the outline, and the edges last.
 #
-# The upper row looks like noise for a long time although the picture is nearly decided. Most films of "denoising" show this row, and it
+# The upper row is still full of noise when the picture is nearly decided. Most films of "denoising" show this row, and it
 # hides what happens. The lowest row is the predicted noise, as it is in the latents: three of their four channels, shown as colours.
-# DDIM keeps the noise that it guessed, so the next guess finds much the same noise again.
+# DDIM keeps the noise that it guessed, so the next guess finds much the same noise again. Only the last guess is paler: at $t = 1$
+# hardly any noise is left in $x_t$ to find it by.
 #
 # Here is the middle row, as a film:
 

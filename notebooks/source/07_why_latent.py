@@ -109,7 +109,7 @@ s2i.show(sheet, alt=f"Decoded latents after changing them by hand, and two pictu
 
 # %% [markdown]
 # The seam is sharp to about one place. Every place of the latent speaks for its own pixels and a little for its neighbours', where the
-# decoder smooths the join. (`roll` brings in on the left what leaves on the right; the faint line is the page's old edge.)
+# decoder smooths the join. (`roll` brings in on the left what leaves on the right.)
 #
 # One pair of pictures proves nothing about the mean. So here are 16 pairs that the VAE never saw. Each decoded mean is compared with the
 # two pictures laid over each other, and with each of the 32 single pictures. For comparison stands what you get by chance: the
@@ -287,8 +287,9 @@ wins.compare(max(decibels, key=decibels.get))
 
 # %% [markdown]
 # Compare the decibels with what you see. The waves' error is spread over the page as ripples. The VAE knows what drawings look like and
-# need not keep what can be guessed: sharp edges, even areas. But where it guesses, it can guess wrong. Look at the colour of the ribbon
-# in picture 22, and at the moose's nostrils. One number does not tell which picture is better. Lesson 12 is about that.
+# need not keep what can be guessed: sharp edges, even areas. But where it guesses, it can guess wrong. Look at the corners of the windows
+# in picture 13 and of the confetti in picture 22. And what is small can be lost. Look for the moose's mouth, and for the grains in the
+# salt shaker. One number does not tell which picture is better. Lesson 12 is about that.
 #
 # Here is something that hardly any of its training pictures had: writing. At which size will it break down?
 
