@@ -736,9 +736,10 @@ share_of_unet.compare(share, within=0.1)
 #
 # ## 7. Start or guide?
 #
-# The course has a trained control network as well. `mini-scribble` learned from this course's pairs, with lines of the
-# pictures as hints. Its U-Net was not left alone: both networks learned together. `result.hint` is the hint that was
-# used.
+# The course has a trained control network as well. `mini-scribble` is the miniature of the other lessons, the same weights,
+# with a control network beside its U-Net. It learned from this course's pairs, with lines of the pictures as hints. The
+# U-Net was not left alone: both networks learned together. Half of the pictures came without a hint, so the U-Net works
+# without the control network, too. `result.hint` is the hint that was used.
 
 # %%
 scribble = s2i.load_pipeline("mini-scribble", device="cpu", dtype="fp32")

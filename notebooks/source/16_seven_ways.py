@@ -46,8 +46,9 @@ lesson = s2i.lesson(16)
 #
 # All families learned from the same pages: icons of 775 things in five styles. Beside each picture lay a made-up doodle of it,
 # with gaps, shaky lines and pens of all sizes. Each family had the same time on one CPU core. `mini` and `mini-scribble` are the
-# miniatures of the other lessons. They had hours, so they do not race on equal terms. `cascade` and `unclip` are diffusion
-# with the same minutes as the others. They share one set of weights, and differ in what they are told.
+# miniature of the other lessons, without its ControlNet and with it. It had hours, so it does not race on equal terms.
+# `cascade` and `unclip` are diffusion with the same minutes as the others. They share one set of weights, and differ in what they
+# are told.
 #
 # The first three sketches show things that no network has ever seen. For them you also see what the artist drew. The last two
 # were drawn by people in a few seconds.
@@ -70,8 +71,8 @@ s2i.show(
 
 # %% [markdown]
 # Look at single columns before you read on. The CNN is soft and brown. StyleGAN has one tint for all: a seed is one style, and the whole
-# wall has seed 0. `mini` starts from the sketch as a picture and soon leaves it: it may turn a dog into a fish. The painter's pages show
-# hardly more than where the thing lies.
+# wall has seed 0. `mini` starts from the sketch as a picture and soon leaves it: the dog and the cat fall to pieces. The same U-Net holds
+# together better where the sketch leads it, in `mini-scribble`. The painter's pages show hardly more than where the thing lies.
 
 # %%
 facts = {name: load_family(name)[1] for name in families()}
@@ -777,7 +778,7 @@ print(f"micro-KID: the intervals of {first} and {second} {'lie apart: shown' if 
 # gradient through the advantage.
 #
 # **What to listen for.** "The CNN is bad." Its network is pix2pix's; it is asked for a mean. "GANs are sharper, so they are better." Ask for
-# the colours that a second seed has. "Diffusion is best." Ask for which column, and what it cost. The miniatures had many times the
+# the colours that a second seed has. "Diffusion is best." Ask for which column, and what it cost. The miniature had many times the
 # training; `cascade` had the same.
 #
 # **The question.** Nobody knows without trying. The CNN would change least: its mean would be the right mean. The painter has the most to
