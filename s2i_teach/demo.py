@@ -11,7 +11,7 @@ from s2i_teach.translation.result import save_png
 from s2i_teach.translation.run import translate
 
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
-    "start": ("mini", {"prepare": "filled"}),
+    "start": ("mini", {"prepare": "filled", "strength": 0.6}),
     "guide": ("mini-scribble", {}),
 }
 """Way → model and settings: plain img2img, whose sketch is only where it starts, and a sketch that leads at every step."""
