@@ -123,7 +123,7 @@ def read_quiz(data: bytes, student: Student) -> None:
 
 # Notebooks
 
-_ANSWERED = re.compile(r"You predicted .*: (right|not so)\.")
+_ANSWERED = (": right.", ": not so.")
 _SCORE = re.compile(r"(.) (\w+): (\d{1,6}) attempts, (\d{1,6}) hints(, with the solution)?")
 _HINT = re.compile(r"Hint (\d{1,3}) of \d{1,3}: ")
 
@@ -141,18 +141,18 @@ def read_notebook(data: bytes, student: Student) -> None:
     right = predicted = 0
     for cell in cells:
         source, lines = _text(cell, "source"), _printed(cell)
-        answers = [found[1] for line in lines if (found := _ANSWERED.search(line))]
-        right, predicted = right + answers.count("right"), predicted + len(answers)
+        answers = [line for line in lines if "You predicted " in line and line.endswith(_ANSWERED)]
+        right += sum(line.endswith(_ANSWERED[0]) for line in answers)
+        predicted += len(answers)
         for line in lines:
             found = _SCORE.fullmatch(line)
             if found and found[2] in names:
                 passed, solution = found[1] == MARKS["passed"], found[5] is not None
                 work.add(found[2], min(MOST, int(found[3])), min(MOST, int(found[4])), passed, solution)
+        judged = next((line for line in reversed(lines) if line.startswith(_JUDGED)), "")
         for name in names:
-            statuses = [line for line in lines if line.startswith(_JUDGED)]
-            if re.search(rf"\.{name}\.check\(", source) and statuses:
-                passed = statuses[-1].startswith(f"{MARKS['passed']} passed")
-                work.add(name, 0 if "not attempted" in statuses[-1] else 1, 0, passed)
+            if judged and re.search(rf"\.{name}\.check\(", source):
+                work.add(name, 0 if judged.startswith(_IDLE) else 1, 0, judged.startswith(_PASSED))
             if re.search(rf"\.{name}\.hint\(", source):
                 work.add(name, hints=max((int(found[1]) for line in lines if (found := _HINT.match(line))), default=0))
             if re.search(rf"\.{name}\.solution\(", source) and any(line.startswith("def ") for line in lines):
@@ -161,6 +161,7 @@ def read_notebook(data: bytes, student: Student) -> None:
 
 
 _JUDGED = tuple(f"{mark} {status}: " for status, mark in MARKS.items())
+_PASSED, _IDLE = (f"{MARKS[status]} {status}: " for status in ("passed", "not attempted"))
 
 
 def _lesson_of(table: dict, cells: list) -> int:
