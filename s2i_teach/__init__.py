@@ -33,6 +33,8 @@ _HOME = {
     "language": "languages",
     "glossary": "lessons.glossary",
     "lesson": "lessons",
+    "quiz": "lessons.quiz",
+    "scores": "lessons.scores",
     "sample": "data_sources.sample",
     "open_sample": "data_sources.sampled",
     "pack": "data_sources.pack",

@@ -157,6 +157,12 @@ def build_parser() -> Parser:
     doctor = commands.add_parser("doctor", help="what this machine has, what runs here and how fast")
     doctor.set_defaults(run=_doctor)
 
+    scores = commands.add_parser("scores", help="what a class has handed in: exercises, predictions and the quiz")
+    scores.add_argument("folder", metavar="FOLDER", help="one sub-folder a student, or files that begin with a name")
+    scores.add_argument("--out", metavar="CSV", help="write the table, and the quiz's answers beside it")
+    scores.add_argument("--anonymous", action="store_true", help="codes in place of names, in an order of their own")
+    scores.set_defaults(run=_scores)
+
     lab = commands.add_parser("lab", help="open JupyterLab at the first lesson; further options are handed to it")
     lab.set_defaults(run=_lab)
 
@@ -358,6 +364,15 @@ def _doctor(args) -> None:
     from s2i_teach.doctor import report
 
     print(report())
+
+
+def _scores(args) -> None:
+    from s2i_teach.lessons.scores import scores
+
+    found = scores(args.folder, anonymous=args.anonymous)
+    print(found)
+    for path in found.save(args.out) if args.out else ():
+        print(path)
 
 
 def _lab(args) -> None:

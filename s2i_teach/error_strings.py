@@ -44,6 +44,28 @@ _GERMAN = {
         "Die mitgelieferten Daten fehlen unter {0}: s2i_teach neu installieren oder S2I_DATA auf den Ordner mit den "
         "Daten setzen."
     ),
+    # the quiz
+    "{} is too large for a quiz: move it away, and begin anew.": (
+        "{0} ist zu groß für ein Quiz: die Datei weglegen und neu beginnen."
+    ),
+    "{} is no quiz that can be read: move it away, and begin anew.": (
+        "{0} ist kein lesbares Quiz: die Datei weglegen und neu beginnen."
+    ),
+    "The quiz was answered elsewhere meanwhile: run the cell again.": (
+        "Das Quiz wurde inzwischen anderswo beantwortet: die Zelle noch einmal ausführen."
+    ),
+    "The quiz was answered twice: move {} away to begin anew.": (
+        "Das Quiz wurde zweimal beantwortet: {0} weglegen, um neu zu beginnen."
+    ),
+    "The answers are {}: give a list of letters, one a question.": (
+        "Die Antworten sind {0}: eine Liste von Buchstaben angeben, einen je Frage."
+    ),
+    "There are {} questions and {} answers: give one each, None where you do not know.": (
+        "Es sind {0} Fragen und {1} Antworten: zu jeder eine angeben, None für unbekannt."
+    ),
+    "The answer to question {} is {}: give one of {}, or None.": (
+        "Die Antwort auf Frage {0} ist {1}: eine von {2} oder None angeben."
+    ),
     # families
     "There is no family {}: use {}.": "Die Familie {0} gibt es nicht: {1} verwenden.",
     "The weights of {} are not in {}: train them with s2i train family {}.": (

@@ -22,7 +22,7 @@ from s2i_teach.translation import page, run
 from s2i_teach.widgets import strings
 
 PACKAGE = Path(s2i.__file__).parent
-WIDGETS = ("studio", "sketch_pad", "blind_rating", "playground")
+WIDGETS = ("widgets/studio", "widgets/sketch_pad", "widgets/blind_rating", "widgets/playground", "lessons/quiz")
 
 
 # What the code can raise, read from the code
@@ -40,7 +40,7 @@ def imported(tree: ast.Module) -> Iterator[Path]:
 
 def reached() -> dict[Path, ast.Module]:
     """Every module that a live widget imports, with those that they import."""
-    found, waiting = {}, [PACKAGE / "widgets" / f"{name}.py" for name in WIDGETS]
+    found, waiting = {}, [PACKAGE / f"{name}.py" for name in WIDGETS]
     while waiting:
         path = waiting.pop()
         if path not in found:

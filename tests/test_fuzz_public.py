@@ -97,6 +97,9 @@ CALLS = {
     "language": lambda v, h: s2i.language(v),
     "glossary": lambda v, h: s2i.glossary(v),
     "lesson": lambda v, h: s2i.lesson(v),
+    "quiz": lambda v, h: s2i.quiz(v),
+    "quiz folder": lambda v, h: s2i.quiz([], folder=no_text(v)),
+    "scores": lambda v, h: s2i.scores(no_text(v)),
     "thesis size": lambda v, h: s2i.Settings.from_thesis(image_size=v),
     "thesis respacing": lambda v, h: s2i.Settings.from_thesis(timestep_respacing=v),
 }

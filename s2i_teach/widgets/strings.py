@@ -217,6 +217,24 @@ STRINGS: dict[str, dict[str, str]] = {
         "rank_meaning": "Bradley–Terry scores with their 95 % interval: a lead of 1 wins about 73 of 100 times. Where intervals "
         "overlap, the votes do not tell the settings apart.",
         "still_rating": "Blind rating, {done} of {total} votes: a pair of pictures and their sketch",
+        # the quiz
+        "quiz": "Quiz: ten questions on diffusion and sketches",
+        "quiz_before": "Ten questions. This first time nothing tells what is right, and it does not count for a mark. You will be asked "
+        "again after the course. Do not guess: the last answer is for what you do not know yet.",
+        "quiz_after": "The same ten questions. This is the second time: when you hand in, you will see what is right, and why.",
+        "quiz_place": "{number} of {total}.",
+        "quiz_unsure": "I do not know yet.",
+        "quiz_count": "{done} of {total} answered",
+        "quiz_hand_in": "Hand in",
+        "quiz_missing": "Not answered yet: {numbers}.",
+        "quiz_kept": "Thank you. Your answers are kept in {path}. Run this cell again after the course.",
+        "quiz_result": "Right answers: {before} before the course, {after} after it. Normalised gain: {gain}.",
+        "quiz_before_was": "Before:",
+        "quiz_after_was": "After:",
+        "quiz_right": "✓ right.",
+        "quiz_wrong": "✗ not so.",
+        "quiz_answer": "Right:",
+        "quiz_lesson": "See lesson {lesson}, section {section}.",
     },
     "de": {
         "code": "de",
@@ -432,6 +450,24 @@ STRINGS: dict[str, dict[str, str]] = {
         "rank_meaning": "Bradley-Terry-Werte mit 95-%-Intervall: ein Vorsprung von 1 gewinnt etwa 73 von 100 Mal. Wo Intervalle "
         "sich überlappen, unterscheiden die Stimmen die Einstellungen nicht.",
         "still_rating": "Blindes Bewerten, {done} von {total} Stimmen: zwei Bilder und ihre Skizze",
+        # the quiz
+        "quiz": "Quiz: zehn Fragen zu Diffusion und Skizzen",
+        "quiz_before": "Zehn Fragen. Dieses erste Mal sagt dir nichts, was richtig ist, und es zählt für keine Note. Nach dem Kurs wirst "
+        "du noch einmal gefragt. Rate nicht: die letzte Antwort ist für das, was du noch nicht weißt.",
+        "quiz_after": "Dieselben zehn Fragen. Das ist das zweite Mal: nach dem Abgeben siehst du, was richtig ist und warum.",
+        "quiz_place": "{number} von {total}.",
+        "quiz_unsure": "Das weiß ich noch nicht.",
+        "quiz_count": "{done} von {total} beantwortet",
+        "quiz_hand_in": "Abgeben",
+        "quiz_missing": "Noch nicht beantwortet: {numbers}.",
+        "quiz_kept": "Danke. Deine Antworten liegen in {path}. Führe diese Zelle nach dem Kurs noch einmal aus.",
+        "quiz_result": "Richtige Antworten: {before} vor dem Kurs, {after} danach. Normierter Zugewinn: {gain}.",
+        "quiz_before_was": "Vorher:",
+        "quiz_after_was": "Nachher:",
+        "quiz_right": "✓ richtig.",
+        "quiz_wrong": "✗ nicht so.",
+        "quiz_answer": "Richtig:",
+        "quiz_lesson": "Siehe Lektion {lesson}, Abschnitt {section}.",
     },
 }
 """Language → key → words; ``{name}`` is filled in."""
