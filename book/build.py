@@ -65,6 +65,8 @@ def build(draft: bool = False, at_once: int = 1, threads: int = 2) -> list[str]:
     write_pages(draft)
     shutil.rmtree(BOOK, ignore_errors=True)
     sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-c", str(HERE.parent / "book")]
+    if not draft:
+        sphinx.append("-E")  # Sphinx does not see that conf.py or a library changed
     done = subprocess.run([*sphinx, "-d", str(ROOT / "build" / "book-doctrees"), str(SOURCE), str(BOOK)], cwd=ROOT)
     if done.returncode:
         raise RuntimeError("Sphinx did not build the book: its warnings are above.")

@@ -9,6 +9,7 @@ FETCHED = {("script", "src"), ("img", "src"), ("source", "src"), ("video", "src"
 NO_FETCH = {"canonical", "prev", "next", "index", "search", "author", "license", "copyright"}
 """Relations of ``<link>`` that a browser does not follow."""
 IN_CSS = re.compile(r"(?:url\(\s*['\"]?|@import\s+['\"])(https?:)?//")
+OF_ONE_MACHINE = re.compile(r"(?<![\w./-])/(?:root|home/\w|work|opt|tmp)/[\w./-]*")
 LEFT_OVER = ("application/vnd.jupyter.widget", "A Jupyter widget could not be displayed", "Loading widget")
 
 
@@ -55,6 +56,7 @@ def faults(book: Path) -> list[str]:
                 found.append(f"{name} shows {address}, which is not there")
         found += [f"{name} has a picture without alternative text: {source}" for source in page.without_alt]
         found += [f"{name} has a live widget: {words}" for words in LEFT_OVER if words in texts[path]]
+        found += [f"{name} shows a path of this machine: {shown}" for shown in OF_ONE_MACHINE.findall(texts[path])]
         for address in page.links:
             parts = urlsplit(address)
             if parts.scheme or parts.netloc:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 
 import s2i_teach
 from book import mathjax
@@ -41,6 +42,7 @@ html_theme = "sphinx_book_theme"
 html_title = build.project()["project"]["description"].partition(":")[0]
 html_static_path = ["static", str(EXTRA)]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {
     "repository_url": repository(),
@@ -76,6 +78,14 @@ def without_empty_heads(app, doctree) -> None:
             head.parent.remove(head)
 
 
+def without_long_values(app, doctree) -> None:
+    """Of a table the reference would show the whole table, and of a path this machine's folders."""
+    for value in list(doctree.findall(addnodes.desc_annotation)):
+        words = value.astext().strip()
+        if words.startswith("=") and (len(words) > 40 or "Path(" in words):
+            value.parent.remove(value)
+
+
 def signature(app, what, name, found, options, given, returned):
     """A widget's parameters: its base class says that it takes anything."""
     if what == "class" and given and given.startswith("(*args"):
@@ -94,3 +104,4 @@ def setup(app):
     app.connect("autodoc-process-docstring", docstring)
     app.connect("autodoc-process-signature", signature)
     app.connect("doctree-read", without_empty_heads)
+    app.connect("doctree-read", without_long_values)

@@ -21,10 +21,18 @@ DRAWN_BY = ("torch", "diffusers", "transformers", "matplotlib", "ipywidgets")
 
 
 def solved(source: Path) -> nbformat.NotebookNode:
-    """The lesson as it is run for the book: the answers are in, the teacher's notes are out."""
+    """The lesson as it is run for the book: the teacher's edition, its notes left out.
+
+    The teacher's code cells stay, which import what an answer needs; :func:`own` tells them apart.
+    """
     notebook = nbformat.reads(build(source, teacher=True), as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if own(cell) or cell.cell_type == "code"]
     return notebook
+
+
+def own(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell of the teacher's edition has its place in the student's."""
+    return "teacher" not in cell.metadata.get("tags", [])
 
 
 @cache

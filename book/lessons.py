@@ -7,7 +7,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from book.links import Rewriter
+from book.execute import own, solved
+from book.links import FENCE, Rewriter
 from book.outputs import STATE, Pictures, for_the_book
 from book.terms import Linker
 from notebooks.build import build, colab_address, exercise_of
@@ -41,6 +42,13 @@ def page_name(source: Path) -> str:
     return f"lessons/{source.stem}.ipynb"
 
 
+def below_the_title(text: str) -> str:
+    """A cell's text whose largest headings are one smaller: a page has one title, and a second sitting is a part of it."""
+    return re.sub(
+        rf"{FENCE.pattern}|^# ", lambda found: "## " if found[0] == "# " else found[0], text, flags=FENCE.flags
+    )
+
+
 def folded(cell: NotebookNode, kind: str) -> NotebookNode:
     """A code cell whose input opens by a button."""
     show, hide = FOLDED[kind]
@@ -59,14 +67,9 @@ def page(source: Path, executed: Path | None, pictures: Pictures, links: Rewrite
         links: leads the text's links.
     """
     student = nbformat.reads(build(source, teacher=False), as_version=4)
-    solved = nbformat.reads(build(source, teacher=True), as_version=4)
-    solved.cells = [cell for cell in solved.cells if "teacher" not in cell.metadata.get("tags", [])]
-    states: dict = {}
-    code = iter([cell for cell in solved.cells if cell.cell_type == "code"])
-    if executed:
-        run = nbformat.read(executed, as_version=4)
-        states = run.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
-        code = iter([cell for cell in run.cells if cell.cell_type == "code"])
+    run = nbformat.read(executed, as_version=4) if executed else solved(source)
+    states = run.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    code = iter([cell for cell in run.cells if cell.cell_type == "code" and own(cell)])
     terms = Linker(number(source))
     cells, repository_path = [], f"notebooks/{source.stem}.ipynb"
     for cell in student.cells:
@@ -76,7 +79,7 @@ def page(source: Path, executed: Path | None, pictures: Pictures, links: Rewrite
                 note = RUN.format(address=colab_address(repository_path)) if executed else NOT_RUN
                 text = re.sub(r"^(# .+)$(?:\n+^\[Open in Colab\].*$)?", rf"\1\n\n{note}", text, count=1, flags=re.M)
             else:
-                text = terms.linked(text)
+                text = terms.linked(below_the_title(text))
             cells.append(new_markdown_cell(text))
             continue
         ran = next(code)

@@ -173,7 +173,7 @@ def executed(tmp_path_factory):
     """Lesson 8's solved edition as if it had been run: every code cell printed its place."""
     source = next(path for path in SOURCES if pages.number(path) == 8)
     notebook = execute.solved(source)
-    for i, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
+    for i, cell in enumerate(c for c in notebook.cells if c.cell_type == "code" and execute.own(c)):
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=f"cell {i}\n")]
     path = tmp_path_factory.mktemp("run") / source.name
     nbformat.write(notebook, path)
@@ -202,6 +202,12 @@ def test_a_page_has_the_student_s_stubs_the_folded_answers_and_all_outputs(execu
     assert f"({colab_address(f'notebooks/{source.stem}.ipynb')})" in made.cells[0].source
 
 
+def test_a_page_has_one_title():
+    """A comment in a fence is no heading."""
+    text = "# Second sitting\n\n## 5. More\n\n```python\n# a comment\n```\n# Third\n"
+    assert pages.below_the_title(text) == text.replace("# Second", "## Second").replace("# Third", "## Third")
+
+
 def test_no_teacher_s_note_is_on_a_page(tmp_path):
     for source in SOURCES:
         teacher = nbformat.reads(build(source, teacher=True), as_version=4).cells
@@ -209,6 +215,21 @@ def test_no_teacher_s_note_is_on_a_page(tmp_path):
         text = pages.page(source, None, outputs.Pictures(tmp_path, "x"), links.Rewriter(contents.places()))
         assert notes.isdisjoint(cell.source for cell in nbformat.reads(text, as_version=4).cells)
         assert pages.NOT_RUN in text, "a page without outputs says so"
+
+
+def test_what_a_teacher_s_cell_imports_for_an_answer_is_run_and_not_shown(tmp_path):
+    """The answers name what their own cells import; on the page the student's cells have their outputs, one by one."""
+    found = 0
+    for source in SOURCES:
+        run = execute.solved(source)
+        code = [cell for cell in run.cells if cell.cell_type == "code"]
+        found += sum(not execute.own(cell) for cell in code)
+        teacher = nbformat.reads(build(source, teacher=True), as_version=4).cells
+        assert [cell.source for cell in code] == [cell.source for cell in teacher if cell.cell_type == "code"]
+        student = nbformat.reads(build(source, teacher=False), as_version=4).cells
+        assert sum(map(execute.own, code)) == sum(cell.cell_type == "code" for cell in student)
+        assert all(map(execute.own, (cell for cell in run.cells if cell.cell_type == "markdown")))
+    assert found > 0
 
 
 def test_a_lesson_is_run_again_when_its_code_or_the_package_changes_and_not_for_prose(executed):
@@ -307,6 +328,7 @@ def test_the_configuration_runs_nothing_and_fetches_nothing():
         ('<img src="a.png">', "without alternative text: a.png"),
         ('<img src="b.png" alt="b">', "shows b.png, which is not there"),
         ("<p>A Jupyter widget could not be displayed</p>", "has a live widget"),
+        ("<p>PosixPath(/ro" + "ot/course/data)</p>", "shows a path of this machine"),
         ('<a href="gone.html">x</a>', "leads to gone.html, which is not there"),
         ('<a href="#gone">x</a>', "there is no such place"),
     ],

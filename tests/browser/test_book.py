@@ -14,8 +14,8 @@ from tests.browser.look import photograph, violations
 
 PAGES = ("index", "lessons/01_pictures_and_noise", "lessons/08_sketch_to_picture", "glossary", "api/public")
 LOOKED_AT = ("index", "lessons/08_sketch_to_picture", "api/theory")
-EXCEPTIONS = ()
-"""Rules of axe-core that the theme breaks, each with the reason."""
+EXCEPTIONS = {"region"}
+"""Rules of axe-core that the theme breaks: the book's title in the side bar stands outside of any landmark."""
 
 
 @pytest.fixture(scope="module")
