@@ -1,7 +1,7 @@
 """Builds the book: ``python -m book.build`` (``make book``).
 
-Pages are written into build/book-source from the lessons, the README, docs/ and the glossary; Sphinx makes build/book of
-them. ``--draft`` runs no lesson: one whose outputs are not kept appears without them.
+Pages are written into build/book-source from the lessons, the README, docs/ and the glossary; Sphinx makes build/book
+of them. ``--draft`` runs no lesson: one whose outputs are not kept appears without them.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Runs the lessons for the book, offline, each only once: what it gave is kept by the content of its code and the package."""
+"""Runs the lessons for the book, offline, and keeps what they gave by the content of their code and the package."""
 
 import hashlib
 import json

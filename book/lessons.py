@@ -43,7 +43,7 @@ def page_name(source: Path) -> str:
 
 
 def below_the_title(text: str) -> str:
-    """A cell's text whose largest headings are one smaller: a page has one title, and a second sitting is a part of it."""
+    """A cell's text whose largest headings are one smaller: a page has one title, of which a second sitting is a part."""
     return re.sub(
         rf"{FENCE.pattern}|^# ", lambda found: "## " if found[0] == "# " else found[0], text, flags=FENCE.flags
     )

@@ -16,7 +16,7 @@ class Rewriter:
     """Rewrites one repository's page after the other, and notes the pictures that they show."""
 
     def __init__(self, places: Mapping[str, str]):
-        """``places``: path in the repository, ``README.md#anchor`` too → the book's file, ``lessons/01.ipynb#anchor`` too."""
+        """``places``: path in the repository, with or without ``#anchor`` → the book's file, with or without one."""
         self.places = places
         self.pictures: set[str] = set()
 

@@ -104,7 +104,8 @@ def test_the_glossary_page_has_every_term_below_its_lesson():
 def test_links_lead_into_the_book_or_to_github():
     rewriter = links.Rewriter(contents.places())
     text = (
-        "[a](notebooks/00_first_picture.ipynb) [b](docs/untested.md#x) [c](s2i_teach/) [d](#other-families) [e](#lessons)\n"
+        "[a](notebooks/00_first_picture.ipynb) [b](docs/untested.md#x) [c](s2i_teach/) "
+        "[d](#other-families) [e](#lessons)\n"
         '[f](https://example.org/a) <img src="docs/pad.webp" alt="p"> [g](data/README.md#pairs)\n'
         "```\n[a](notebooks/00_first_picture.ipynb)\n```\n"
     )
@@ -122,7 +123,8 @@ def test_a_lesson_s_link_to_the_glossary_and_its_badge_stay_in_reach_of_a_reader
     rewriter = links.Rewriter(contents.places())
     path = "notebooks/08_sketch_to_picture.ipynb"
     address = colab_address(path)
-    text = f"[![Open in Colab](https://c.example/b.svg)]({address}) · [terms]({github_address('s2i_teach/lessons/glossary.md')})"
+    terms_at = github_address("s2i_teach/lessons/glossary.md")
+    text = f"[![Open in Colab](https://c.example/b.svg)]({address}) · [terms]({terms_at})"
     made = rewriter.rewritten(text, path, "lessons/08_sketch_to_picture.ipynb")
     assert made == f"[Open in Colab]({address}){{.badge-link}} · [terms](../glossary.md)"
 
@@ -328,7 +330,7 @@ def test_the_configuration_runs_nothing_and_fetches_nothing():
         ('<img src="a.png">', "without alternative text: a.png"),
         ('<img src="b.png" alt="b">', "shows b.png, which is not there"),
         ("<p>A Jupyter widget could not be displayed</p>", "has a live widget"),
-        ("<p>PosixPath(/ro" + "ot/course/data)</p>", "shows a path of this machine"),
+        (f"<p>PosixPath(/{'root'}/course/data)</p>", "shows a path of this machine"),
         ('<a href="gone.html">x</a>', "leads to gone.html, which is not there"),
         ('<a href="#gone">x</a>', "there is no such place"),
     ],
