@@ -16,7 +16,7 @@ CORE := $(addprefix tests/test_,theory.py images.py plan.py translate.py control
 PROSE := git ls-files '*.py' '*.js' '*.css' '*.md' '*.toml' '*.yml' '*.cff' Makefile
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo test test-lessons test-library test-offline test-core test-lowest test-colab test-colab-lessons test-browser screenshots lab notebooks fork fork-check map data benchmark clean
+.PHONY: help check demo test test-lessons test-library test-offline test-core test-lowest test-colab test-colab-lessons test-browser screenshots lab notebooks book test-book fork fork-check map data benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -72,6 +72,12 @@ screenshots: .venv/.test .venv/.browser  ## take the README's pictures of pad an
 notebooks: .venv/.test  ## make notebooks/*.ipynb and notebooks/teacher/*.ipynb from notebooks/source/*.py
 	$(BIN)/python -m notebooks.build
 
+book: .venv/.book  ## build the course as a web book that reads offline: build/book/index.html (needs npm once)
+	$(BIN)/python -m book.build
+
+test-book: .venv/.book .venv/.browser  ## look at the built book in a real browser
+	S2I_BOOK=build/book $(BIN)/python -m pytest tests/test_book.py tests/browser/test_book.py
+
 fork: .venv/.test  ## lead badges, set-up cells and links to a copy of your own: make fork REPO=owner/name BRANCH=main
 	@$(BIN)/python -m notebooks.fork "$(REPO)" --branch "$(BRANCH)"
 
@@ -115,6 +121,10 @@ clean:  ## remove the environment and what was made
 
 .venv/.check: .venv/.test
 	$(PIP) -e ".[check]"
+	@touch $@
+
+.venv/.book: .venv/.test
+	$(PIP) -e ".[book]"
 	@touch $@
 
 # pip takes the newest version that fits, uv can take the oldest.

@@ -131,8 +131,9 @@ def translate(
         sketch: anything that :func:`s2i_teach.open_sketch` opens.
         prompt: what the picture shows, for the miniature ``"a turtle, openmoji style"``.
         pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is ``"mini-scribble"``.
-        strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler,
-            control_scale, control_start, control_end: see :class:`s2i_teach.Settings`; None is the model's default.
+        strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler: see
+            :class:`s2i_teach.Settings`; None is the model's default.
+        control_scale, control_start, control_end: the same.
         on_step: called as ``on_step(done, total)`` after every evaluation of the U-Net or transformer.
 
     Raises:
