@@ -28,6 +28,7 @@ from benchmarks.judging import EMBEDDED, Way, generate, is_led, load_judge, over
 from s2i_teach.evaluate.realism import kernel_distance
 from s2i_teach.gallery import contact_sheet
 from s2i_teach.images import open_sketch, to_picture, to_tensor
+from s2i_teach.models.catalog import find
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import SCHEDULERS
 from s2i_teach.models.small_clip import features, load_clip
@@ -126,6 +127,8 @@ def main() -> int:
     parser.add_argument("--model", nargs="+", choices=EMBEDDED, default=["mini"])
     parser.add_argument("--drawings", type=int, default=100)
     parser.add_argument("--control-scale", type=float, nargs="+", default=[1.0], help="of models that are led")
+    parser.add_argument("--strength", type=float, nargs="+", help="of models that are led (default: each model's own)")
+    parser.add_argument("--prepare", choices=("lines", "filled"), default="lines", help="likewise")
     parser.add_argument("--guidance", type=float, nargs="+", default=[None], help="default: each model's own")
     parser.add_argument("--scheduler", nargs="+", choices=sorted(SCHEDULERS), default=[None], help="default: likewise")
     parser.add_argument("--steps", type=int, help="default: likewise")
@@ -165,7 +168,9 @@ def main() -> int:
     shown = {}
     for model, scheduler in product(args.model, args.scheduler):
         pipe = load_pipeline(model, dtype="fp32", device="cpu", scheduler=scheduler)
-        ways = [Way(control_scale=scale) for scale in args.control_scale] if is_led(pipe) else IMG2IMG
+        own = [find(model).strength] if args.strength is None else args.strength
+        led = [Way(args.prepare, strength, scale) for strength, scale in product(own, args.control_scale)]
+        ways = led if is_led(pipe) else IMG2IMG
         for way, guidance in product(ways, args.guidance):
             started = time.perf_counter(), time.process_time()
             made = generate(pipe, prompts, list(range(len(doodles))), drawings, way, args.steps, guidance)

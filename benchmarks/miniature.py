@@ -122,7 +122,10 @@ def sketch_figures(pipe, judge, clip, pairs, count: int) -> list[str]:
     every = torch.randperm(len(coloured), generator=generator)[:400]
     real_features = features(clip, random_pose(coloured.batch(every), generator))
     if is_led(pipe):
-        what, ways = "control scale", [Way(control_scale=scale) for scale in CONTROL_SCALES]
+        what, ways = (
+            "control scale",
+            [Way(strength=find(pipe.s2i_model).strength, control_scale=scale) for scale in CONTROL_SCALES],
+        )
     else:
         what, ways = "strength", [Way(how, strength) for how in ("lines", "filled") for strength in STRENGTHS]
     table = [

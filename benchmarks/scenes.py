@@ -6,7 +6,7 @@ from PIL import Image
 from benchmarks.judging import Way, is_led, share
 from s2i_teach.gallery import find_sketch
 from s2i_teach.images import to_picture, to_tensor
-from s2i_teach.models.catalog import WIDE
+from s2i_teach.models.catalog import WIDE, find
 from s2i_teach.training.judge import judge_pixels, judge_ranks
 from s2i_teach.training.pictures import Pairs
 from s2i_teach.training.sketches import SCENES
@@ -51,7 +51,11 @@ def real_scene(pairs: Pairs, things: list[tuple[str, int, int, int]], style: str
 
 def scene_ways(pipe) -> list[Way]:
     """How scenes are translated."""
-    return [Way(control_scale=1.0)] if is_led(pipe) else [Way("lines", 0.7), Way("filled", 0.7)]
+    return (
+        [Way(strength=find(pipe.s2i_model).strength, control_scale=1.0)]
+        if is_led(pipe)
+        else [Way("lines", 0.7), Way("filled", 0.7)]
+    )
 
 
 def scene_figures(pipe, judge, pairs: Pairs) -> list[str]:

@@ -405,9 +405,9 @@ def test_the_catalog_s_models_load(data, tiny_led, sketch, monkeypatch, name):
     entry = MODELS[name]
     settings = Settings("a turtle").resolved(pipe)
     assert settings.num_inference_steps == entry.steps and settings.guidance_scale == entry.guidance_scale
-    assert (settings.strength, settings.control_scale, settings.size) == (1.0, 1.0, (128, 128))
+    assert (settings.strength, settings.control_scale, settings.size) == (entry.strength, 1.0, (128, 128))
     assert settings.scheduler == ("lcm" if name.endswith("fast") else "ddim")
-    few = dict(num_inference_steps=3, size=(64, 64), guidance_scale=2, scheduler="ddim")
+    few = dict(strength=1.0, num_inference_steps=3, size=(64, 64), guidance_scale=2, scheduler="ddim")
     assert same_weights(*(translate(sketch, "a", pipe=one, **few).image for one in (pipe, tiny_led)))
 
 
@@ -512,12 +512,12 @@ def test_translate_on_the_command_line(at_hand, tiny_led, tmp_path, capsys):
     from s2i_teach.cli import main
 
     given = ["--prompt", "a turtle", "--control-scale", "0.8", "--control-start", "0.1", "--control-end", "0.9"]
-    assert main(["translate", "drawing.png", *given, *at_hand, "--out", "a.png"]) == 0
+    assert main(["translate", "drawing.png", *given, *at_hand, "--strength", "1", "--out", "a.png"]) == 0
     assert "lines lead evaluations 2 to 2 at scale 0.8" in capsys.readouterr().out
     record = read_record("a.png")
     assert (record.model, record.settings.control_scale, record.settings.control_end) == ("mini-scribble", 0.8, 0.9)
     expected = translate(
-        "drawing.png", "a turtle", pipe=tiny_led, num_inference_steps=3, guidance_scale=4.0, control_scale=0.8,
+        "drawing.png", "a turtle", pipe=tiny_led, num_inference_steps=3, guidance_scale=4.0, control_scale=0.8, strength=1.0,
         control_start=0.1, control_end=0.9,
     )  # fmt: skip
     assert same(s2i.open_sketch("a.png"), expected.image)
