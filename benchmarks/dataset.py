@@ -109,7 +109,7 @@ def loop(pipe, source: Path, to: Path, batch: int) -> None:
 
 def whole(pipe, source: Path, to: Path, batch: int) -> None:
     """The same pictures by the library."""
-    s2i.translate_dataset(source, to, TEMPLATE, pipe=pipe, batch=batch, report=False, quiet=True)
+    s2i.translate_dataset(source, to, TEMPLATE, pipe=pipe, batch=batch, strength=1.0, report=False, quiet=True)
 
 
 def cpu_seconds() -> float:
