@@ -131,7 +131,7 @@ def test_more_bad_input(folder, tmp_path):
     assert not (tmp_path / "g.html").exists()
     for number in range(MOST):
         (folder / f"{number}.png").write_bytes(b"")
-    with pytest.raises(InputError, match=f"at most {MOST}"):
+    with pytest.raises(InputError, match=f"more than {MOST}"):
         collect(folder)
 
 

@@ -244,7 +244,7 @@ def test_any_command_line(argv, here, tiny_pipe, tmp_path, capsys):
     nothing = lambda *args, **named: None  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        for part in ("text", "vae", "unet", "fast", "judge", "families"):
+        for part in ("text", "vae", "unet", "fast", "judge", "families", "reward"):
             name = "family" if part == "families" else part
             patch.setattr(f"s2i_teach.training.{part}.train_{name}", nothing)
         patch.setattr("s2i_teach.training.save.save_everything", nothing)

@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
@@ -62,11 +63,9 @@ def collect(folder: str | Path, anonymous: bool = False) -> tuple[list[Entry], l
     if not folder.is_dir():
         raise InputError(f"{shown(folder)} is no folder: give the one with everybody's pictures.")
     with reading(folder):
-        files = sorted(path.relative_to(folder) for path in _pngs(folder))
+        files = sorted(path.relative_to(folder) for path in islice(_pngs(folder), MOST + 1))
     if len(files) > MOST:
-        raise InputError(
-            f"{shown(folder)} holds {len(files)} PNG files, and a gallery at most {MOST}: choose among them."
-        )
+        raise InputError(f"{shown(folder)} holds more than {MOST} PNG files, the most of a gallery: choose among them.")
     found: dict[str, Entry] = {}
     aside = []
     for path in files:
