@@ -26,7 +26,6 @@ from tests.conftest import led, let_memory_be_short, make_tiny_pipe
 from tests.test_anatomy import check_drawing
 
 LANDED = data_dir() / "mini" / "controlnet"
-needs_weights = pytest.mark.skipif(not LANDED.is_dir(), reason="the miniature's ControlNet is not here yet")
 
 
 def pixels_by_hand(pipe, sketch, settings: Settings) -> torch.Tensor:
@@ -561,7 +560,6 @@ def test_bad_input_on_the_command_line(at_hand, capsys, more, words):
 # The weights that ship
 
 
-@needs_weights
 @pytest.mark.parametrize("name", ["mini-scribble", "mini-scribble-fast"])
 def test_the_shipped_models_equal_diffusers_two_lines(name):
     from diffusers import ControlNetModel, StableDiffusionControlNetImg2ImgPipeline
@@ -576,7 +574,6 @@ def test_the_shipped_models_equal_diffusers_two_lines(name):
     assert same(result.image, eight_bits(pixels_by_hand(stock, drawing.path, result.settings)))
 
 
-@needs_weights
 def test_a_grid_of_the_shipped_model_equals_single_runs():
     pipe, drawing = load_pipeline("mini-scribble", dtype="fp32"), s2i.sketches()[0]
     cells = [
@@ -587,7 +584,6 @@ def test_a_grid_of_the_shipped_model_equals_single_runs():
     assert furthest(pipe, drawing.path, cells, every=1) <= 5e-5
 
 
-@needs_weights
 def test_the_shipped_controlnet_leads():
     """Its pictures keep more of the sketch's lines than those of the same seeds without it."""
     from s2i_teach.evaluate.faithfulness import faithfulness
@@ -600,7 +596,6 @@ def test_the_shipped_controlnet_leads():
     assert np.mean(f1[1.0]) > np.mean(f1[0.0]) + 0.1
 
 
-@needs_weights
 def test_words_alone_colour_a_thin_drawing():
     """What most people try first: a thin pen, nothing filled, no style in the words, no model named."""
     ink = np.asarray(s2i.sketches()[0].open().convert("L")) < 128
