@@ -1,7 +1,6 @@
 """Every word of the class gallery, in each language."""
 
-from s2i_teach.errors import InputError
-from s2i_teach.files import written
+from s2i_teach.languages import known
 from s2i_teach.languages import language as current_language
 
 STRINGS: dict[str, dict[str, str]] = {
@@ -90,7 +89,4 @@ def words(language: str | None = None) -> dict[str, str]:
     Raises:
         InputError: a language that is not there.
     """
-    code = current_language() if language is None else language
-    if not isinstance(code, str) or code not in STRINGS:
-        raise InputError(f"language={written(language)} is not known: use {' or '.join(sorted(STRINGS))}.")
-    return STRINGS[code]
+    return STRINGS[current_language() if language is None else known(language)]
