@@ -22,6 +22,7 @@ from accelerate.utils import broadcast
 from torch import nn
 from tqdm.auto import tqdm
 
+from s2i_teach.models.processes import before_meeting, leave
 from s2i_teach.training.checkpoints import gone_on_from, load_own, save_atomically
 from s2i_teach.training.optimizers import make_optimizer
 
@@ -274,19 +275,14 @@ def make_accelerator(device: str | None = None):
 
     from s2i_teach.models.devices import cpu_is_fast_in_bf16
 
+    before_meeting()
     cpu = device == "cpu" or not torch.cuda.is_available()
     fast = cpu_is_fast_in_bf16() if cpu else torch.cuda.get_device_capability()[0] >= 8
     made = Accelerator(mixed_precision="bf16" if fast else "no", cpu=cpu)
     if made.num_processes > 1:
-        atexit.unregister(_leave)
-        atexit.register(_leave)
+        atexit.unregister(leave)
+        atexit.register(leave)
     return made
-
-
-def _leave() -> None:
-    """Say good-bye to the other processes: gloo's threads that still run at a process's end may abort it, all being done."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 def save_grid(pictures: torch.Tensor, path: str | Path, columns: int) -> None:

@@ -79,8 +79,9 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _dataset(args) -> None:
     from s2i_teach.data_sources.sources import open_source
+    from s2i_teach.models.processes import leave
     from s2i_teach.translation.dataset.listing import check_apart
-    from s2i_teach.translation.dataset.process import leave, pipeline_here, speaks
+    from s2i_teach.translation.dataset.process import pipeline_here, speaks
     from s2i_teach.translation.dataset.request import check_template
     from s2i_teach.translation.dataset.run import translate_dataset
 

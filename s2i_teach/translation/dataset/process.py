@@ -3,11 +3,7 @@
 import os
 
 from s2i_teach.models.load import load_pipeline, shared_pipeline
-
-
-def is_launched() -> bool:
-    """Whether ``accelerate launch`` (or ``torchrun``) started this process as one of several."""
-    return "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ
+from s2i_teach.models.processes import before_meeting, is_launched
 
 
 def speaks() -> bool:
@@ -25,13 +21,6 @@ def pipeline_here(model: str, dtype=None):
         return shared_pipeline(model) if dtype is None else load_pipeline(model, dtype=dtype)
     from accelerate import PartialState
 
+    before_meeting()
     device = PartialState().device
     return load_pipeline(model, dtype=dtype, device="cpu" if device.type == "cpu" else str(device))
-
-
-def leave() -> None:
-    """Say good-bye to the other processes, where there are any."""
-    if is_launched():
-        from accelerate import PartialState
-
-        PartialState().destroy_process_group()
