@@ -10,7 +10,7 @@
 # | | |
 # |---|---|
 # | **You will** | open the VAE, change latents with your own hands, count what attention costs, and run three ways to a larger picture side by side |
-# | **Time** | about 55 minutes, three exercises; the trainings take one to two minutes together |
+# | **Time** | about 50 minutes, three exercises; the trainings take about a minute together |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 # | **You need** | lesson 1's PSNR, the U-Net of lesson 4, the sampler of lesson 5, attention from lesson 6; variance and standard deviation |
@@ -337,7 +337,7 @@ for side in (16, 64, 256):
 # The next cells compare the miniature's U-Net on latents with the same network on pixels, which has three channels and is untrained.
 # Operations and memory are counted for all sides. What is cheap enough is also run, here and now. *Memory* is what is needed besides the
 # weights; for latents it is that of the U-Net or of the decoder, whichever needs more. A whole picture is 20 evaluations of the
-# U-Net, and for latents the decoder once. The table takes about a minute. An answer within a third counts as right.
+# U-Net, and for latents the decoder once. An answer within a third counts as right.
 
 # %%
 longer = predict(

@@ -11,7 +11,7 @@
 # |---|---|
 # | **You will** | derive a score and check it against autograd, walk up it, turn noise off in a walk, write one step for DDIM, flow and EDM, convert every prediction into every other, train a flow beside a noise predictor, straighten its paths, find a published bug, and measure the order of three solvers |
 # | **Time** | two sittings: 65 minutes for sections 1 to 5, three exercises; 55 minutes for sections 6 to 9, one exercise |
-# | **You need** | the three predictions and the perfect denoiser of lesson 3, the training of lesson 4, DDIM and DDPM of lesson 5; derivatives of $\log$ and $\exp$ |
+# | **You need** | the three predictions and the perfect denoiser of lesson 3, the training of lesson 4, DDIM and DDPM of lesson 5; derivatives of $\log$, $\exp$ and a quotient |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 
@@ -314,8 +314,8 @@ for beta in (0.1, 0.01, 0.001):
 #
 # In words: if the noise gets shorter by a little, take that much of the guessed noise away.
 #
-# Here is the proof. Take a short step *forwards* of section 4's ODE. There $\alpha = \sqrt{\bar\alpha_t}$ shrinks by the factor
-# $\sqrt{1-\beta} \approx 1-\frac\beta2$, so $d\alpha = -\frac\beta2\,\alpha$. The ODE says $dx = -\frac\beta2\,(x + \nabla\log p)$. Put
+# Here is the proof. Take section 4's ODE for a short step *forwards*, with the other sign: $dx = -\frac\beta2\,(x + \nabla\log p)$. In
+# this step $\alpha = \sqrt{\bar\alpha_t}$ shrinks by the factor $\sqrt{1-\beta} \approx 1-\frac\beta2$, so $d\alpha = -\frac\beta2\,\alpha$. Put
 # both into the derivative of a quotient, with $\nabla\log p = -\hat\varepsilon/\sigma$. The two terms with $x$ cancel:
 #
 # $$d\bar x = \frac{dx}{\alpha} - \frac{x\,d\alpha}{\alpha^2} = \frac{\beta}{2\,\alpha\,\sigma}\;\hat\varepsilon .$$
@@ -324,7 +324,8 @@ for beta in (0.1, 0.01, 0.001):
 # $d\bar\sigma = \beta/(2\,\alpha\,\sigma)$. The quotient of the two is $\hat\varepsilon$.
 #
 # Does the ODE depend on the family? No. $\bar x = x_0 + \bar\sigma\,\varepsilon$ contains $\bar\sigma$ and nothing else of $\alpha$ and $\sigma$. So at
-# each $\bar\sigma$ there is one crowd, one guess $\hat\varepsilon$ and one slope. Three families differ in $\alpha$ and $\sigma$ alone:
+# each $\bar\sigma$ there is one crowd and one guess $\hat\varepsilon$, and the same curves lead from crowd to crowd. Three families differ in
+# $\alpha$ and $\sigma$ alone:
 #
 # | | $\alpha$ | $\sigma$ | who |
 # |---|---|---|---|
@@ -646,7 +647,7 @@ one_step.compare(far["flow"][0] / far["flow, rectified"][0], unit="times", withi
 # Does it matter what the network is asked for? Three U-Nets of lesson 4 learn four pictures of 24 × 24. They have the same weights at the start
 # and the same number of optimiser steps. One predicts $\varepsilon$, and one rectified flow's velocity. Those two differ in two things at once: in
 # the answer, and in $\alpha$ and $\sigma$. So there is a third as a control: Stable Diffusion's $\alpha$ and $\sigma$, but $v$ as the answer. Training
-# the three takes one to two minutes.
+# the three takes about a minute.
 
 # %%
 nearest = predict(
@@ -925,7 +926,7 @@ lesson.score()
 # ## For the teacher
 #
 # **Pacing.** First sitting: 20 minutes for section 1 with its exercise, 7 for section 2, 8 for Langevin, 10 for the two walks, 20 for section 5 with two
-# exercises. Second sitting: 12 minutes for section 6, 8 for reflow, 12 for the pictures (they train for one to two minutes), 20 for section 9. If you have one
+# exercises. Second sitting: 12 minutes for section 6, 8 for reflow, 12 for the pictures (they train for about a minute), 20 for section 9. If you have one
 # sitting only, take sections 1, 5, 6 and 9.
 #
 # **Typical mistakes.** In the score: the gradient of $p$ in place of $\log p$, which is the same without the division; $\sigma$ for $\sigma^2$. In `ode_step`:
