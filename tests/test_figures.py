@@ -31,7 +31,7 @@ def test_a_filmstrip_of_other_things_names_its_rows_and_columns():
     rows = {"small": [grey(0.0)] * 2, "large": [grey(1.0)] * 2}
     film, _ = filmstrip(rows, ["cat,\nowl", "fish"])
     sheet, alt = filmstrip(rows, ["cat,\nowl", "fish"], steps=False)
-    assert alt == "Rows: small; large. Columns: cat, owl, fish."
+    assert alt == "Rows: small; large. Columns: cat, owl; fish."
     assert film.tobytes() == sheet.tobytes()
 
 

@@ -309,7 +309,7 @@ def filmstrip(rows: dict, captions: list[str], *, side: int = 96, steps: bool = 
         else:
             words.append(label)
     if not steps:
-        columns = ", ".join(caption.replace("\n", " ") for caption in captions)
+        columns = "; ".join(caption.replace("\n", " ") for caption in captions)
         return sheet, f"Rows: {'; '.join(rows)}. Columns: {columns}."
     return sheet, f"{len(captions)} steps, {captions[0]} to {captions[-1]}. {'; '.join(words)}."
 
