@@ -27,6 +27,14 @@ def test_a_filmstrip_shows_every_step_in_its_place():
     assert "guess differs from its last picture by 0.00" in alt
 
 
+def test_a_filmstrip_of_other_things_names_its_rows_and_columns():
+    rows = {"small": [grey(0.0)] * 2, "large": [grey(1.0)] * 2}
+    film, _ = filmstrip(rows, ["cat,\nowl", "fish"])
+    sheet, alt = filmstrip(rows, ["cat,\nowl", "fish"], steps=False)
+    assert alt == "Rows: small; large. Columns: cat, owl; fish."
+    assert film.tobytes() == sheet.tobytes()
+
+
 def test_a_filmstrip_that_does_not_fit():
     with pytest.raises(InputError, match="2 pictures for 1 captions"):
         filmstrip({"x_t": [grey(0.0)] * 2}, ["t = 1"])

@@ -455,6 +455,7 @@ def test_right_answers_written_another_way_pass():
     """What a careful learner may write instead of the library's lines."""
     from s2i_teach.data_sources.rules import paper_tone
     from s2i_teach.evaluate.realism import polynomial_kernel
+    from s2i_teach.theory.conversion import factors
     from s2i_teach.theory.forward import add_noise
     from s2i_teach.theory.sdedit import start_step
 
@@ -568,7 +569,54 @@ def test_right_answers_written_another_way_pass():
             count += abs(sum(flipped) / n) >= real
         return count / 2**n
 
+    def mixture_score(x, centres, sigma):
+        above, below = torch.zeros_like(x), torch.zeros(len(x), 1)
+        for centre in centres:
+            bell = torch.exp(-(x - centre).square().sum(1, keepdim=True) / (2 * sigma**2))
+            above, below = above + bell * (centre - x) / sigma**2, below + bell
+        return above / below
+
+    def from_the_mean(x, centres, sigma):
+        share = torch.softmax(-(torch.cdist(x, centres) ** 2) / 2 / sigma**2, 1)
+        return (share @ centres - x) / sigma**2
+
+    def ode_step(x_t, eps, alpha, sigma, alpha_next, sigma_next):
+        x0 = (x_t - sigma * eps) / alpha
+        return alpha_next * x0 + sigma_next * eps
+
+    def convert(prediction, kind, wanted, x_t, alpha, sigma):
+        if kind == "sample":
+            x0, eps = prediction, (x_t - alpha * prediction) / sigma
+        elif kind == "epsilon":
+            x0, eps = (x_t - sigma * prediction) / alpha, prediction
+        elif kind == "v_prediction":
+            size = alpha**2 + sigma**2
+            x0, eps = (alpha * x_t - sigma * prediction) / size, (sigma * x_t + alpha * prediction) / size
+        else:
+            x0 = (x_t - sigma * prediction) / (alpha + sigma)
+            eps = x0 + prediction
+        return {"sample": x0, "epsilon": eps, "v_prediction": alpha * eps - sigma * x0, "flow_prediction": eps - x0}[
+            wanted
+        ]
+
+    def solved(prediction, kind, wanted, x_t, alpha, sigma):
+        table = torch.tensor([[alpha, sigma], factors(kind, alpha, sigma)])
+        both = torch.linalg.solve(table, torch.stack([x_t, prediction]).flatten(1))
+        return (torch.tensor(factors(wanted, alpha, sigma)) @ both).view_as(x_t)
+
+    def heun_step(denoise, x, sigma, sigma_next):
+        first = x + (sigma_next - sigma) * (x - denoise(x, sigma)) / sigma
+        if not sigma_next:
+            return denoise(x, sigma)
+        second = first + (sigma_next - sigma) * (first - denoise(first, sigma_next)) / sigma_next
+        return (x + second) / 2
+
     for seed in range(5):
+        assert s2i.lesson(18).mixture_score.judge(from_the_mean, seed).passed
+        assert s2i.lesson(18).convert.judge(solved, seed).passed
+        for answer in (mixture_score, ode_step, convert, heun_step):
+            outcome = getattr(s2i.lesson(18), answer.__name__).judge(answer, seed)
+            assert outcome.passed, (answer.__name__, outcome.message)
         assert s2i.lesson(13).read_and_lost.judge(as_typed, seed).passed
         for answer in (read_and_lost, variance_shares, sign_flip):
             assert getattr(s2i.lesson(13), answer.__name__).judge(answer, seed).passed, answer.__name__

@@ -190,7 +190,7 @@ draw_latent = lesson.draw_latent.use(draw_latent)
 
 # %%
 with torch.no_grad():
-    moments = vae.quant_conv(vae.encoder(pictures))  # (3, 8, 16, 16)
+    moments = vae.quant_conv(vae.encoder(pictures))  # the encoder and its last layer: (3, 8, 16, 16)
     mean, std = posterior(moments)
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
     drawn = draw_latent(moments, scaling_factor, noise)
@@ -281,6 +281,7 @@ sheet, alt = filmstrip(
     | {name: [result[i] for i in shown] for name, result in kept.items()},
     [f"picture {i}" for i in shown],
     side=120,
+    steps=False,
 )
 s2i.show(sheet, alt=f"Five pictures, each kept in about 1000 numbers in three ways. {alt}")
 wins.compare(max(decibels, key=decibels.get))
@@ -336,7 +337,7 @@ for side in (16, 64, 256):
 # The next cells compare the miniature's U-Net on latents with the same network on pixels, which has three channels and is untrained.
 # Operations and memory are counted for all sides. What is cheap enough is also run, here and now. *Memory* is what is needed besides the
 # weights; for latents it is that of the U-Net or of the decoder, whichever needs more. A whole picture is 20 evaluations of the
-# U-Net, and for latents the decoder once.
+# U-Net, and for latents the decoder once. An answer within a third counts as right.
 
 # %%
 longer = predict(
@@ -409,8 +410,9 @@ print(f"at the speed just measured, {speed / 1e9:.0f} GFLOP/s: about {hours:.0f}
 # model, the **up-sampler**, makes a large one from it. Such a chain of diffusion models is called a **cascade**. **Latent diffusion**
 # (Rombach et al. 2021): a diffusion model makes a *latent*, and a decoder, which is no diffusion model, makes a large picture from it.
 #
-# Run both, and the straight way for comparison: 64 × 64 pixels, eight pictures, lesson 4's U-Net everywhere, and about the same
-# seconds of training for each. There are no words, to keep it short. Each network draws *one of the eight*.
+# Run both, and the straight way for comparison: 64 × 64 pixels, eight pictures, and lesson 4's U-Net everywhere. The numbers of optimiser
+# steps were chosen so that each way takes about the same time on two idle cores. The cell prints your computer's seconds. There are no words,
+# to keep it short. Each network draws *one of the eight*.
 
 # %%
 wholest = predict(
@@ -536,6 +538,7 @@ sheet, alt = filmstrip(
     {name: list(drawn) for name, drawn in results.items()} | {"learned from": list(large)},
     [f"{i + 1}" for i in range(8)],
     side=88,
+    steps=False,
 )
 s2i.show(sheet, alt=f"Eight drawings for each way. {alt}")
 wholest.compare(max(wholest.options, key=near.get))
@@ -543,7 +546,7 @@ wholest.compare(max(wholest.options, key=near.get))
 # %% [markdown]
 # **Read the rows.**
 #
-# - *Straight*: in the same time this network got far fewer optimiser steps, and noise is left.
+# - *Straight*: a step on 64 × 64 pixels is slow, so this network got few optimiser steps, and noise is left.
 # - *GLIDE's way*: where the base drew a blend of two things, the up-sampler adds detail that nobody drew, such as white dots and sharp
 #   edges. Its own work is good, as the row with the true small pictures shows. But what the base got wrong, it makes sharp and wrong. Compare
 #   the decibels of "the base, enlarged" with those of "GLIDE's way": sharper is not nearer.

@@ -10,8 +10,8 @@
 # | | |
 # |---|---|
 # | **You will** | derive a score and check it against autograd, walk up it, turn noise off in a walk, write one step for DDIM, flow and EDM, convert every prediction into every other, train a flow beside a noise predictor, straighten its paths, find a published bug, and measure the order of three solvers |
-# | **Time** | two sittings: 55 minutes for sections 1 to 5, three exercises; 55 minutes for sections 6 to 9, one exercise |
-# | **You need** | the three predictions and the perfect denoiser of lesson 3, the training of lesson 4, DDIM and DDPM of lesson 5; derivatives of $\log$ and $\exp$ |
+# | **Time** | two sittings: 65 minutes for sections 1 to 5, three exercises; 55 minutes for sections 6 to 9, one exercise |
+# | **You need** | the three predictions and the perfect denoiser of lesson 3, the training of lesson 4, DDIM and DDPM of lesson 5; derivatives of $\log$, $\exp$ and a quotient |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 
@@ -69,6 +69,9 @@ outline = heart(400)  # the same heart, finely drawn, to measure distances
 #
 # **Derive it.** Two facts are enough. $\nabla \log p = \nabla p \,/\, p$. And the gradient of one bell curve is the bell curve times
 # something simple. Then look at the weights that appear: you know them from lesson 3.
+#
+# Write it without a loop over the points. Later cells call your function thousands of times, with thousands of points. Autograd is off while
+# your answer is checked.
 
 
 # %% tags=["exercise-mixture_score"]
@@ -155,20 +158,21 @@ spread = max(gaps) - min(gaps)
 gap.compare(gap.options[2 if max(gaps) < 0.01 else 0 if spread < 0.05 * max(gaps) else 1])
 
 # %% [markdown]
-# The constant is the part of the noise that nobody can know, the rest that you met in lesson 4. And the denoising loss is familiar: it
-# is lesson 4's loss, divided by $1-\bar\alpha_t$. **Whoever trains a noise predictor trains a score.**
+# You met both parts in lesson 4, section 5. The denoising loss is lesson 4's loss, divided by $1-\bar\alpha_t$. The constant is the loss of the
+# perfect denoiser, divided in the same way. It is what nobody can know of the noise, and no training changes it.
+# **Whoever trains a noise predictor trains a score.**
 #
 # ## 3. Walk up the score
 #
 # What can one do with a score? Suppose that you stand anywhere. Walk along the arrow, and shake a little. This is a **Langevin step** of
-# length $\eta$:
+# length $h$:
 #
-# $$x' = x + \eta\,\nabla \log p(x) + \sqrt{2\eta}\;n, \qquad n \text{ fresh noise.}$$
+# $$x' = x + h\,\nabla \log p(x) + \sqrt{2h}\;n, \qquad n \text{ fresh noise.}$$
 #
 # With many short steps, the points come to have the density $p$. No time and no schedule are needed.
 #
 # Or so it seems. Try it on two spots far apart. Eight of ten data points lie in the left spot, two in the right one. 1000 points start
-# everywhere and take 500 Langevin steps.
+# spread over a square and take 500 Langevin steps. An answer within 8 per cent counts as right.
 
 # %%
 shares = predict(
@@ -182,7 +186,8 @@ def langevin(x, levels, steps, generator):
     for sigma in levels:
         for _ in range(steps):
             noise = torch.randn(x.shape, generator=generator)
-            x = langevin_step(x, mixture_score(x, spots, sigma), 0.1 * sigma**2, noise)
+            length = 0.1 * sigma**2  # less noise, a narrower bell curve, shorter steps
+            x = langevin_step(x, mixture_score(x, spots, sigma), length, noise)
     return x
 
 
@@ -215,7 +220,7 @@ shares.compare(
 # The noise levels now become a time that runs without jumps. Forwards, a short step of lesson 2 with a small $\beta$ is
 # $x' = \sqrt{1-\beta}\,x + \sqrt{\beta}\,n \approx x - \tfrac{\beta}{2}\,x + \sqrt{\beta}\,n$. A walk with fresh noise in every
 # infinitely short step is a **stochastic differential equation** (SDE). Song et al. (2020) ask for walks *back* that have, at each moment, the same
-# crowd of points as the forward walk. There is one with noise and one without:
+# crowd of points as the forward walk. There are many. Here is one with noise, and the one without:
 #
 # $$\text{SDE:}\quad x' = x + \beta\Big(\frac{x}{2} + \nabla\log p(x)\Big) + \sqrt{\beta}\,n, \qquad\quad
 # \text{ODE:}\quad x' = x + \frac{\beta}{2}\Big(x + \nabla\log p(x)\Big) .$$
@@ -277,11 +282,12 @@ more = inside[200][0] - inside[200][1]
 middle.compare("equally many" if abs(more) < 0.04 else "SDE" if more > 0 else "ODE")
 
 # %% [markdown]
-# A single walker of the SDE has another path than one of the ODE. The *crowds* are the same at each moment, apart from chance. So one may choose: noise repairs errors of earlier steps,
-# and a path without noise can be followed in few steps, and undone.
+# A single walker of the SDE has another path than one of the ODE. The *crowds* are the same at each moment, apart from chance. So one may
+# choose. Fresh noise repairs errors of earlier steps (Karras et al. 2022, section 4). A path without noise can be followed in few steps. It can also
+# be walked the other way, from a picture to its noise.
 #
-# You have written both walks. Look at lesson 5's steps for a short $\beta$. If the two agree up to $\beta^2$, a step that is ten times
-# as short has a difference that is a hundred times as small.
+# You wrote both walks in lesson 5: they are your steps for a short $\beta$. The next cell compares them. If two steps agree up to
+# $\beta^2$, a step that is ten times as short has a difference that is a hundred times as small.
 
 # %%
 x, eps = torch.randn(2, 500, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -297,7 +303,8 @@ for beta in (0.1, 0.01, 0.001):
 #
 # ## 5. One step in three languages
 #
-# Which letters are best? Write $x_t = \alpha\,x_0 + \sigma\,\varepsilon$, with any two numbers $\alpha$ and $\sigma$. Divide by $\alpha$:
+# Which letters are best? Write $x_t = \alpha\,x_0 + \sigma\,\varepsilon$, with any two numbers $\alpha$ and $\sigma$. From here on $\alpha$ is the
+# factor of the picture. In lesson 5 it was a step's own $1-\beta$. Divide by $\alpha$:
 #
 # $$\bar x = \frac{x_t}{\alpha} = x_0 + \bar\sigma\,\varepsilon, \qquad \bar\sigma = \frac{\sigma}{\alpha} .$$
 #
@@ -305,7 +312,20 @@ for beta in (0.1, 0.01, 0.001):
 #
 # $$\frac{d\bar x}{d\bar\sigma} = \hat\varepsilon .$$
 #
-# In words: if the noise gets shorter by a little, take that much of the guessed noise away. Three families differ in $\alpha$ and $\sigma$ alone:
+# In words: if the noise gets shorter by a little, take that much of the guessed noise away.
+#
+# Here is the proof. Take section 4's ODE for a short step *forwards*, with the other sign: $dx = -\frac\beta2\,(x + \nabla\log p)$. In
+# this step $\alpha = \sqrt{\bar\alpha_t}$ shrinks by the factor $\sqrt{1-\beta} \approx 1-\frac\beta2$, so $d\alpha = -\frac\beta2\,\alpha$. Put
+# both into the derivative of a quotient, with $\nabla\log p = -\hat\varepsilon/\sigma$. The two terms with $x$ cancel:
+#
+# $$d\bar x = \frac{dx}{\alpha} - \frac{x\,d\alpha}{\alpha^2} = \frac{\beta}{2\,\alpha\,\sigma}\;\hat\varepsilon .$$
+#
+# And $\bar\sigma^2 = 1/\alpha^2 - 1$ gives $2\,\bar\sigma\,d\bar\sigma = -2\,d\alpha/\alpha^3 = \beta/\alpha^2$, so
+# $d\bar\sigma = \beta/(2\,\alpha\,\sigma)$. The quotient of the two is $\hat\varepsilon$.
+#
+# Does the ODE depend on the family? No. $\bar x = x_0 + \bar\sigma\,\varepsilon$ contains $\bar\sigma$ and nothing else of $\alpha$ and $\sigma$. So at
+# each $\bar\sigma$ there is one crowd and one guess $\hat\varepsilon$, and the same curves lead from crowd to crowd. Three families differ in
+# $\alpha$ and $\sigma$ alone:
 #
 # | | $\alpha$ | $\sigma$ | who |
 # |---|---|---|---|
@@ -353,7 +373,8 @@ print(f"EDM: it is x + (σ' − σ) ε̂, up to {max_difference(edm, x - 2 * eps
 # | `"v_prediction"`: $v$ | $-\sigma$ | $\alpha$ |
 # | `"flow_prediction"`: $dx_t/dt$ of rectified flow | $-1$ | $1$ |
 #
-# Note the trap: both of the last two are called *velocity*. They are not the same.
+# Note the trap: both of the last two are called *velocity*. They are not the same. The letters $a$ and $b$ belong to the prediction here, and $a$ is
+# no $\bar\alpha$.
 #
 # Together with $x_t = \alpha\,x_0 + \sigma\,\varepsilon$ you have two equations for the two unknowns. Solve them once, with letters, and you
 # can convert any answer into any other. `factors(kind, alpha, sigma)` reads $a$ and $b$ from the table. Do not assume
@@ -384,9 +405,12 @@ convert = lesson.convert.use(convert)
 #
 # $$x_t = (1-t)\,x_0 + t\,\varepsilon, \qquad \frac{dx_t}{dt} = \varepsilon - x_0 .$$
 #
-# A network learns this velocity from a squared error (Liu et al. 2022; Lipman et al. 2022 call it **flow matching**). "The paths are straight,
-# so a few steps are enough": you will often read this. The next cell follows the perfect network. The squared error makes it the *mean*
-# velocity $\mathrm E[\varepsilon - x_0 \mid x_t]$.
+# A network learns this velocity from a squared error (Liu et al. 2022; Lipman et al. 2022 call it **flow matching**). In these two papers $t$ runs the
+# other way, from noise at 0 to the picture at 1. Stable Diffusion 3 and diffusers let it run as here.
+#
+# "The paths are straight, so a few steps are enough": you will often read this. The next cell follows the perfect network. The squared error
+# makes it the *mean* velocity $\mathrm E[\varepsilon - x_0 \mid x_t]$. In the figure a ring is a start in noise, and a filled dot is where the path ends.
+# An answer within 0.3 counts as right.
 
 # %%
 straight = predict(
@@ -501,12 +525,13 @@ for side in (1, 2, 3):
 #
 # $$t' = \frac{s\,t}{1+(s-1)\,t} .$$
 #
-# For Stable Diffusion 3 (2B) $s = 3$ was recommended when diffusers took it in. The shift is applied to all stops, once. Is it? A report of March 2026
-# (diffusers, issue 13243) says that `FlowMatchEulerDiscreteScheduler` shifts its smallest noise level *twice*. Ask your own copy:
+# The library's `shift_times(t, s)` is this formula. The authors of Stable Diffusion 3 chose $s = 3$ for $1024\times1024$ pixels, after they
+# had asked people which pictures they prefer. All stops should be shifted once. A report of March 2026 (diffusers, issue 13243) says that
+# `FlowMatchEulerDiscreteScheduler` shifts its smallest noise level *twice*. Ask your own copy:
 
 # %%
 twice = predict(
-    "With shift 3 and 1000 steps the last level before 0 should be shift_times(0.001). The library's is…",
+    "With shift 3 and 1000 steps the last level before 0 should be shift_times(0.001, 3). diffusers' is…",
     answer=...,
     options=("the same", "about three times as large", "about a third"),
 )
@@ -535,7 +560,7 @@ print("shifted once:    ", [f"{s:.3f}" for s in shift_times(stops, 3.0).tolist()
 # moment. Do the straight lines between their ends?
 #
 # We train three small networks in the plane, with the same number of optimiser steps: one on $\varepsilon$, one on the velocity, and a second
-# flow on the first one's pairs.
+# flow on the first one's pairs. The second flow starts from the first one's weights. An answer within 3 counts as right.
 
 # %%
 one_step = predict(
@@ -614,14 +639,15 @@ print({name: f"{detour(path):.3f} times as long as straight" for name, path in t
 one_step.compare(far["flow"][0] / far["flow, rectified"][0], unit="times", within=3)
 
 # %% [markdown]
-# Now the paths are straight, and a single step arrives. There is a price. The second network learned from the first one's *pictures*, so it
-# keeps their errors. More steps hardly help it.
+# Now the paths are straight, so the lines between the new pairs hardly cross. A single step arrives. There is a price. The second network learned
+# from the first one's *pictures*, so it keeps their errors. More steps hardly help it.
 #
 # ## 8. The same with pictures
 #
 # Does it matter what the network is asked for? Three U-Nets of lesson 4 learn four pictures of 24 × 24. They have the same weights at the start
 # and the same number of optimiser steps. One predicts $\varepsilon$, and one rectified flow's velocity. Those two differ in two things at once: in
-# the answer, and in $\alpha$ and $\sigma$. So there is a third as a control: Stable Diffusion's $\alpha$ and $\sigma$, but $v$ as the answer.
+# the answer, and in $\alpha$ and $\sigma$. So there is a third as a control: Stable Diffusion's $\alpha$ and $\sigma$, but $v$ as the answer. Training
+# the three takes about a minute.
 
 # %%
 nearest = predict(
@@ -714,8 +740,12 @@ control.compare("ε" if abs(at_end["v"] - at_end["ε"]) < abs(at_end["v"] - at_e
 # from the weights of the losses. Longer training helps: the pictures of lesson 4 came from a noise predictor after 800 optimiser steps, and
 # each of its guesses was clipped to what a picture can be.
 #
-# What does the control say? Look at its line. What it shares with the flow comes from the *answer*. What it lacks comes from $\alpha$, $\sigma$ and
-# the stops. If you compare two methods, change one thing at a time.
+# What does the control say? Look at its line. Where it leaves the noise predictor behind, only the *answer* has changed. What it still lacks
+# comes with $\alpha$ and $\sigma$: which noise levels are trained, with which weight, and where the steps stop. If you compare two methods, change
+# one thing at a time.
+#
+# Did one noise become two different things in two rows? Section 6 said that noise decides where a path ends, in all languages. That holds for
+# perfect networks. These three have errors, and at an early stop a small error decides between two things.
 #
 # ## 9. Better steps
 #
@@ -728,10 +758,13 @@ control.compare("ε" if abs(at_end["v"] - at_end["ε"]) < abs(at_end["v"] - at_e
 #
 # $$\frac{dx}{d\sigma} = \frac{x - D(x,\sigma)}{\sigma} = \hat\varepsilon .$$
 #
-# Their network is no bare $F$, since $x$ has another size at each $\sigma$. **Preconditioning** gives $F$ an input of variance 1 and asks it for
-# an answer of variance 1, whatever $\sigma$ is:
+# $x$ has another size at each $\sigma$, and a network learns more easily from numbers of one size. So the denoiser $D$ is more than the network $F$.
+# **Preconditioning** gives $F$ an input of variance 1 and asks it for an answer of variance 1, whatever $\sigma$ is:
 #
 # $$D(x,\sigma) = c_{\text{skip}}\,x + c_{\text{out}}\,F(c_{\text{in}}\,x,\;c_{\text{noise}}) .$$
+#
+# The four factors follow from $\sigma$ and from the standard deviation of the data. $c_{\text{noise}}$ tells $F$ the noise level, as $t$ does in
+# lesson 4.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -798,9 +831,9 @@ ratio = off(heun, 32, step=heun_with_a_bug) / off(euler, 32)
 harm.compare("better" if ratio < 0.8 else "worse" if ratio > 1.25 else "about equal")
 
 # %% [markdown]
-# It has twice the work of Euler's step and is no better. The picture looks plausible all the same, so nobody notices without a measure. Why did it
-# do no harm with $\varepsilon$? There the library first made $\hat x_0$ from $\hat\varepsilon$ with the wrong $\sigma$, and then divided by the same wrong
-# $\sigma$: two errors that cancel.
+# It has twice the work of Euler's step and ends farther away. The second slope is divided by `sigma`, but there the noise is `sigma_next`. With a
+# network for $v$ in 2022, the wrong $\sigma$ spoiled the guess $\hat x_0$ as well. Why did it do no harm with $\varepsilon$? There the library made
+# $\hat x_0$ from $\hat\varepsilon$ with the wrong $\sigma$, and then divided by the same wrong $\sigma$: two errors that cancel.
 #
 # Write it rightly. `slope(denoise, x, sigma)` is the slope. `sigma` and `sigma_next` are numbers.
 
@@ -826,7 +859,7 @@ heun_step = lesson.heun_step.use(heun_step)
 
 # %%
 orders = predict(
-    "The order of each solver: 1 or 2",
+    "The order of each solver, 1 or 2?",
     {"Euler": ..., "Heun": ..., "Heun with the bug": ..., "DPM-Solver++ (2M)": ...},
 )
 
@@ -892,7 +925,7 @@ lesson.score()
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** First sitting: 18 minutes for section 1 with its exercise, 7 for section 2, 8 for Langevin, 10 for the two walks, 12 for section 5 with two
+# **Pacing.** First sitting: 20 minutes for section 1 with its exercise, 7 for section 2, 8 for Langevin, 10 for the two walks, 20 for section 5 with two
 # exercises. Second sitting: 12 minutes for section 6, 8 for reflow, 12 for the pictures (they train for about a minute), 20 for section 9. If you have one
 # sitting only, take sections 1, 5, 6 and 9.
 #
@@ -903,9 +936,8 @@ lesson.score()
 # **What to listen for.** "Flow matching has straight paths." The *training lines* are straight. Ask for the figure of section 6: what does the mean velocity do where
 # two lines cross? "SDEs are better than ODEs." In what? The crowd is the same.
 #
-# **The derivation of section 5.** From $\bar x = x/\alpha$ and the ODE of section 4, with $d\alpha/\alpha = -\beta/2$, $d\bar x = \frac{1}{\alpha}\big(dx - x\,\frac{d\alpha}{\alpha}\big)$.
-# Forwards in time the ODE is $dx = -\frac\beta2(x + \nabla\log p)$, so $d\bar x = -\frac{\beta}{2\alpha}\nabla\log p = \frac{\beta}{2\alpha\sigma}\,\hat\varepsilon$. And
-# $\bar\sigma^2 = 1/\alpha^2 - 1$ gives $d\bar\sigma = \frac{\beta}{2\alpha^2\bar\sigma} = \frac{\beta}{2\alpha\sigma}$. The quotient is $\hat\varepsilon$.
+# **The proof of section 5.** It is short, and most readers skip it. Do it at the board, and ask where $\alpha^2+\sigma^2=1$ was used: in
+# $\bar\sigma^2 = 1/\alpha^2 - 1$. For the other families the last paragraph does the work: the crowd of $\bar x$ depends on $\bar\sigma$ alone.
 #
 # **The open question.** The prediction (velocity or noise), the stops (shift), and distillation or reflow may all have changed, and so have data and size. A fair
 # comparison takes one trained network and changes the stops and the solver, as sections 6 and 9 do, or trains two that differ in one thing, as section 8 does.

@@ -57,6 +57,10 @@ LESSON = Lesson(
                     lambda q, k: torch.softmax(_scores(q, k) / q.shape[-1] ** 0.5, -2),
                     "the softmax runs over the queries: the row of each query must add up to 1, over the keys, dim=-1.",
                 ),
+                "the second axis": Mistake(
+                    lambda q, k: torch.softmax(_scores(q, k) / q.shape[1] ** 0.5, -1),
+                    "q.shape[1] is d only where there is no batch: the length of a query is q.shape[-1].",
+                ),
                 "no softmax": Mistake(
                     lambda q, k: _scores(q, k) / q.shape[-1] ** 0.5,
                     "these are the comparisons: a softmax makes weights of them, positive, with the sum 1.",
@@ -133,6 +137,14 @@ LESSON = Lesson(
                     lambda u, c, s: s * c,
                     "only the prediction with words is multiplied: what is to be amplified is the "
                     "difference between the two predictions.",
+                ),
+                "no difference": Mistake(
+                    lambda u, c, s: u + s * c,
+                    "the words' whole prediction is added: add s times the difference, conditional − unconditional.",
+                ),
+                "away from the words": Mistake(
+                    lambda u, c, s: u + s * (u - c),
+                    "the difference has the wrong sign: it leads from unconditional to conditional.",
                 ),
                 "mean": Mistake(
                     lambda u, c, s: (u + s * c) / (1 + s),

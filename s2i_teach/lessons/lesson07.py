@@ -186,6 +186,12 @@ LESSON = Lesson(
                     _draw(shift_of=lambda shift: 0.0),
                     "shift_factor is not used: Stable Diffusion 1 has none, but Stable Diffusion 3 and FLUX have one.",
                 ),
+                "the way back": Mistake(
+                    lambda moments, scaling_factor, noise, shift_factor=0.0: (
+                        draw_latent(moments, 1.0, noise) / scaling_factor + shift_factor
+                    ),
+                    "this is the way back, before the decoder: here subtract the shift, then multiply by the factor.",
+                ),
                 "shift added": Mistake(
                     _draw(shift_of=lambda shift: -shift),
                     "the shift is added: subtract it here; it is added on the way back.",

@@ -4,7 +4,7 @@ import torch
 
 from s2i_teach.lessons.engine import Exercise, Lesson, Mistake
 from s2i_teach.theory.conversion import KINDS, convert, factors, ode_step
-from s2i_teach.theory.score import mixture_score
+from s2i_teach.theory.score import mixture_log_density, mixture_score
 from s2i_teach.theory.solvers import heun_step, slope
 
 
@@ -29,9 +29,12 @@ def _step_cases(generator):
 
 
 def _convert_cases(generator):
+    # The first case that a wrong answer fails decides its message: this order keeps the mistakes apart longest.
+    kinds = ("epsilon", "flow_prediction", "v_prediction", "sample")
+    assert set(kinds) == set(KINDS)
     for alpha, sigma in ((0.6, 0.8), (0.7, 0.3), (1.0, 2.5)):
-        for kind in KINDS:
-            for wanted in KINDS:
+        for wanted in kinds:
+            for kind in kinds:
                 prediction = torch.randn(3, 2, generator=generator)
                 yield prediction, kind, wanted, torch.randn(3, 2, generator=generator), alpha, sigma
 
@@ -46,21 +49,38 @@ def _bend(x, sigma):
 
 def _heun_cases(generator):
     for denoise in (_bend, _shrink):
-        for sigma, sigma_next in ((3.0, 1.0), (0.8, 0.5), (0.4, 0.0)):
+        for sigma, sigma_next in ((3.0, 1.2), (0.8, 0.5), (0.4, 0.0)):
             yield denoise, torch.randn(4, 2, generator=generator), sigma, sigma_next
 
 
 # Variants of the answers, for the mistakes
 
 
-def _mixture(power=2, half=2.0, sign=1, shares=None, outside=2):
+def _mixture(power=2, half=2.0, sign=1, shares=None, outside=2, total=torch.sum):
+    """``mixture_score`` with something changed; ``shares`` gives the weights from ‖c − x‖² and σ."""
+
     def variant(x, centres, sigma):
         arrows = centres - x[:, None]
         squares = arrows.pow(2).sum(2)
-        share = (shares or (lambda s: torch.softmax(-s / (half * sigma**power), dim=1)))(squares)
-        return sign * (share[:, :, None] * arrows).sum(1) / sigma**outside
+        share = (shares or (lambda s, sigma: torch.softmax(-s / (half * sigma**power), dim=1)))(squares, sigma)
+        return sign * total(share[:, :, None] * arrows, dim=1) / sigma**outside
 
     return variant
+
+
+def _without_gradients(function):
+    """The same function where autograd is off: an answer that asks it for the gradient raises."""
+
+    def run(*arguments):
+        with torch.inference_mode():
+            return function(*arguments)
+
+    return run
+
+
+def _by_autograd(x, centres, sigma):
+    leaf = x.clone().requires_grad_(True)
+    return torch.autograd.grad(mixture_log_density(leaf, centres, sigma).sum(), leaf)[0]
 
 
 def _nearest(x, centres, sigma):
@@ -98,6 +118,23 @@ def _heun(base=lambda x, euler: x, where=lambda x, euler: euler, asked=None, div
     return variant
 
 
+def _heun_added(together):
+    """``heun_step`` with another way to put the length and the two slopes together."""
+
+    def variant(denoise, x, sigma, sigma_next):
+        here, length = slope(denoise, x, sigma), sigma_next - sigma
+        euler = x + length * here
+        return x + together(length, here, slope(denoise, euler, sigma_next)) if sigma_next else euler
+
+    return variant
+
+
+def _x_for_the_end(denoise, x, sigma, sigma_next):
+    here, length = slope(denoise, x, sigma), sigma_next - sigma
+    euler = x + length * here
+    return x + length * (here + (x - denoise(euler, sigma_next)) / sigma_next) / 2 if sigma_next else euler
+
+
 def _no_last_step(denoise, x, sigma, sigma_next):
     here = slope(denoise, x, sigma)
     euler = x + (sigma_next - sigma) * here
@@ -111,7 +148,13 @@ def _midpoint(denoise, x, sigma, sigma_next):
 
 
 def _upwards(denoise, x, sigma, sigma_next):
-    return 2 * x - heun_step(denoise, x, sigma, sigma_next)
+    length, here = sigma - sigma_next, slope(denoise, x, sigma)
+    end = x + length * here
+    return x + length * (here + slope(denoise, end, sigma_next)) / 2 if sigma_next else end
+
+
+def _stays_at_0(denoise, x, sigma, sigma_next):
+    return heun_step(denoise, x, sigma, sigma_next) if sigma_next else x
 
 
 def _solve(both_of):
@@ -150,6 +193,26 @@ def _as_if_unit_variance(prediction, kind, wanted, x_t, alpha, sigma):
     return c * x0 + d * eps
 
 
+def _as_if_unit_sum(noise):
+    """``convert`` with x_0 = x_t − σ · u for rectified flow's velocity u, and ``noise`` for ε."""
+
+    def variant(prediction, kind, wanted, x_t, alpha, sigma):
+        if kind != "flow_prediction":
+            return convert(prediction, kind, wanted, x_t, alpha, sigma)
+        x0 = x_t - sigma * prediction
+        c, d = factors(wanted, alpha, sigma)
+        return c * x0 + d * noise(prediction, x_t, x0, alpha)
+
+    return variant
+
+
+def _noise_upside_down(prediction, kind, wanted, x_t, alpha, sigma):
+    a, b = factors(kind, alpha, sigma)
+    both = alpha * b - sigma * a
+    c, d = factors(wanted, alpha, sigma)
+    return c * (b * x_t - sigma * prediction) / both + d * (a * x_t - alpha * prediction) / both
+
+
 def _step(change):
     """``ode_step`` with x̄, the length of the step and the next α changed."""
 
@@ -181,7 +244,7 @@ LESSON = Lesson(
                     "your arrows point away from the data: the score points to where the density grows, c − x.",
                 ),
                 "equal shares": Mistake(
-                    _mixture(shares=lambda s: torch.ones_like(s) / s.shape[1]),
+                    _mixture(shares=lambda s, sigma: torch.ones_like(s) / s.shape[1]),
                     "all centres count equally here: near ones count more, by the share of their bell curve.",
                 ),
                 "nearest": Mistake(
@@ -196,9 +259,31 @@ LESSON = Lesson(
                     _of_the_density, "this is the gradient of p itself: the score is the gradient of log p, ∇p / p."
                 ),
                 "softmax over points": Mistake(
-                    _mixture(shares=lambda s: torch.softmax(-s, dim=0)),
-                    "the shares are taken over the points x, and without σ: for one x they add "
-                    "up to 1 over the centres.",
+                    _mixture(shares=lambda s, sigma: torch.softmax(-s / (2 * sigma**2), dim=0)),
+                    "the shares add up to 1 over the points x: for each x they add up to 1 over the centres, dim=1.",
+                ),
+                "no width": Mistake(
+                    _mixture(shares=lambda s, sigma: torch.softmax(-s, dim=1)),
+                    "the weights do not know σ: in the exponent the square is divided by 2σ².",
+                ),
+                "not squared": Mistake(
+                    _mixture(shares=lambda s, sigma: torch.softmax(-s.sqrt() / (2 * sigma**2), dim=1)),
+                    "in the exponent stands the distance to a centre where its square belongs.",
+                ),
+                "far ones": Mistake(
+                    _mixture(shares=lambda s, sigma: torch.softmax(s / (2 * sigma**2), dim=1)),
+                    "the far centres count most here: the exponent has a minus.",
+                ),
+                "mean over centres": Mistake(
+                    _mixture(total=torch.mean),
+                    "you take the mean over the centres: the shares add up to 1 already, so add the arrows up.",
+                ),
+                "variance": Mistake(
+                    _mixture(power=1, outside=1), "σ is taken for the variance: the variance of each bell curve is σ²."
+                ),
+                "autograd": Mistake(
+                    _by_autograd,
+                    "autograd is off here: derive the gradient on paper, and write down what you found.",
                 ),
                 "no 2": Mistake(_mixture(half=1.0), "in the exponent the square is divided by 2σ²: your 2 is missing."),
                 "sigma in the exponent": Mistake(
@@ -217,6 +302,7 @@ LESSON = Lesson(
             },
             minutes=12,
             difficulty=3,
+            seen=_without_gradients,
             praise="It agrees with the gradient of log p, and no gradient was taken.",
         ),
         Exercise(
@@ -261,6 +347,26 @@ LESSON = Lesson(
                     _step(lambda x, a, s, b, r: (x / a, -s / a, b)),
                     "this goes the whole way to σ̄ = 0: the step ends at the next σ̄.",
                 ),
+                "picture": Mistake(
+                    _step(lambda x, a, s, b, r: (x / a, -s / a, 1.0)),
+                    "this is the guessed picture: the step ends at the next σ̄, and x̄ there is multiplied by the next α.",
+                ),
+                "no alpha": Mistake(
+                    _step(lambda x, a, s, b, r: (x, r - s, 1.0)),
+                    "no α is used: this is EDM's step, and right where both α are 1.",
+                ),
+                "divided at the end": Mistake(
+                    _step(lambda x, a, s, b, r: (x / a, r / b - s / a, 1 / b)),
+                    "you divide by the next α at the end: x̄ is x / α, so x is α times x̄.",
+                ),
+                "eps divided": Mistake(
+                    _step(lambda x, a, s, b, r: (x / a, (r / b - s / a) / a, b)),
+                    "the slope is divided by α as well: dx̄/dσ̄ is ε̂ as it is.",
+                ),
+                "only x brought back": Mistake(
+                    _step(lambda x, a, s, b, r: (x / a, (r / b - s / a) / b, b)),
+                    "only x / α is multiplied by the next α: put the whole sum in parentheses.",
+                ),
             },
             minutes=8,
             difficulty=2,
@@ -280,19 +386,56 @@ LESSON = Lesson(
                 "and c · x_0 + d · ε.",
             ),
             mistakes={
+                "only the noise": Mistake(
+                    lambda prediction, kind, wanted, x_t, alpha, sigma: convert(
+                        prediction, kind, "epsilon", x_t, alpha, sigma
+                    ),
+                    "you always answer with ε: the answer is c · x_0 + d · ε, with c and d of what is wanted.",
+                ),
                 "handed on": Mistake(
                     lambda prediction, kind, wanted, x_t, alpha, sigma: prediction,
-                    "you hand the prediction on as it came: it is converted only where kind and wanted are the same.",
+                    "you hand the prediction on as it came: that is right only where kind and wanted are the same.",
                 ),
                 "unknowns swapped": Mistake(
                     lambda prediction, kind, wanted, x_t, alpha, sigma: convert(
                         prediction, kind, wanted, x_t, sigma, alpha
                     ),
-                    "α and σ have changed places: x_t = α · x_0 + σ · ε.",
+                    "x_0 and ε have changed places: x_t = α · x_0 + σ · ε, and p = a · x_0 + b · ε.",
                 ),
                 "unit variance": Mistake(
                     _as_if_unit_variance,
                     "your rule for v holds where α² + σ² = 1 only: in general divide by α² + σ².",
+                ),
+                "unit sum": Mistake(
+                    _as_if_unit_sum(lambda prediction, x_t, x0, alpha: x_t + alpha * prediction),
+                    "your rule for rectified flow's velocity holds where α + σ = 1 only: in general divide by α + σ.",
+                ),
+                "unit sum for the picture": Mistake(
+                    _as_if_unit_sum(lambda prediction, x_t, x0, alpha: x0 + prediction),
+                    "your x_0 from rectified flow's velocity holds where α + σ = 1 only: in general divide by α + σ.",
+                ),
+                "only the picture": Mistake(
+                    lambda prediction, kind, wanted, x_t, alpha, sigma: convert(
+                        prediction, kind, "sample", x_t, alpha, sigma
+                    ),
+                    "you always answer with x_0: the answer is c · x_0 + d · ε, with c and d of what is wanted.",
+                ),
+                "the other way": Mistake(
+                    lambda prediction, kind, wanted, x_t, alpha, sigma: convert(
+                        prediction, wanted, kind, x_t, alpha, sigma
+                    ),
+                    "kind and wanted have changed places: the prediction is of the kind, the answer is what is wanted.",
+                ),
+                "one velocity": Mistake(
+                    _with_table(v_prediction=lambda alpha, sigma: (-1.0, 1.0)),
+                    "you take v for rectified flow's velocity: v = α · ε − σ · x_0.",
+                ),
+                "the other velocity": Mistake(
+                    _with_table(flow_prediction=lambda alpha, sigma: (-sigma, alpha)),
+                    "you take rectified flow's velocity for v: it is ε − x_0, whatever α and σ are.",
+                ),
+                "the noise's sign": Mistake(
+                    _noise_upside_down, "your ε has the opposite sign: ε = (α · p − a · x_t) / (α · b − σ · a)."
                 ),
                 "v's sign": Mistake(
                     _with_table(v_prediction=lambda alpha, sigma: (sigma, -alpha)),
@@ -349,6 +492,20 @@ LESSON = Lesson(
                 "from the end": Mistake(
                     _heun(base=lambda x, euler: euler),
                     "the step goes on from Euler's point: it starts at x again, with the better slope.",
+                ),
+                "x for the end": Mistake(
+                    _x_for_the_end,
+                    "the second slope is measured from x: its x and its guess both belong to where Euler's step ends.",
+                ),
+                "no parentheses": Mistake(
+                    _heun_added(lambda length, here, there: length * here + there / 2),
+                    "only the second slope is halved, and it lacks the length: put the sum of the slopes in parentheses.",
+                ),
+                "half of one": Mistake(
+                    _heun(weights=(1.0, 0.5)), "only the second slope is halved: the mean halves both."
+                ),
+                "stays at 0": Mistake(
+                    _stays_at_0, "where σ_next is 0 you give x back as it came: give Euler's step there."
                 ),
                 "sum": Mistake(_heun(weights=(1.0, 1.0)), "the two slopes are added: take their mean."),
                 "second alone": Mistake(

@@ -42,15 +42,16 @@ def x0_from_score(x_t: torch.Tensor, score: torch.Tensor, a: torch.Tensor | floa
 
 
 def langevin_step(x: torch.Tensor, score: torch.Tensor, length: float, noise: torch.Tensor) -> torch.Tensor:
-    """x + η · score + √(2η) · n: with many short steps η the points come to have the density whose score it is.
+    """x + h · score + √(2h) · n: with many short steps h the points come to have the density whose score it is.
 
-    Song & Ermon 2019 (arXiv 1907.05600), equation 4, with η for their ε/2. Tensors are ``(B, …)``.
+    Song & Ermon 2019 (arXiv 1907.05600) walk so through many noise levels; in this form it is equation 2 of Song et al.
+    2020 (arXiv 2011.13456). ``length`` is h, in squared units of x. Tensors are ``(B, …)``.
     """
     return x + length * score + (2 * length) ** 0.5 * noise
 
 
 def reverse_sde_step(x: torch.Tensor, score: torch.Tensor, beta: float, noise: torch.Tensor) -> torch.Tensor:
-    """One short step back of the reverse SDE, x + β · (x/2 + score) + √β · n (Song et al. 2020, equation 6 for DDPM).
+    """One short step back of the reverse SDE, x + β · (x/2 + score) + √β · n (Song et al. 2020, equation 6 for the SDE of equation 11).
 
     ``beta`` is β(t) · Δt, how much noise the forward process adds in this step: 1 − α. Tensors are ``(B, …)``.
     """

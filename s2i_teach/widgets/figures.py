@@ -265,12 +265,13 @@ def picture_row(pictures: dict, *, side: int = 128, columns: int | None = None):
     return contact_sheet(groups, columns or len(groups), side), alt
 
 
-def filmstrip(rows: dict, captions: list[str], *, side: int = 96):
+def filmstrip(rows: dict, captions: list[str], *, side: int = 96, steps: bool = True):
     """Pictures over the steps of a run: a row for each kind, a column for each step. Returns ``(sheet, alt)``.
 
     Args:
         rows: label (``"x_t"``, ``"guess x̂0"``, …) → tensors ``(3, H, W)`` in [−1, 1] or PIL pictures, one a step.
         captions: one a step, for instance ``"t = 801"``; a line break makes two lines.
+        steps: False where the columns are no steps of a run; the alternative text then names rows and columns.
 
     Raises:
         InputError: a row has not as many pictures as there are captions.
@@ -307,6 +308,9 @@ def filmstrip(rows: dict, captions: list[str], *, side: int = 96):
             )
         else:
             words.append(label)
+    if not steps:
+        columns = "; ".join(caption.replace("\n", " ") for caption in captions)
+        return sheet, f"Rows: {'; '.join(rows)}. Columns: {columns}."
     return sheet, f"{len(captions)} steps, {captions[0]} to {captions[-1]}. {'; '.join(words)}."
 
 
