@@ -557,7 +557,7 @@ def test_right_answers_written_another_way_pass():
         low, high = effect - 2 * error, effect + 2 * error
         if low <= 0 <= high:
             return "not shown"
-        return "holds" if (low > 0) == (claimed > 0) else "the opposite holds"
+        return "shown" if (low > 0) == (claimed > 0) else "the other way round"
 
     def read_and_lost(tokenizer, prompt):
         kept = tokenizer(prompt, truncation=True).input_ids
@@ -602,6 +602,21 @@ def test_right_answers_written_another_way_pass():
         assert s2i.lesson(8).sdedit.judge(sdedit, seed).passed
         assert s2i.lesson(7).posterior.judge(posterior, seed).passed
         assert s2i.lesson(7).attention_flops.judge(attention_flops, seed).passed
+
+
+def test_a_forgotten_return_is_said_where_a_text_is_expected():
+    def what_it_does(make, change):
+        try:
+            same = make() == make(**change)
+        except InputError:
+            "refused"  # noqa: B018
+        else:
+            return "nothing" if same else "another picture"
+
+    assert (
+        s2i.lesson(11).what_it_does.judge(what_it_does).message
+        == "None instead of 'refused': did you forget to return?"
+    )
 
 
 # Lesson 12: numbers that are none, and rounding

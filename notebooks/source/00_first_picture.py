@@ -22,8 +22,8 @@
 # (made from the template in notebooks/build.py)
 
 # %% [markdown]
-# **Before the first picture**, if you have ten minutes: ten questions about what you believe now. *I do not know yet* is a good answer,
-# and at the end of the course the same questions show you what you learned. Or leave them out, and go on with section 1.
+# **Before the first picture**, if you have ten minutes: ten questions about what you believe now. *I do not know yet* is a good answer.
+# Answer them once. The same ten come back at the end of lessons 9 and 14, and show you there what you learned. Or go on with section 1.
 
 # %%
 s2i.quiz()

@@ -222,12 +222,12 @@ print(f"largest difference of a pixel: {apart * 255 / 2:.0f} of 255 tones")  # f
 # | C | guidance 16 is farther from the sketch than 4, and 4 than 1 | **edge F1**: 1 if all lines are kept and none is new, about 0.4 for a picture of something else | falls |
 # | D | guidance 16 is closer to the words than 4, and 4 than 1 | **prompt match**: the cosine of the small CLIP's vectors for picture and words | rises |
 #
-# Lesson 12 takes these scores apart. Each of them can be fooled. Three verdicts are possible. The claim *holds*. Or *the opposite holds*. Or
-# it is *not shown*, because the difference may be chance. **Predict** all six.
+# Lesson 12 takes these scores apart. Each of them can be fooled. Three verdicts are possible. A claim is *shown*. Or it is *the
+# other way round*: its opposite is shown. Or it is *not shown*, because the difference may be chance. **Predict** all six.
 
 # %%
 claims = predict(
-    "With fifty sketches, does the claim hold?",
+    "With fifty sketches, is the claim shown?",
     answer={
         "A": ...,
         "B": ...,
@@ -236,7 +236,7 @@ claims = predict(
         "D 1 to 4": ...,
         "D 4 to 16": ...,
     },
-    options=("holds", "the opposite holds", "not shown"),
+    options=("shown", "the other way round", "not shown"),
 )
 
 # %% [markdown]
@@ -399,13 +399,13 @@ for comparison, (after, before) in comparisons.items():
 # as chance, and the error grows. No false alarms sounds good, but such a test also misses small effects that are there. Pairing helps where
 # a sketch that is hard before is hard after as well. At strength 1.0 little of the sketch is left, so in the first comparison it helps little.
 #
-# Last, the **verdict**. An effect that is *more than* two standard errors from 0 is shown, and its direction decides whether the claim holds
-# or its opposite. Not shown is not the same as false: with so few sketches a small effect stays unseen.
+# Last, the **verdict**. An effect that is *more than* two standard errors from 0 shows something. Its direction decides whether the claim is
+# *shown* or *the other way round*. Not shown is not the same as false: with so few sketches a small effect stays unseen.
 
 
 # %% tags=["exercise-verdict"]
 def verdict(effect, error, claimed):
-    """ "holds", "the opposite holds" or "not shown"; claimed is +1 (the score rises) or −1 (it falls)."""
+    """ "shown", "the other way round" or "not shown"; claimed is +1 (the score rises) or −1 (it falls)."""
     ...
 
 
@@ -458,9 +458,9 @@ for letter, about in {"C": "leads away from the sketch", "D": "follows the words
 
 # %%
 smooths = predict(
-    "Strength 1.0 is smoother than 0.4: does that hold at this guidance?",
-    answer={f"guidance {g}": ... for g in guidances},  # or write {"guidance 1": "holds", …}
-    options=("holds", "the opposite holds", "not shown"),
+    "Strength 1.0 is smoother than 0.4: is that shown at this guidance?",
+    answer={f"guidance {g}": ... for g in guidances},  # or write {"guidance 1": "shown", …}
+    options=("shown", "the other way round", "not shown"),
 )
 
 # %%
@@ -548,7 +548,7 @@ for name, images in shown.items():
         f"{name:<29} blur effect {blur:.2f}   micro-KID {kernel_distance(after, real):.2f}: "
         f"{gains[name]:+.2f} ± {error:.2f}, {verdict(gains[name], error, -1)}"
     )
-if verdict(gains["strength 1.0"], error, -1) == "holds":  # the last error is strength 1.0's
+if verdict(gains["strength 1.0"], error, -1) == "shown":  # the last error is strength 1.0's
     share = min(gains[name] for name in smoothed) / gains["strength 1.0"]
     print(f"the best smoothing brings {share:.0%} of the gain of strength 1.0")
     smoothing.compare("half or more" if share >= 0.5 else "less than half")
@@ -567,10 +567,10 @@ s2i.show(
 )
 
 # %% [markdown]
-# In this table *holds* means that the pictures became more realistic. Compare the two columns: do more blurred sets come nearer to the
+# In this table *shown* means that the pictures became more realistic. Compare the two columns: do more blurred sets come nearer to the
 # real ones, and is the set of strength 1.0 among the blurred ones?
 #
-# Section 5 has a second test. Look there for a guidance at which A holds and B is not shown. Not shown is not the same as none: some smoothing
+# Section 5 has a second test. Look there for a guidance at which A is shown and B is not. Not shown is not the same as none: some smoothing
 # may be there unseen. How large can it be? Hardly larger than the effect plus two errors. Now look at the smoothing by 1 pixel. How much does
 # it add to the blur effect, and how much realism does it gain?
 #
@@ -629,9 +629,9 @@ print("between two and three standard errors:", ", ".join(close) or "none")
 # claims, 15 for the fifty sketches with both functions (start the cell, then ask "how many trials is that?" while it runs), 10 for what
 # averages hide and the reason, 5 for what was not shown.
 #
-# **What we measured** with fifty sketches. A and C hold, C at both steps. D holds from 1 to 4, and from 4 to 16 the opposite holds. B holds by a
-# little on the average, between two and three errors. It owes that to guidance 16, where pictures melt into blots: at 1 and 4 nothing is
-# shown, and two errors are 0.02 there. A holds at each guidance, least at 16. Smoothing by 1 pixel adds 0.08 to the blur effect and gains
+# **What we measured** with fifty sketches. A and C are shown, C at both steps. D is shown from 1 to 4, and from 4 to 16 it is the other way round.
+# B is shown by a little on the average, between two and three errors. It owes that to guidance 16, where pictures melt into blots: at 1 and 4 nothing is
+# shown, and two errors are 0.02 there. A is shown at each guidance, with the smallest effect at 16. Smoothing by 1 pixel adds 0.08 to the blur effect and gains
 # a ninth of what strength 1.0 does. For edge F1 pairing makes the error from guidance 1 to 4 less than half as large (0.004 for 0.011), and
 # hardly changes the one from strength 0.4 to 1.0 (0.016 for 0.017).
 #

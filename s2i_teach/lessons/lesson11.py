@@ -123,7 +123,7 @@ def _verdict_cases(generator):
     yield -2.05 * error, error, -1
 
 
-def _judged(shows, right=lambda effect, claimed: effect * claimed > 0, words=("holds", "the opposite holds")):
+def _judged(shows, right=lambda effect, claimed: effect * claimed > 0, words=("shown", "the other way round")):
     """A variant of the verdict, for the mistakes; ``shows(effect, error)`` says whether anything is shown."""
 
     def variant(effect, error, claimed):
@@ -424,21 +424,21 @@ LESSON = Lesson(
                     "`claimed` is not used: a fall confirms the claim that the score falls (claimed = −1).",
                 ),
                 "one side of the claim": Mistake(
-                    lambda effect, error, claimed: "holds" if effect * claimed > 2 * error else "not shown",
-                    'an effect that goes surely the other way is more than not shown: "the opposite holds".',
+                    lambda effect, error, claimed: "shown" if effect * claimed > 2 * error else "not shown",
+                    'an effect that goes surely the other way is more than not shown: "the other way round".',
                 ),
                 "not shown is false": Mistake(
-                    lambda effect, error, claimed: "holds" if effect * claimed > 2 * error else "the opposite holds",
+                    lambda effect, error, claimed: "shown" if effect * claimed > 2 * error else "the other way round",
                     "what is not shown is not refuted: an effect within two errors of 0 shows neither.",
                 ),
                 "turned round": Mistake(
-                    _judged(_sure, words=("the opposite holds", "holds")),
+                    _judged(_sure, words=("the other way round", "shown")),
                     "the two verdicts have changed places: the claim holds where effect and claimed have the same "
                     "sign.",
                 ),
                 "yes or no": Mistake(
                     lambda effect, error, claimed: effect * claimed > 2 * error,
-                    'this is yes or no: give one of three verdicts, "holds", "the opposite holds" or "not shown".',
+                    'this is yes or no: give one of three verdicts, "shown", "the other way round" or "not shown".',
                 ),
                 "a division": Mistake(
                     lambda effect, error, claimed: verdict(effect, error, claimed) if effect / error else "not shown",
