@@ -609,7 +609,7 @@ def test_a_forgotten_return_is_said_where_a_text_is_expected():
         try:
             same = make() == make(**change)
         except InputError:
-            "refused"  # noqa: B018
+            "refused"
         else:
             return "nothing" if same else "another picture"
 
