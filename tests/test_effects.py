@@ -47,8 +47,8 @@ def test_what_chance_alone_shows():
 
 
 def test_verdicts():
-    assert verdict(0.3, 0.1, 1) == verdict(-0.3, 0.1, -1) == "holds"
-    assert verdict(-0.3, 0.1, 1) == verdict(0.3, 0.1, -1) == "the opposite holds"
+    assert verdict(0.3, 0.1, 1) == verdict(-0.3, 0.1, -1) == "shown"
+    assert verdict(-0.3, 0.1, 1) == verdict(0.3, 0.1, -1) == "the other way round"
     assert verdict(0.19, 0.1, 1) == verdict(-0.19, 0.1, 1) == verdict(0.0, 0.0, 1) == "not shown"
 
 

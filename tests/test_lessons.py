@@ -14,7 +14,7 @@ from statistics import harmonic_mean
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 import s2i_teach as s2i
 from s2i_teach import InputError
@@ -503,6 +503,11 @@ def test_right_answers_written_another_way_pass():
         darker[darker <= 16] = 0
         return darker.mean() / paper
 
+    def ink_in_bytes(grey):
+        paper = paper_tone(grey)
+        dark = grey < paper - 16
+        return np.where(dark, paper - grey, 0).mean() / paper  # bytes overflow in pixels that are not taken, alone
+
     def evidence():
         falsehoods = dict(a="laion", b="relaion", c="query", d="columns", f="fill", g="licence")
         truths = dict(j="count", i="card", h="by", e="size")
@@ -532,6 +537,17 @@ def test_right_answers_written_another_way_pass():
             return "refused"
         return "nothing" if np.array_equal(before, after) else "another picture"
 
+    def seen_by_pillow(make, change):
+        before = make()
+        try:
+            after = make(**change)
+        except Exception as error:
+            if isinstance(error, InputError):
+                return "refused"
+            raise
+        apart = before.size != after.size or ImageChops.difference(before, after).getbbox()
+        return "another picture" if apart else "nothing"
+
     def paired_effect(after, before):
         gains = [sum(a) / len(a) - sum(b) / len(b) for a, b in zip(after.tolist(), before.tolist(), strict=True)]
         mean = sum(gains) / len(gains)
@@ -542,7 +558,7 @@ def test_right_answers_written_another_way_pass():
         low, high = effect - 2 * error, effect + 2 * error
         if low <= 0 <= high:
             return "not shown"
-        return "holds" if (low > 0) == (claimed > 0) else "the opposite holds"
+        return "shown" if (low > 0) == (claimed > 0) else "the other way round"
 
     def read_and_lost(tokenizer, prompt):
         kept = tokenizer(prompt, truncation=True).input_ids
@@ -624,14 +640,31 @@ def test_right_answers_written_another_way_pass():
             assert getattr(s2i.lesson(12), answer.__name__).judge(answer, seed).passed
         for answer in (what_it_does, paired_effect):
             assert getattr(s2i.lesson(11), answer.__name__).judge(answer, seed).passed
+        assert s2i.lesson(11).what_it_does.judge(seen_by_pillow, seed).passed
         assert s2i.lesson(11).verdict.judge(claimed, seed).passed
         for answer in (pick, ink, evidence):
             assert getattr(s2i.lesson(10), answer.__name__).judge(answer, seed).passed
+        assert s2i.lesson(10).ink.judge(ink_in_bytes, seed).passed
         for answer in (differences, spread, vanishing_strength):
             assert getattr(s2i.lesson(9), answer.__name__).judge(answer, seed).passed
         assert s2i.lesson(8).sdedit.judge(sdedit, seed).passed
         assert s2i.lesson(7).posterior.judge(posterior, seed).passed
         assert s2i.lesson(7).attention_flops.judge(attention_flops, seed).passed
+
+
+def test_a_forgotten_return_is_said_where_a_text_is_expected():
+    def what_it_does(make, change):
+        try:
+            same = make() == make(**change)
+        except InputError:
+            "refused"
+        else:
+            return "nothing" if same else "another picture"
+
+    assert (
+        s2i.lesson(11).what_it_does.judge(what_it_does).message
+        == "None instead of 'refused': did you forget to return?"
+    )
 
 
 # Lesson 12: numbers that are none, and rounding

@@ -22,6 +22,13 @@
 # (made from the template in notebooks/build.py)
 
 # %% [markdown]
+# **Before the first picture**, if you have ten minutes: ten questions about what you believe now. *I do not know yet* is a good answer.
+# Answer them once. The same ten come back at the end of lessons 9 and 14, and show you there what you learned. Or go on with section 1.
+
+# %%
+s2i.quiz()
+
+# %% [markdown]
 # ## 1. A sketch, some words, a picture
 #
 # A **pipeline** is a model with everything around it that turns an input into a picture; here it is `pipe`. `translate` takes a sketch
@@ -136,7 +143,8 @@ left.compare(100 * plan.sqrt_alpha_bar, unit="%", within=3)
 #   most, and the $t$ in the line is the one where it starts.
 # - $\sqrt{\bar\alpha}$, "root alpha bar" of lesson 2, is how much of the sketch is left there: at 46 % every line is still in the noise
 #   with 46 % of its darkness.
-# - An **evaluation** is one call of the model's neural network.
+# - An **evaluation** is one call of the model's neural network, which has the name **U-Net**. Lesson 4 builds one.
+# - **ddim** is the name of the rule by which a step is made. Lesson 5 builds it.
 # - **Guidance** is how firmly the prompt steers. Lesson 6 builds it.
 #
 # Even at strength 1.0 the run does not start at $t = 999$, and the sketch has not gone entirely. Lessons 2 and 5 show why.

@@ -363,8 +363,12 @@ for way, model in models.items():
         right[way, kind] = sum(right_halves(draw(model, words[which], s), which) for s in (0, 1))
         print(f"{way}: {right[way, kind]} of {4 * len(which)} halves of {kind} pairs are right")
 rows = {way: list(draw(model, words[new[:6]])) for way, model in models.items()}
-sheet, alt = filmstrip(rows | {"asked for": list(beside[new[:6]])}, captions, side=120, steps=False)
-s2i.show(sheet, alt=f"What the two networks draw of six new pairs. {alt}")
+sheet, _ = filmstrip(rows | {"asked for": list(beside[new[:6]])}, captions, side=120)
+s2i.show(
+    sheet,
+    alt=f"Six new pairs, {'; '.join(captions)}: as the network with one vector draws them, as that with cross-attention "
+    "does, and as they were asked for.",
+)
 gap = right["cross-attention", "new"] - right["one vector", "new"]
 better.compare("equally many" if gap == 0 else "cross-attention" if gap > 0 else "one vector")
 
@@ -499,8 +503,12 @@ for scale in (0, 1, 3):
     print(f"s = {scale}: {counts[scale]} of 16 halves are right")
 asked = [f"{things[i]},\n{things[j]}" for i, j in pairs[chosen].tolist()]
 rows = {name: list(drawn) for name, drawn in guided.items()} | {"learned from": list(beside[chosen])}
-sheet, alt = filmstrip(rows, asked, side=120, steps=False)
-s2i.show(sheet, alt=f"Eight known pairs with guidance 0, 1 and 3. {alt}")
+sheet, _ = filmstrip(rows, asked, side=120)
+s2i.show(
+    sheet,
+    alt=f"Asked for {'; '.join(asked)}: with guidance 0, 1 and 3 there are {counts[0]}, {counts[1]} and {counts[3]} of 16 "
+    "halves right. Below them is what was learned from.".replace("\n", " "),
+)
 by_chance.compare(counts[0], within=1)
 
 # %% [markdown]

@@ -591,7 +591,15 @@ led_studio
 #
 # You chose your best three out of many. If you show only those, what will somebody believe about the method? What would you have to show
 # beside them?
-#
+
+# %% [markdown]
+# **The ten questions of lesson 0, once more.** Answer them here if your course ends with this lesson. The second time the quiz tells what is
+# right, and why. It finds your first answers in `s2i_quiz.json`, beside this notebook. On Colab, upload that file first.
+
+# %%
+s2i.quiz()
+
+# %% [markdown]
 # ## Sources
 #
 # - Meng et al., *SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations*, 2021, arXiv 2108.01073.

@@ -148,7 +148,8 @@ print("its draw: ", sorted(drawn))
 # ## 2. Look
 #
 # Before any program looks at the data, you do. Here is the whole small archive. A crossed square is a file that cannot be read. How many of
-# these pictures would you not want in a set of different sketches? Write your number into the cell below it.
+# these pictures would you not want in a set of different sketches? Section 3 cleans the archive by rules.
+# Write down how many pictures you think the rules will leave out.
 
 # %%
 everything = s2i.sample(source, per_category=12, seed=0, to="everything", quiet=True)
@@ -172,7 +173,7 @@ unwanted = predict("How many of these pictures will the cleaning leave out?", an
 # - Paper is not always white. Its tone is the commonest light one, and `paper_tone(grey)` finds it.
 # - Paper has grain. What is darker than it by 16 tones (`GRAIN`) or fewer is no ink.
 # - The edge of a line is grey. So **count how dark a pixel is**, compared with the paper's tone, not whether it is dark.
-# - A page that is black all over has the share 1, on any paper.
+# - A black pixel counts 1, on any paper. So a page that is half black and half paper has the share 0.5, on white paper and on yellowed.
 #
 # `grey` is a numpy array of *bytes*. **Find the bug** before you make it: on paper of tone 250, a pixel of 255 is 250 − 255
 # darker. What is that in bytes, which go from 0 to 255?
@@ -289,8 +290,9 @@ for category, number in everything.counts.items():
 
 # %% [markdown]
 # *Licence: not known.* And yet we know it: these drawings are OpenMoji's and Quick, Draw!'s. It got lost when the zip was made,
-# since a zip of pictures carries no licence. That is how licences are lost everywhere. Here are the course's own sketches, sampled from
-# where the licence is written down:
+# since a zip of pictures carries no licence. That is how licences are lost everywhere. *Found by an image search* is wrong here, too: the
+# program saw ImageNet's folders and took this zip for the real ImageNet-Sketch. Here are the course's own sketches, sampled from where the
+# licence is written down:
 
 # %%
 own = s2i.sample("sketches", per_category=1, seed=0, to="own", quiet=True)
@@ -347,7 +349,8 @@ Markdown(as_markdown(FACTS))
 
 # %% [markdown]
 # All ten are judged together. The check says which fact speaks of something else than its claim. Beyond that it says only *how many* pairs are
-# right, so guessing takes longer than reading. When all ten are right, you get the reasons.
+# right, so guessing takes longer than reading. When all ten are right, you get the reasons. If you thought that `card` shows claim a to be
+# true, your dict would begin with `"a": (True, "card")`.
 
 
 # %% tags=["exercise-evidence"]

@@ -894,7 +894,15 @@ print("no other way beats these in both edge F1 and micro-KID:", ", ".join(front
 #
 # Your hint says where the lines are, and not how sure you are of them. A shaky circle is followed as faithfully as a good one. How could a
 # network be trained that keeps what is meant, and not what is drawn? And how would you measure it, if edge F1 rewards the shaky line?
-#
+
+# %% [markdown]
+# **The ten questions of lesson 0, once more.** Answer them here if you have not done so twice already. The second time the quiz tells what is
+# right, and why. It finds your first answers in `s2i_quiz.json`, beside this notebook. On Colab, upload that file first.
+
+# %%
+s2i.quiz()
+
+# %% [markdown]
 # ## Sources
 #
 # - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models*, 2023, arXiv 2302.05543: ControlNet. The

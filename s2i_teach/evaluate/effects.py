@@ -31,7 +31,7 @@ def paired_effect(after: torch.Tensor, before: torch.Tensor) -> tuple[float, flo
 
 
 def verdict(effect: float, error: float, claimed: int) -> str:
-    """What an effect with its standard error says of a claim: ``"holds"``, ``"the opposite holds"``, ``"not shown"``.
+    """What an effect with its standard error says of a claim: ``"shown"``, ``"the other way round"``, ``"not shown"``.
 
     An effect shows something if it is more than two standard errors from 0. From a few dozen sketches on that is a 95 %
     interval without 0; of 5 sketches chance alone goes so far 12 times in 100, since Student's t asks for 2.8 errors
@@ -47,7 +47,7 @@ def verdict(effect: float, error: float, claimed: int) -> str:
     check_effect(effect, error, claimed)
     if abs(effect) <= 2 * error:
         return "not shown"
-    return "holds" if effect * claimed > 0 else "the opposite holds"
+    return "shown" if effect * claimed > 0 else "the other way round"
 
 
 def what_helped(unled: torch.Tensor, other: torch.Tensor, right: torch.Tensor) -> str:

@@ -15,7 +15,9 @@ def difference(answer, expected, tolerance: float) -> str | None:
     if isinstance(expected, torch.Tensor):
         return _tensor_difference(answer, expected, tolerance)
     if isinstance(expected, (bool, str)) or expected is None:
-        return None if type(answer) is type(expected) and answer == expected else f"{answer!r} instead of {expected!r}."
+        if type(answer) is type(expected) and answer == expected:
+            return None
+        return f"{answer!r} instead of {expected!r}{': did you forget to return?' if answer is None else '.'}"
     if isinstance(expected, (int, float)):
         if isinstance(answer, torch.Tensor) and answer.numel() == 1:
             answer = answer.item()

@@ -69,6 +69,19 @@ LESSON = Lesson(
                     lambda q, k: torch.softmax(_scores(q, k) / k.shape[-2] ** 0.5, -1),
                     "you divide by the root of the number of keys: d is the length of a query, q.shape[-1].",
                 ),
+                "by the number of queries": Mistake(
+                    lambda q, k: torch.softmax(_scores(q, k) / q.shape[-2] ** 0.5, -1),
+                    "you divide by the root of the number of queries: d is the length of a query, q.shape[-1].",
+                ),
+                "multiplied": Mistake(
+                    lambda q, k: torch.softmax(_scores(q, k) * q.shape[-1] ** 0.5, -1),
+                    "you multiply by √d, which makes the comparisons larger still: divide by it.",
+                ),
+                "after the softmax": Mistake(
+                    lambda q, k: torch.softmax(_scores(q, k), -1) / q.shape[-1] ** 0.5,
+                    "you divide after the softmax, so that the weights no longer add up to 1: divide the comparisons, before "
+                    "it.",
+                ),
                 "keys ask": Mistake(
                     lambda q, k: torch.softmax(_scores(k, q) / q.shape[-1] ** 0.5, -1),
                     "queries and keys have changed places: there is a row for each query and a column for each key.",
@@ -138,13 +151,17 @@ LESSON = Lesson(
                     "only the prediction with words is multiplied: what is to be amplified is the "
                     "difference between the two predictions.",
                 ),
-                "no difference": Mistake(
+                "no way back": Mistake(
                     lambda u, c, s: u + s * c,
-                    "the words' whole prediction is added: add s times the difference, conditional − unconditional.",
+                    "the whole prediction with words is added, where the difference belongs: conditional − unconditional.",
+                ),
+                "the difference alone": Mistake(
+                    lambda u, c, s: s * (c - u),
+                    "this is the way alone: it needs its starting point, unconditional.",
                 ),
                 "away from the words": Mistake(
                     lambda u, c, s: u + s * (u - c),
-                    "the difference has the wrong sign: it leads from unconditional to conditional.",
+                    "the direction is turned round, and leads away from the words: conditional − unconditional.",
                 ),
                 "mean": Mistake(
                     lambda u, c, s: (u + s * c) / (1 + s),

@@ -147,6 +147,19 @@ LESSON = Lesson(
                     _pick(lambda seed, category, name: f"{category}/{name}"),
                     "the seed is not in the ticket: every seed draws the same.",
                 ),
+                "always seed 0": Mistake(
+                    _pick(lambda seed, category, name: f"0/{category}/{name}"),
+                    "the ticket always begins with 0: put the argument there, {seed}.",
+                ),
+                "no braces": Mistake(
+                    _pick(lambda seed, category, name: f"seed/category/{name}"),
+                    "the ticket holds the words seed and category, not their values: write braces around them, "
+                    'f"{seed}/{category}/{name}".',
+                ),
+                "cut before sorting": Mistake(
+                    lambda names, k, seed, category: pick(names[:k], k, seed, category),
+                    "the first k names of the list are taken, and then sorted: sort all of them by their tickets first.",
+                ),
                 "no category": Mistake(
                     _pick(lambda seed, category, name: f"{seed}/{name}"),
                     "the category is not in the ticket: where files have the same names, every category draws the "
@@ -238,6 +251,20 @@ LESSON = Lesson(
                 "the edge of grain": Mistake(
                     _ink(grain=GRAIN - 1),
                     "what is darker by exactly 16 tones counts as ink here: 16 *or fewer* is grain, keep what is > 16.",
+                ),
+                "the grain taken off": Mistake(
+                    lambda grey: float(
+                        (paper_tone(grey) - grey.astype(float) - GRAIN).clip(0).mean() / paper_tone(grey)
+                    ),
+                    "the grain is taken off from the ink as well: what is darker by more than 16 tones counts with all of "
+                    "its darkness.",
+                ),
+                "how light the ink is": Mistake(
+                    lambda grey: float(
+                        np.where(paper_tone(grey) - grey.astype(float) > GRAIN, grey, 0).mean() / paper_tone(grey)
+                    ),
+                    "you add up the tones of the ink, which are small where it is black: add up how much darker than the "
+                    "paper it is.",
                 ),
                 "light is ink": Mistake(
                     _ink(signed=np.abs),

@@ -18,13 +18,13 @@ def _model(generator):
     """Stands for a model in the cases: a small picture that depends on some of the arguments."""
     start = torch.randint(0, 150, (), generator=generator).item()
 
-    def make(steps=4, strength=0.5, rescale=True, resolutions=4, size=(3, 2)):
+    def make(steps=4, strength=0.5, rescale=True, resolutions=4, size=(3, 2), mirrored=False):
         if resolutions != 4:
             raise InputError(f"resolutions is {resolutions}: leave it 4.")
         if not isinstance(strength, float):
             raise TypeError("strength must be a number")
         picture = Image.new("RGB", size, "white")
-        picture.putpixel((size[0] - 1, 0), (start + steps, 0, round(50 * strength)))
+        picture.putpixel((0 if mirrored else size[0] - 1, 0), (start + steps, 0, round(50 * strength)))
         return picture
 
     return make
@@ -48,6 +48,8 @@ def _trial_cases(generator):
     yield _blank, {"size": (2, 4)}  # the same bytes, all of them white, but another picture
     yield make, {"rescale": False, "strength": 0.52}
     yield make, {"steps": 4, "resolutions": 4}
+    yield make, {"mirrored": True}  # the same colours, each as often as before, at other places
+    yield make, {"rescale": False, "steps": 5, "resolutions": 3}  # refused as a whole, though its second part is not
     yield make, {"strength": "a lot"}  # a bug of the caller, which must not pass for a refusal
 
 
@@ -82,6 +84,12 @@ def _one_by_one(make, change):
     return what_it_does(make, dict(list(change.items())[:1]))
 
 
+def _one_after_the_other(make, change):
+    """Makes the changes one at a time and stops at the first that does something, for the mistakes."""
+    found = (what_it_does(make, {name: value}) for name, value in change.items())
+    return next((outcome for outcome in found if outcome != "nothing"), "nothing")
+
+
 def _scores_cases(generator):
     for sketches, columns, shift in ((50, 3, 0.0), (6, 2, 0.3), (4, 1, -0.2), (9, 4, 0.1)):
         hard = torch.rand(sketches, 1, generator=generator) * 2  # what makes a sketch easy or hard in both
@@ -111,9 +119,11 @@ def _verdict_cases(generator):
     yield 0.004, 0.001, 1  # small and sure
     yield 0.4, 0.3, 1  # large and not sure
     yield 0.0, 0.0, 1  # nothing at all changed
+    yield 1.98 * error, error, 1
+    yield -2.05 * error, error, -1
 
 
-def _judged(shows, right=lambda effect, claimed: effect * claimed > 0, words=("holds", "the opposite holds")):
+def _judged(shows, right=lambda effect, claimed: effect * claimed > 0, words=("shown", "the other way round")):
     """A variant of the verdict, for the mistakes; ``shows(effect, error)`` says whether anything is shown."""
 
     def variant(effect, error, claimed):
@@ -151,6 +161,18 @@ LESSON = Lesson(
                 ),
                 "the first change only": Mistake(
                     _one_by_one, "only the first of the changes is made: make(**change) makes all of them."
+                ),
+                "one after the other": Mistake(
+                    _one_after_the_other,
+                    "the changes are made one after the other here: make(**change) makes all of them in one call, and "
+                    "refuses them together.",
+                ),
+                "one number": Mistake(
+                    lambda make, change: _tried(
+                        make, change, same=lambda a, b: a.size == b.size and np.mean(a) == np.mean(b)
+                    ),
+                    "one number for a whole picture is compared, such as its mean: other pictures have the same one. "
+                    "Compare every pixel, tobytes().",
                 ),
                 "nearly the same": Mistake(
                     lambda make, change: _tried(make, change, same=_nearly),
@@ -210,8 +232,13 @@ LESSON = Lesson(
                     "except.",
                 ),
                 "yes or no": Mistake(
-                    lambda make, change: _tried(make, change, words=(None, False, True)),
+                    lambda make, change: _tried(make, change, words=(False, False, True)),
                     'this is yes or no: give one of three words, "refused", "nothing" or "another picture".',
+                ),
+                "no or yes": Mistake(
+                    lambda make, change: _tried(make, change, words=(False, True, False)),
+                    'this says whether the pictures are the same: give one of three words, "refused", "nothing" or "another '
+                    'picture".',
                 ),
             },
             minutes=6,
@@ -245,6 +272,15 @@ LESSON = Lesson(
                 "a single picture's spread": Mistake(
                     _effect(lambda after, before: _error(after - before, len(after))),
                     "n is right, but the spread is that of single pictures: average the columns first, .mean(1).",
+                ),
+                "one column": Mistake(
+                    lambda after, before: paired_effect(after[:, :1], before[:, :1]),
+                    "only the first column is used: average all columns of a sketch, .mean(1).",
+                ),
+                "between the columns": Mistake(
+                    _effect(lambda after, before: (after - before).std(1).mean().item() / math.sqrt(len(after))),
+                    "this is how far the columns of one sketch lie apart: average them first, .mean(1). The error is about "
+                    "how far the *sketches* lie apart.",
                 ),
                 "always fifty": Mistake(
                     _effect(lambda after, before: _error((after - before).mean(1), 50)),
@@ -361,6 +397,10 @@ LESSON = Lesson(
                     _judged(lambda effect, error: abs(effect) >= 2 * error),
                     "it takes *more than* two errors: where nothing changed at all, 0 and 0, nothing is shown.",
                 ),
+                "1.96": Mistake(
+                    _judged(lambda effect, error: abs(effect) > 1.96 * error),
+                    "a normal distribution goes beyond 1.96 in 5 of 100 cases; the rule here takes the round number: more than 2.",
+                ),
                 "one error": Mistake(
                     _judged(lambda effect, error: abs(effect) > error),
                     "one standard error is not enough: pure chance goes beyond it in one of three experiments. It "
@@ -384,21 +424,21 @@ LESSON = Lesson(
                     "`claimed` is not used: a fall confirms the claim that the score falls (claimed = −1).",
                 ),
                 "one side of the claim": Mistake(
-                    lambda effect, error, claimed: "holds" if effect * claimed > 2 * error else "not shown",
-                    'an effect that goes surely the other way is more than not shown: "the opposite holds".',
+                    lambda effect, error, claimed: "shown" if effect * claimed > 2 * error else "not shown",
+                    'an effect that goes surely the other way is more than not shown: "the other way round".',
                 ),
                 "not shown is false": Mistake(
-                    lambda effect, error, claimed: "holds" if effect * claimed > 2 * error else "the opposite holds",
+                    lambda effect, error, claimed: "shown" if effect * claimed > 2 * error else "the other way round",
                     "what is not shown is not refuted: an effect within two errors of 0 shows neither.",
                 ),
                 "turned round": Mistake(
-                    _judged(_sure, words=("the opposite holds", "holds")),
+                    _judged(_sure, words=("the other way round", "shown")),
                     "the two verdicts have changed places: the claim holds where effect and claimed have the same "
                     "sign.",
                 ),
                 "yes or no": Mistake(
                     lambda effect, error, claimed: effect * claimed > 2 * error,
-                    'this is yes or no: give one of three verdicts, "holds", "the opposite holds" or "not shown".',
+                    'this is yes or no: give one of three verdicts, "shown", "the other way round" or "not shown".',
                 ),
                 "a division": Mistake(
                     lambda effect, error, claimed: verdict(effect, error, claimed) if effect / error else "not shown",
