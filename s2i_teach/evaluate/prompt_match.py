@@ -34,3 +34,27 @@ def prompt_matches(pictures, prompts: list[str]) -> torch.Tensor:
 def prompt_match(picture, prompt: str) -> float:
     """:func:`prompt_matches` of one picture."""
     return prompt_matches([picture], [prompt]).item()
+
+
+def prompt_ranks(pictures, prompts: list[str], among: list[str]) -> list[int]:
+    """How many other prompts fit each picture better than its own, by the small CLIP: 0 says that its own fits best.
+
+    Args:
+        pictures: of any kind and size.
+        prompts: one for each.
+        among: all prompts to choose from, these among them.
+
+    Raises:
+        InputError: no picture, another number of prompts, or a prompt that is not among those to choose from.
+    """
+    pictures, prompts, among = list(pictures), list(prompts), list(among)
+    if not pictures or len(pictures) != len(prompts):
+        raise InputError(f"{len(pictures)} pictures and {len(prompts)} prompts were given: give one prompt for each.")
+    missing = [prompt for prompt in prompts if prompt not in among]
+    if missing or not all(isinstance(prompt, str) for prompt in among):
+        named = written(missing[0]) if missing else "Something that is no text"
+        raise InputError(f"{named} is not one of the prompts to choose from, which are texts: add it.")
+    clip = load_clip()
+    fits = image_embeddings(clip, as_batch(pictures)) @ text_embeddings(clip, load_tokenizer(), among).T  # (B, prompts)
+    own = fits.gather(1, torch.tensor([[among.index(prompt)] for prompt in prompts]))
+    return (fits > own).sum(1).tolist()
