@@ -11,7 +11,7 @@
 # |---|---|
 # | **You will** | measure what decides a picture; vote blindly; draw with three strokes; look for copies of training pictures, with a control; find out who was left out of the training; sign a picture; estimate what a training costs; prepare a debate |
 # | **Time** | two sittings: 55 minutes for sections 1 to 4, one exercise; 55 minutes for sections 5 to 11, three exercises |
-# | **You need** | strength (lesson 8), edge F1 and blind votes (lesson 12), p-values and shares of the variance (lesson 13), the hint (lesson 14); means over axes in torch |
+# | **You need** | strength (lesson 8), edge F1 and blind votes (lesson 12), the hint (lesson 14); means over axes in torch |
 # | **Hardware** | any computer, two CPU cores are enough; the pictures take about a minute in all |
 # | **Download** | none |
 
@@ -103,8 +103,8 @@ varies_more.compare(max(apart, key=apart.get))
 #
 # ## 2. Shares of authorship
 #
-# Two rows are an impression. For a measurement, take *every* sketch with *every* prompt and *every* seed. Lesson 13 split the variance
-# of such pictures into words and seeds. Here there are three choices:
+# Two rows are an impression. For a measurement, take *every* sketch with *every* prompt and *every* seed. Then the variance of the
+# pictures can be split into parts:
 #
 # - **sketch**: the variance of the sketches' means over all prompts and seeds. This is what a sketch does, whatever the others are.
 # - **prompt** and **seed**: likewise.
@@ -182,7 +182,7 @@ rows = {
     f"sketch: {name}": [x[i, j, 0] for x in pictures.values() for j in range(3)]
     for i, name in enumerate(three)
 }
-sheet, _ = filmstrip(rows, [f"{way}\n{word}" for way in ways for word in three], side=100)
+sheet, _ = filmstrip(rows, [f"{way}\n{word}" for way in ways for word in three], side=108)
 s2i.show(
     sheet,
     alt=f"Nine columns: three ways ({', '.join(ways)}), each with the prompts {', '.join(three)}. Three rows, one for each sketch: "
@@ -196,7 +196,7 @@ largest.compare({way: names[int(np.argmax(by_pixels[way]))] for way in ways})
 # %% [markdown]
 # Who is the artist, then? Before you answer, ask *what* was divided. A pixel that changes from white to black counts the same whether it
 # changes the outline or the meaning. So divide something else: the 192 features of lesson 12's small CLIP. They say what a picture
-# shows rather than where its edges lie.
+# shows rather than where its edges lie. They are no neutral judge, since this CLIP learned pictures together with prompts like ours.
 
 # %%
 same_winner = predict(
@@ -250,8 +250,11 @@ mine = s2i.BlindRating(asked, "who_is_the_artist.csv", rater="me", votes=8)
 mine
 
 # %% [markdown]
-# Vote eight times, then run the next cell. As long as nobody has voted, a **program** votes in your place, so that there is something to
-# count. It prefers the higher edge F1, and no person stands behind it.
+# Vote eight times, then run the next cell. As long as you have not finished, a **program** votes in your place, so that there is something
+# to count. It prefers the higher edge F1, and no person stands behind it.
+#
+# The cell also prints **p**. Suppose it made no difference which picture was led, and each vote was decided by a coin. Then p is the chance
+# of a result at least as one-sided as this one.
 
 # %%
 if mine.finished:
@@ -414,13 +417,13 @@ def opened(row):
 
 def coarse(pictures):
     """Pictures at 32 × 32, a row of 3,072 numbers each: coarse enough to forgive a pixel's shift."""
-    x = torch.stack([p if isinstance(p, torch.Tensor) else to_tensor(p) for p in pictures])
-    return F.avg_pool2d(x, 4).flatten(1)
+    x = (p if isinstance(p, torch.Tensor) else to_tensor(p) for p in pictures)
+    return torch.stack([F.avg_pool2d(one, 4).flatten() for one in x])
 
 
 training = [row for row in rows_of("train") if row["core"]]
 seen = coarse(opened(row) for row in training)  # a few seconds
-print(f"the U-Net was trained on {len(training):,} pictures of {len({r['thing'] for r in training})} things")
+print(f"in colour the U-Net was trained on {len(training):,} pictures of {len({r['thing'] for r in training})} things")
 
 # %% [markdown]
 # ## 5. Does it give its training back?
@@ -555,7 +558,8 @@ print(f"made pictures as near as the worst perfect copy: {nearer_than_any_copy} 
 #
 # Of 861 things, 286 are marked *core*, and the U-Net learned these alone. The authors of this course wrote the list, from what people
 # like to draw and from the names of *Quick, Draw!*. Here are two groups, named before you see the result: **Asian food**, 17 things, and
-# **religious buildings**, 6 things. Both are groups of Unicode.
+# **religious buildings**, 6 things. Both groups are Unicode's, which has ideas of its own: look where it puts
+# spaghetti.
 
 # %%
 expected = predict("Had lots decided, how many of the 17 Asian dishes would have been chosen?", answer=...)
@@ -614,16 +618,17 @@ for name in shown_by_counting.answer:
 shown_by_counting.compare(
     {name: "yes" if chance[name] < 0.05 else "no" for name in shown_by_counting.answer}
 )
-print(f"\nof all {len(groups)} groups, below 0.05 by chance alone: at most about {0.05 * len(groups):.0f}; here:")
-for name in sorted(chance, key=chance.get)[:8]:
+few = [name for name in sorted(chance, key=chance.get) if chance[name] < 0.05]
+print(f"\n{len(few)} of all {len(groups)} groups are below 0.05; fair lots would give {0.05 * len(groups):.0f} or fewer:")
+for name in few:
     print(f"  {name:18} {sum(r['core'] for r in groups[name]):>2} of {len(groups[name]):>2}  {chance[name]:.4f}")
 
 # %% [markdown]
-# The list below the line is an exploration: 60 or so groups were looked at, so a few small numbers were to be expected. The two above it
-# were named beforehand.
+# The list at the end is an exploration: all groups were looked at, so some small numbers were to be expected. The two above it were named
+# beforehand.
 #
 # Look at the religious buildings again. Counting hardly shows anything there, since six are few. But read *which* one was chosen. **A
-# p-value counts how many. It does not see which.** Nobody meant harm: a list of what "people like to draw" was written at a desk, and it
+# chance counts how many. It does not see which.** Nobody meant harm: a list of what "people like to draw" was written at a desk, and it
 # shows whose desk it was.
 #
 # Does it matter for the pictures? Ask for all six in words, and then with a sketch.
@@ -677,8 +682,9 @@ best_known.compare(six[int(np.argmin(mean_rank))])
 # |---|---|---|---|
 # | what | 5.85 billion links to pictures on the web, with their texts; it holds no pictures | a model, trained on parts of LAION-5B | a model, trained on five sets of icons |
 # | who was asked | nobody before it was collected | nobody before; requests to be left out were announced for version 3 | nobody by us; each team had published its icons for reuse |
-# | licence of the pictures | that of each website, mostly all rights reserved or unknown | as left | CC BY-SA, CC BY, Apache and MIT; all are named in `data/LICENSES` |
-# | found later | links to abuse of children; taken down in December 2023, and published again in 2024 as Re-LAION-5B without 2,236 links that were matched | the first publisher's copy is gone; others hold it | 286 of 861 things were chosen by us, as you saw |
+# | licence of the pictures | each its own: LAION licenses its table alone | as left | CC BY-SA, CC BY, Apache and MIT; all are named in `data/LICENSES` |
+# | licence of what is given away | CC BY 4.0, of the table | CreativeML OpenRAIL-M, which forbids some uses | CC BY-SA 4.0 |
+# | found later | links to sexual abuse of children; taken down in December 2023, and published again in August 2024 as Re-LAION-5B, without 2,236 links that lists of known abuse had named | the copy of one of its publishers, Runway, is gone; others hold it | 286 of 861 things were chosen by us, as you saw |
 #
 # **Opt-out** means that whoever does not say no is taken to agree. In the European Union, text and data mining of what is lawfully
 # accessible is allowed unless the rights holder reserves it, for things online in a machine-readable way (Directive 2019/790, article 4).
