@@ -159,7 +159,9 @@ def build_parser() -> Parser:
 
     scores = commands.add_parser("scores", help="what a class has handed in: exercises, predictions, quiz and survey")
     scores.add_argument("folder", metavar="FOLDER", help="one sub-folder a student, or files that begin with a name")
-    scores.add_argument("--out", metavar="CSV", help="write the table, and beside it the quiz's answers and the survey's means")
+    scores.add_argument(
+        "--out", metavar="CSV", help="write the table, and beside it the quiz's answers and the survey's means"
+    )
     scores.add_argument("--anonymous", action="store_true", help="codes in place of names, in an order of their own")
     scores.set_defaults(run=_scores)
 

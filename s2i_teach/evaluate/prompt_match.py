@@ -6,6 +6,9 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import written
 from s2i_teach.models.small_clip import as_batch, image_embeddings, load_clip, load_tokenizer, text_embeddings
 
+AT_ONCE = 100
+"""Prompts that are encoded together: a thousand would take half a gigabyte."""
+
 
 def prompt_matches(pictures, prompts: list[str]) -> torch.Tensor:
     """The cosine of each picture with its own prompt, ``(B,)``, −1 to 1.
@@ -54,7 +57,9 @@ def prompt_ranks(pictures, prompts: list[str], among: list[str]) -> list[int]:
     if missing or not all(isinstance(prompt, str) for prompt in among):
         named = written(missing[0]) if missing else "Something that is no text"
         raise InputError(f"{named} is not one of the prompts to choose from, which are texts: add it.")
-    clip = load_clip()
-    fits = image_embeddings(clip, as_batch(pictures)) @ text_embeddings(clip, load_tokenizer(), among).T  # (B, prompts)
+    clip, tokenizer = load_clip(), load_tokenizer()
+    parts = [among[first : first + AT_ONCE] for first in range(0, len(among), AT_ONCE)]
+    texts = torch.cat([text_embeddings(clip, tokenizer, part) for part in parts])
+    fits = image_embeddings(clip, as_batch(pictures)) @ texts.T  # (B, prompts)
     own = fits.gather(1, torch.tensor([[among.index(prompt)] for prompt in prompts]))
     return (fits > own).sum(1).tolist()

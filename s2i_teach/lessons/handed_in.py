@@ -65,7 +65,9 @@ def collect(folder: Path) -> tuple[list[Student], list[SetAside]]:
         for place in sorted(filter(_is_student, folder.iterdir())):
             name = unicodedata.normalize("NFC", place.name)
             student = students.setdefault(name, Student(name))
-            if not (student.lessons or student.quiz or student.surveys) and name not in {each.student for each in aside}:
+            if not (student.lessons or student.quiz or student.surveys) and name not in {
+                each.student for each in aside
+            }:
                 aside.append(SetAside(name, name, "holds nothing that a lesson keeps"))
     return sorted(students.values(), key=lambda student: student.name.casefold()), aside
 

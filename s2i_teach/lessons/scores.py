@@ -126,7 +126,11 @@ class Scores:
             "who answered both times:"
         ]
         for number, (text, count, before, after, change) in enumerate(self.survey_table()[1:], 1):
-            told = f"answered by {count}" if before is None else f"{before:.1f} → {after:.1f}, {_signed(change, '+')} ({count})"
+            told = (
+                f"answered by {count}"
+                if before is None
+                else f"{before:.1f} → {after:.1f}, {_signed(change, '+')} ({count})"
+            )
             lines.append(f"{number}. {text} {told}")
         return lines
 

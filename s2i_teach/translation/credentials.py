@@ -153,7 +153,9 @@ def _package():
     try:
         import c2pa
     except (ImportError, OSError) as error:  # OSError: the package is there and its compiled library is not
-        raise InputError("Content Credentials need a package more: pip install c2pa-python, then run it again.") from error
+        raise InputError(
+            "Content Credentials need a package more: pip install c2pa-python, then run it again."
+        ) from error
     return c2pa
 
 
@@ -193,12 +195,11 @@ def _certificate(signer: str):
             .not_valid_after(now + 30 * day)
             .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
             .add_extension(
-                x509.KeyUsage(digital_signature=not is_root, key_cert_sign=is_root, crl_sign=is_root, **usage), critical=True
+                x509.KeyUsage(digital_signature=not is_root, key_cert_sign=is_root, crl_sign=is_root, **usage),
+                critical=True,
             )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         )
         if not is_root:
             purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])  # one that the C2PA allows
