@@ -515,6 +515,9 @@ _GERMAN = {
     "{} pictures and {} prompts were given: give one prompt for each.": (
         "{0} Bilder und {1} Prompts sind angegeben: zu jedem Bild einen Prompt angeben."
     ),
+    "{} is not one of the prompts to choose from, which are texts: add it.": (
+        "{0} ist keiner der Prompts, die zur Wahl stehen und Texte sind: ihn hinzufügen."
+    ),
     "The prompt {} says nothing that a picture could match: give words.": (
         "Der Prompt {0} sagt nichts, dem ein Bild entsprechen könnte: Wörter angeben."
     ),

@@ -205,7 +205,7 @@ def test_ranks_count_the_prompts_that_fit_better():
     for odd in ([], pictures[:2]):
         with pytest.raises(InputError, match="give one prompt for each"):
             prompt_ranks(odd, among[:1], among)
-    with pytest.raises(InputError, match="no text"):
+    with pytest.raises(InputError, match="5 is not one of the prompts"):
         prompt_ranks(pictures[:1], among[:1], [*among, 5])
 
 

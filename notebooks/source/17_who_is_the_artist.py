@@ -429,7 +429,7 @@ print(f"in colour the U-Net was trained on {len(training):,} pictures of {len({r
 # ## 5. Does it give its training back?
 #
 # **Memorisation** means that a model can give back a picture of its training. Carlini and others (2023) got over a thousand training
-# pictures out of large models, Stable Diffusion among them. Somepalli and others (2023) found copies as well, and more of them where the
+# pictures out of large models, Stable Diffusion among them. Somepalli and others (2022) found copies as well, and more of them where the
 # training set was small. Ours is tiny. Does it copy?
 #
 # Take 24 captions of the training by lot, make a picture of each from the words alone, and look for its **nearest neighbour**: the
@@ -553,7 +553,7 @@ print(f"made pictures as near as the worst perfect copy: {nearer_than_any_copy} 
 # ## 6. Who is missing?
 #
 # Every data set was chosen by somebody. Stable Diffusion's card says that white and western cultures are often its default. Luccioni and
-# others (2023) and Bianchi and others (2023) measured such stereotypes in pictures of people. Our miniature has no people in its data at
+# others (2023) and Bianchi and others (2022) measured such stereotypes in pictures of people. Our miniature has no people in its data at
 # all. That does not make it neutral.
 #
 # Of 861 things, 286 are marked *core*, and the U-Net learned these alone. The authors of this course wrote the list, from what people
@@ -859,7 +859,7 @@ print(f"Stable Diffusion 1, by its own card: {stable:,.0f} kWh, {stable / traine
 # so the product is an estimate. It leaves out the rest of the computer and the cooling. It also leaves out every attempt that failed, and
 # so does ours.
 #
-# Per picture, Luccioni and others (2024) measured about 2.9 kWh for 1,000 pictures, as a mean over several large models. Bertazzini and
+# Per picture, Luccioni, Jernite and Strubell (2023) measured about 2.9 kWh for 1,000 pictures, as a mean over several large models. Bertazzini and
 # others (2025) found up to 46 times between one model and another. So a number for "an AI picture" says little without the model.
 #
 # Cheap is not the same as harmless: what is cheap is made more often. And a picture by hand is not free of electricity either. Which
@@ -873,7 +873,7 @@ print(f"Stable Diffusion 1, by its own card: {stable:,.0f} kWh, {stable / traine
 # |---|---|---|
 # | Demirci, Hannane and Zhu (2025), *Management Science* | after image models came out, job posts for image creation fell by 17 % on one large platform for freelancers | posts and not incomes; one platform; up to July 2023 |
 # | Hui, Reshef and Zhou (2024), *Organization Science* | freelancers in exposed jobs lost work and earnings, good ones no less than others | one platform, short term |
-# | Zhang, Yuan and Xiong (2024), preprint | on a Chinese platform for commissions, prices of one style fell by 64 %, orders rose by 121 %, revenue by 56 %; most stayed with those who were there before | one kind of picture, after one leak of one model |
+# | Zhang, Yuan and Xiong (2023), preprint | on a Chinese platform for commissions, prices of one style fell by 64 %, orders rose by 121 %, revenue by 56 %; most stayed with those who were there before | one kind of picture, after one leak of one model |
 # | Goldberg and Lam (2025), working paper | when a marketplace let in generated images, their number soared, that of images by people fell, and buyers gained variety | one marketplace; we read a summary, not the paper |
 # | Zhou and Lee (2024), *PNAS Nexus* | of over 50,000 users, those who took up image models published 25 % more, and got more favourites for each view; the average novelty of what they showed fell, the peak rose | who takes up a model is not drawn by lot; favourites are not quality |
 # | Zhou, Lee and Gu (2025), *Science Advances* | users of models contributed more new ideas because they made *more*, not because each was newer | one platform |
@@ -922,9 +922,9 @@ s2i.survey()
 # - Fisher, *Statistical Methods for Research Workers*, 1925 (analysis of variance); *The Design of Experiments*, 1935. Mann and Whitney,
 #   *On a Test of Whether one of Two Random Variables is Stochastically Larger than the Other*, 1947.
 # - Carlini et al., *Extracting Training Data from Diffusion Models*, 2023, arXiv 2301.13188. Somepalli et al., *Diffusion Art or Digital
-#   Forgery?*, 2023, arXiv 2212.03860.
+#   Forgery?*, 2022, arXiv 2212.03860.
 # - Luccioni et al., *Stable Bias*, 2023, arXiv 2303.11408. Bianchi et al., *Easily Accessible Text-to-Image Generation Amplifies
-#   Demographic Stereotypes at Large Scale*, 2023, arXiv 2211.03759. Birhane, Prabhu and Kahembwe, *Multimodal datasets: misogyny,
+#   Demographic Stereotypes at Large Scale*, 2022, arXiv 2211.03759. Birhane, Prabhu and Kahembwe, *Multimodal datasets: misogyny,
 #   pornography, and malignant stereotypes*, 2021, arXiv 2110.01963, on LAION-400M, an earlier set.
 # - Bellaiche et al., *Humans versus AI: whether and why we prefer human-created compared to AI-created artwork*, 2023.
 #
@@ -943,10 +943,10 @@ s2i.survey()
 #
 # - Demirci, Hannane and Zhu, *Who Is AI Replacing?*, 2025. Hui, Reshef and Zhou, *The Short-Term Effects of Generative Artificial
 #   Intelligence on Employment*, 2024. Zhang, Yuan and Xiong, *The Impact of Generative Artificial Intelligence on Market Equilibrium*,
-#   2024, arXiv 2311.07071. Goldberg and Lam, *Generative AI in Equilibrium*, 2025. Zhou and Lee, *Generative artificial intelligence,
+#   2023, arXiv 2311.07071. Goldberg and Lam, *Generative AI in Equilibrium*, 2025. Zhou and Lee, *Generative artificial intelligence,
 #   human creativity, and art*, 2024. Zhou, Lee and Gu, *Who expands the human creative frontier with generative AI*, 2025. Jiang et al.,
 #   *AI Art and its Impact on Artists*, 2023.
-# - Luccioni, Jernite and Strubell, *Power Hungry Processing*, 2024, arXiv 2311.16863. Bertazzini et al., *The Hidden Cost of an Image*,
+# - Luccioni, Jernite and Strubell, *Power Hungry Processing*, 2023, arXiv 2311.16863. Bertazzini et al., *The Hidden Cost of an Image*,
 #   2025, arXiv 2506.17016. NVIDIA, *A100 40GB PCIe GPU Accelerator, Product Brief*, 2020.
 #
 # **Next:** lesson 18, one process, three languages. Or take one of today's questions into a project of your own.

@@ -53,10 +53,9 @@ def prompt_ranks(pictures, prompts: list[str], among: list[str]) -> list[int]:
     pictures, prompts, among = list(pictures), list(prompts), list(among)
     if not pictures or len(pictures) != len(prompts):
         raise InputError(f"{len(pictures)} pictures and {len(prompts)} prompts were given: give one prompt for each.")
-    missing = [prompt for prompt in prompts if prompt not in among]
-    if missing or not all(isinstance(prompt, str) for prompt in among):
-        named = written(missing[0]) if missing else "Something that is no text"
-        raise InputError(f"{named} is not one of the prompts to choose from, which are texts: add it.")
+    for prompt in [*among, *prompts]:
+        if not isinstance(prompt, str) or prompt not in among:
+            raise InputError(f"{written(prompt)} is not one of the prompts to choose from, which are texts: add it.")
     clip, tokenizer = load_clip(), load_tokenizer()
     parts = [among[first : first + AT_ONCE] for first in range(0, len(among), AT_ONCE)]
     texts = torch.cat([text_embeddings(clip, tokenizer, part) for part in parts])

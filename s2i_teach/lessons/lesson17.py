@@ -361,6 +361,11 @@ def _energy(hours=lambda rows: sum(m * c for m, c in rows) / 60, scale=1e-3, wat
     return lambda trainings, bounds: tuple(hours(trainings) * power * scale for power in watts(*bounds))
 
 
+def _per_hour(trainings, bounds):
+    hours = sum(minutes * cores for minutes, cores in trainings) / 60
+    return tuple(power / 1000 / hours for power in bounds)
+
+
 KILOWATT_HOURS = Exercise(
     "kilowatt_hours",
     kilowatt_hours,
@@ -388,7 +393,7 @@ KILOWATT_HOURS = Exercise(
             "you add up the minutes and the cores and multiply the sums: each training has its own cores.",
         ),
         "kilowatts per hour": Mistake(
-            lambda trainings, bounds: tuple(power / 1000 / (sum(m * c for m, c in trainings) / 60) for power in bounds),
+            _per_hour,
             "you divide the power by the time. Energy is power *times* time: there are no kilowatts per hour here.",
         ),
         "the middle": Mistake(

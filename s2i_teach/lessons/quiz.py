@@ -66,7 +66,7 @@ class Sheet:
             state["results"] = [self._told(question) for question in self.questions]
         return state
 
-    def _asked(self, question: Question) -> dict:
+    def _asked(self, question: Any) -> dict:
         options = [[name, self._text(question, name)] for name in self.order(question)]
         return {"name": question.name, "text": question.text, "options": options}
 
@@ -81,7 +81,7 @@ class Sheet:
             told[phase] = [self._text(question, given), given == question.right, option.why if option else ""]
         return told
 
-    def _text(self, question: Question, name: str) -> str:
+    def _text(self, question: Any, name: str) -> str:
         option = question.option(name)
         return option.text if option else ""  # which is said as "I do not know yet"
 

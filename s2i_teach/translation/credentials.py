@@ -58,8 +58,6 @@ def manifest(result: Result) -> dict:
     """
     if not isinstance(result, Result):
         raise InputError(f"A manifest is made of a result of translate, and this is none ({type(result).__name__}).")
-    from s2i_teach import __version__
-
     made = {
         "action": "c2pa.created",
         "digitalSourceType": f"{SOURCE}compositeWithTrainedAlgorithmicMedia",
@@ -68,7 +66,7 @@ def manifest(result: Result) -> dict:
     record = result.record()
     told = {name: record[name] for name in ("model", "precision", "settings", "sketch_sha256")}
     return {
-        "claim_generator_info": [{"name": "s2i_teach", "version": __version__}],
+        "claim_generator_info": [{"name": "s2i_teach"}],
         "title": "picture.png",
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": [made]}},
@@ -129,7 +127,9 @@ def read_credentials(path: str | Path) -> Credentials | None:
         raise InputError(f"The credentials of {shown(path)} cannot be read ({shown(error)}).") from error
     told = table["manifests"][table["active_manifest"]]
     data_of = {row["label"]: row["data"] for row in told.get("assertions", ()) if isinstance(row.get("data"), dict)}
-    actions = next((data.get("actions", []) for label, data in data_of.items() if label.startswith("c2pa.actions")), [])
+    actions: list = next(
+        (data.get("actions", []) for label, data in data_of.items() if label.startswith("c2pa.actions")), []
+    )
     source = next((action["digitalSourceType"] for action in actions if "digitalSourceType" in action), "")
     return Credentials(
         state=state,
