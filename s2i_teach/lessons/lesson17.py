@@ -356,14 +356,17 @@ def _meter_cases(generator):
     yield [(600.0, 2.0)], (6.0, 40.0)
 
 
-def _energy(hours=lambda rows: sum(m * c for m, c in rows) / 60, scale=1e-3, watts=lambda low, high: (low, high)):
+def _core_hours(rows):
+    return sum(minutes * cores for minutes, cores in rows) / 60
+
+
+def _energy(hours=_core_hours, scale=1e-3):
     """A variant of the energy, for the mistakes."""
-    return lambda trainings, bounds: tuple(hours(trainings) * power * scale for power in watts(*bounds))
+    return lambda trainings, bounds: tuple(hours(trainings) * power * scale for power in bounds)
 
 
 def _per_hour(trainings, bounds):
-    hours = sum(minutes * cores for minutes, cores in trainings) / 60
-    return tuple(power / 1000 / hours for power in bounds)
+    return tuple(power / 1000 / _core_hours(trainings) for power in bounds)
 
 
 KILOWATT_HOURS = Exercise(
