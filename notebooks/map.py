@@ -76,7 +76,11 @@ def draw(table: dict[int, Lesson]):
     """The picture: a row per lesson, a column for each that it may need."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(11, 0.34 * len(table) + 1.1), layout="constrained", facecolor="white")
+    size = (
+        0.41 * (len(table) + 10),
+        0.34 * len(table) + 1.1,
+    )  # a lesson more is a column more, and titles keep their room
+    figure, axes = plt.subplots(figsize=size, layout="constrained", facecolor="white")
     columns = {number: column for column, number in enumerate(table)}
     for number, lesson in table.items():
         y = -columns[number]

@@ -34,6 +34,7 @@ _HOME = {
     "glossary": "lessons.glossary",
     "lesson": "lessons",
     "quiz": "lessons.quiz",
+    "survey": "lessons.survey",
     "scores": "lessons.scores",
     "sample": "data_sources.sample",
     "open_sample": "data_sources.sampled",

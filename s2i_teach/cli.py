@@ -157,9 +157,11 @@ def build_parser() -> Parser:
     doctor = commands.add_parser("doctor", help="what this machine has, what runs here and how fast")
     doctor.set_defaults(run=_doctor)
 
-    scores = commands.add_parser("scores", help="what a class has handed in: exercises, predictions and the quiz")
+    scores = commands.add_parser("scores", help="what a class has handed in: exercises, predictions, quiz and survey")
     scores.add_argument("folder", metavar="FOLDER", help="one sub-folder a student, or files that begin with a name")
-    scores.add_argument("--out", metavar="CSV", help="write the table, and the quiz's answers beside it")
+    scores.add_argument(
+        "--out", metavar="CSV", help="write the table, and beside it the quiz's answers and the survey's means"
+    )
     scores.add_argument("--anonymous", action="store_true", help="codes in place of names, in an order of their own")
     scores.set_defaults(run=_scores)
 

@@ -44,18 +44,18 @@ _GERMAN = {
         "Die mitgelieferten Daten fehlen unter {0}: s2i_teach neu installieren oder S2I_DATA auf den Ordner mit den "
         "Daten setzen."
     ),
-    # the quiz
-    "{} is too large for a quiz: move it away, and begin anew.": (
-        "{0} ist zu groß für ein Quiz: die Datei weglegen und neu beginnen."
+    # the quiz and the survey
+    "{} is too large for a file of answers: move it away, and begin anew.": (
+        "{0} ist zu groß für eine Datei mit Antworten: sie weglegen und neu beginnen."
     ),
-    "{} is no quiz that can be read: move it away, and begin anew.": (
-        "{0} ist kein lesbares Quiz: die Datei weglegen und neu beginnen."
+    "{} holds no answers that can be read: move it away, and begin anew.": (
+        "{0} enthält keine lesbaren Antworten: die Datei weglegen und neu beginnen."
     ),
-    "The quiz was answered elsewhere meanwhile: run the cell again.": (
-        "Das Quiz wurde inzwischen anderswo beantwortet: die Zelle noch einmal ausführen."
+    "It was answered elsewhere meanwhile: run the cell again.": (
+        "Inzwischen wurde anderswo geantwortet: die Zelle noch einmal ausführen."
     ),
-    "The quiz was answered twice: move {} away to begin anew.": (
-        "Das Quiz wurde zweimal beantwortet: {0} weglegen, um neu zu beginnen."
+    "It was answered twice: move {} away to begin anew.": (
+        "Es wurde zweimal geantwortet: {0} weglegen, um neu zu beginnen."
     ),
     "The answers are {}: give a list of letters, one a question.": (
         "Die Antworten sind {0}: eine Liste von Buchstaben angeben, einen je Frage."
@@ -514,6 +514,9 @@ _GERMAN = {
     ),
     "{} pictures and {} prompts were given: give one prompt for each.": (
         "{0} Bilder und {1} Prompts sind angegeben: zu jedem Bild einen Prompt angeben."
+    ),
+    "{} is not one of the prompts to choose from, which are texts: add it.": (
+        "{0} ist keiner der Prompts, die zur Wahl stehen und Texte sind: ihn hinzufügen."
     ),
     "The prompt {} says nothing that a picture could match: give words.": (
         "Der Prompt {0} sagt nichts, dem ein Bild entsprechen könnte: Wörter angeben."

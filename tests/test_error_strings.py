@@ -22,7 +22,14 @@ from s2i_teach.translation import page, run
 from s2i_teach.widgets import strings
 
 PACKAGE = Path(s2i.__file__).parent
-WIDGETS = ("widgets/studio", "widgets/sketch_pad", "widgets/blind_rating", "widgets/playground", "lessons/quiz")
+WIDGETS = (
+    "widgets/studio",
+    "widgets/sketch_pad",
+    "widgets/blind_rating",
+    "widgets/playground",
+    "lessons/quiz",
+    "lessons/survey",
+)
 
 
 # What the code can raise, read from the code

@@ -99,6 +99,8 @@ CALLS = {
     "lesson": lambda v, h: s2i.lesson(v),
     "quiz": lambda v, h: s2i.quiz(v),
     "quiz folder": lambda v, h: s2i.quiz([], folder=no_text(v)),
+    "survey": lambda v, h: s2i.survey(v),
+    "survey folder": lambda v, h: s2i.survey([], folder=no_text(v)),
     "scores": lambda v, h: s2i.scores(no_text(v)),
     "thesis size": lambda v, h: s2i.Settings.from_thesis(image_size=v),
     "thesis respacing": lambda v, h: s2i.Settings.from_thesis(timestep_respacing=v),

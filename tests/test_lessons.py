@@ -4,6 +4,7 @@ import ast
 import hashlib
 import heapq
 import inspect
+import math
 import random
 import re
 import textwrap
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageChops, ImageFilter
+from scipy import stats
 
 import s2i_teach as s2i
 from s2i_teach import InputError
@@ -23,7 +25,7 @@ from s2i_teach.lessons.compare import difference
 from s2i_teach.lessons.engine import Exercise, is_stub
 from s2i_teach.lessons.progress import Progress
 
-NUMBERS = (*range(1, 17), 18)
+NUMBERS = (*range(1, 19),)
 EXERCISES = [(number, exercise) for number in NUMBERS for exercise in s2i.lesson(number)]
 IDS = [f"{number}-{exercise.name}" for number, exercise in EXERCISES]
 every_exercise = pytest.mark.parametrize(("number", "exercise"), EXERCISES, ids=IDS)
@@ -668,6 +670,65 @@ def test_a_forgotten_return_is_said_where_a_text_is_expected():
 
 
 # Lesson 12: numbers that are none, and rounding
+
+
+def test_right_answers_about_authorship_written_another_way_pass():
+    def decided_by(pictures):
+        shares, whole = [], pictures.double().var((0, 1, 2), correction=0).sum()
+        for axis in range(3):
+            means = pictures.double().movedim(axis, 0).flatten(1, 2).mean(1)
+            shares.append(float(means.var(0, correction=0).sum() / whole))
+        return [*shares, 1 - sum(shares)]
+
+    def nearer_than_new(made, new, training):
+        def near(x):
+            return ((x[:, None] - training) ** 2).sum(-1).min(1)[0]  # squares have the same order
+
+        won = [1.0 if m < n else 0.5 if m == n else 0.0 for m in near(made) for n in near(new)]
+        return sum(won) / len(won)
+
+    def nearer_by_torch(made, new, training):
+        a, b = (torch.cdist(x, training).min(1).values for x in (made, new))
+        return (torch.sign(b - a[:, None]) / 2 + 0.5).mean()
+
+    def chance_of_so_few(found, group, chosen, total):
+        return float(stats.hypergeom.cdf(found, total, group, chosen))
+
+    def by_products(found, group, chosen, total):
+        chance = 0
+        for k in range(found + 1):
+            chance += math.comb(chosen, k) * math.comb(total - chosen, group - k)
+        return chance / math.comb(total, group)
+
+    def kilowatt_hours(trainings, watts):
+        joules = [sum(minutes * 60 * cores * power for minutes, cores in trainings) for power in watts]
+        return [energy / 3_600_000 for energy in joules]
+
+    lesson = s2i.lesson(17)
+    for name, answers in {
+        "decided_by": (decided_by,),
+        "nearer_than_new": (nearer_than_new, nearer_by_torch),
+        "chance_of_so_few": (chance_of_so_few, by_products),
+        "kilowatt_hours": (kilowatt_hours,),
+    }.items():
+        for answer in answers:
+            assert lesson.exercises[name].judge(answer).passed, (
+                name,
+                answer.__name__,
+                lesson.exercises[name].judge(answer),
+            )
+
+
+def test_a_wrong_split_that_is_no_typical_mistake_hears_what_is_wrong():
+    decided_by = s2i.lesson(17).decided_by
+    right = decided_by.reference
+
+    def said(change):
+        return decided_by.judge(lambda pictures: change(right(pictures))).message
+
+    assert said(lambda shares: shares[0]) == "return four numbers, (sketch, prompt, seed, rest)."
+    assert "the four add up to 2" in said(lambda shares: [2 * share for share in shares])
+    assert "four plain numbers" in said(lambda shares: [torch.ones(3), *shares[1:], None][:4])
 
 
 def test_two_mistakes_that_end_in_nan_are_alike():

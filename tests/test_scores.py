@@ -200,7 +200,7 @@ BAD = {
         b" " * 70_000: "is larger than 0.064 MB",
     },
     "s2i_progress_lesson77.json": {b"{}": "is of lesson 77, which is not there"},
-    "s2i_quiz.json": {b"{": "is damaged", b"{}": "holds no answers to the quiz"},
+    "s2i_quiz.json": {b"{": "is damaged", b"{}": "holds no answers of before and after"},
     "other.json": {b"{}": "is no file that a lesson keeps"},
     "02_noise_schedule.ipynb": {
         b"{": "is damaged: it is no JSON",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import reading, shown
-from s2i_teach.lessons.handed_work import Student, read_notebook, read_progress, read_quiz
+from s2i_teach.lessons.handed_work import Student, read_notebook, read_progress, read_quiz, read_survey
 
 LARGEST = {".json": 64_000, ".ipynb": 50_000_000}
 """Bytes: a file of progress has about five hundred; a notebook carries its pictures."""
@@ -24,6 +24,7 @@ _BEFORE = r"(?P<student>.*?)[\s._-]*"
 _COPY = r"(?:[\s_-]*\(?\d{1,3}\)?)?"  # as a browser and a file manager call a second copy
 PROGRESS = re.compile(rf"{_BEFORE}s2i_progress_lesson(?P<lesson>\d\d?){_COPY}\.json", re.IGNORECASE)
 QUIZ = re.compile(rf"{_BEFORE}s2i_quiz{_COPY}\.json", re.IGNORECASE)
+SURVEY = re.compile(rf"{_BEFORE}s2i_survey{_COPY}\.json", re.IGNORECASE)
 NOTEBOOK = re.compile(rf"{_BEFORE}(?<!\d)\d\d_[a-z].*\.ipynb", re.IGNORECASE)
 
 
@@ -64,7 +65,9 @@ def collect(folder: Path) -> tuple[list[Student], list[SetAside]]:
         for place in sorted(filter(_is_student, folder.iterdir())):
             name = unicodedata.normalize("NFC", place.name)
             student = students.setdefault(name, Student(name))
-            if not (student.lessons or student.quiz) and name not in {each.student for each in aside}:
+            if not (student.lessons or student.quiz or student.surveys) and name not in {
+                each.student for each in aside
+            }:
                 aside.append(SetAside(name, name, "holds nothing that a lesson keeps"))
     return sorted(students.values(), key=lambda student: student.name.casefold()), aside
 
@@ -74,7 +77,7 @@ def _whose(path: Path, folder: Path) -> tuple[str, bool]:
     inside = path.relative_to(folder)
     if len(inside.parts) > 1:
         return unicodedata.normalize("NFC", inside.parts[0]), True
-    for pattern in (PROGRESS, QUIZ, NOTEBOOK):
+    for pattern in (PROGRESS, QUIZ, SURVEY, NOTEBOOK):
         if own := pattern.fullmatch(path.name):
             return unicodedata.normalize("NFC", own["student"].strip() or folder.resolve().name), True
     return (unicodedata.normalize("NFC", path.stem) if path.suffix.lower() == ".ipynb" else ""), False
@@ -115,6 +118,8 @@ def _reader(path: Path) -> Callable[[bytes, Student], None] | None:
         return None
     if QUIZ.fullmatch(path.name):
         return read_quiz
+    if SURVEY.fullmatch(path.name):
+        return read_survey
     if found := PROGRESS.fullmatch(path.name):
         number = int(found["lesson"])
         return lambda data, student: read_progress(data, student, number)

@@ -8,6 +8,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.lessons import lesson, quiz_file
 from s2i_teach.lessons.engine import MARKS
 from s2i_teach.lessons.quiz_file import Kept
+from s2i_teach.lessons.survey_questions import SURVEY
 
 MOST_CELLS = 5_000
 LONGEST = 1_000
@@ -58,11 +59,16 @@ class Work:
 
 @dataclass
 class Student:
-    """A student's lessons by number, and the quiz; ``quiz`` is None where none was handed in."""
+    """A student's lessons by number, the quiz, and surveys.
+
+    ``quiz`` is None where none was handed in. Surveys are kept by their number, since a folder may hold those of a class:
+    whose they are is nobody's business.
+    """
 
     name: str
     lessons: dict[int, Work] = field(default_factory=dict)
     quiz: Kept | None = None
+    surveys: dict[int, Kept] = field(default_factory=dict)
 
     def work(self, number: int) -> Work:
         """The work in a lesson; empty at first."""
@@ -115,10 +121,19 @@ def read_progress(data: bytes, student: Student, number: int) -> None:
 
 def read_quiz(data: bytes, student: Student) -> None:
     """Add a quiz; of two the one that went farther counts. ValueError as above."""
-    kept = quiz_file.parse(data)
+    student.quiz = farther(student.quiz, quiz_file.parse(data))
+
+
+def read_survey(data: bytes, student: Student) -> None:
+    """Add a survey; of two with one number, before and after of one person, the one that went farther counts."""
+    kept = quiz_file.parse(data, SURVEY)
+    student.surveys[kept.seed] = farther(student.surveys.get(kept.seed), kept)
+
+
+def farther(one: Kept | None, other: Kept) -> Kept:
+    """Of two files of answers the one that went farther, the first if both did."""
     phases = (*quiz_file.PHASES, "done")
-    if student.quiz is None or phases.index(kept.phase) > phases.index(student.quiz.phase):
-        student.quiz = kept
+    return other if one is None or phases.index(other.phase) > phases.index(one.phase) else one
 
 
 # Notebooks

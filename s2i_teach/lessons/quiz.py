@@ -22,8 +22,10 @@ class Sheet:
         words: what is said, in the language of this sheet.
     """
 
+    form = quiz_file.QUIZ
+
     def __init__(self, folder: Path):
-        self.folder, self.kept, self.words = folder, quiz_file.read(folder), words()
+        self.folder, self.kept, self.words = folder, quiz_file.read(folder, self.form), words()
         self._handed_in = False  # by this sheet: the second time does not follow at once
 
     @property
@@ -36,22 +38,26 @@ class Sheet:
         """In this sheet's language."""
         return questions(self.words["code"])
 
+    def order(self, question) -> list[str]:
+        """The names of a question's answers as this sheet shows them."""
+        return self.kept.order(question)
+
     def hand_in(self, answers: dict[str, str]) -> None:
         """Keep the answers, question → answer, of the time that it is.
 
         Raises:
             InputError: it was answered twice before, also by another notebook; or the file cannot be written.
         """
-        kept = quiz_file.read(self.folder)
+        kept = quiz_file.read(self.folder, self.form)
         if kept.phase == "done" or kept.phase != self.kept.phase:
-            raise InputError("The quiz was answered elsewhere meanwhile: run the cell again.")
+            raise InputError("It was answered elsewhere meanwhile: run the cell again.")
         kept = replace(kept, seed=self.kept.seed).with_answers(answers)
-        quiz_file.write(self.folder, kept)
+        quiz_file.write(self.folder, kept, self.form)
         self.kept, self._handed_in = kept, True
 
     def state(self) -> dict[str, Any]:
         """What a page shows. Which answers are right is in it only after the second time."""
-        state: dict[str, Any] = {"phase": self.phase, "path": str(self.folder / quiz_file.NAME)}
+        state: dict[str, Any] = {"phase": self.phase, "path": str(self.folder / self.form.name)}
         if self.phase in quiz_file.PHASES:
             return state | {"questions": [self._asked(question) for question in self.questions]}
         if self.phase == "done":
@@ -60,8 +66,8 @@ class Sheet:
             state["results"] = [self._told(question) for question in self.questions]
         return state
 
-    def _asked(self, question: Question) -> dict:
-        options = [[name, self._text(question, name)] for name in self.kept.order(question)]
+    def _asked(self, question: Any) -> dict:
+        options = [[name, self._text(question, name)] for name in self.order(question)]
         return {"name": question.name, "text": question.text, "options": options}
 
     def _told(self, question: Question) -> dict:
@@ -75,7 +81,7 @@ class Sheet:
             told[phase] = [self._text(question, given), given == question.right, option.why if option else ""]
         return told
 
-    def _text(self, question: Question, name: str) -> str:
+    def _text(self, question: Any, name: str) -> str:
         option = question.option(name)
         return option.text if option else ""  # which is said as "I do not know yet"
 
@@ -136,10 +142,15 @@ def quiz(answers: Sequence | None = None, folder: str | Path = "."):
         from s2i_teach.widgets.quiz import Quiz
 
         return Quiz(sheet.state, sheet.hand_in)
+    return answered(sheet, answers)
+
+
+def answered(sheet: Sheet, answers) -> Sheet:
+    """A sheet after the answers that a user typed were handed in, if there are any."""
     given = _read(answers, sheet)
     if given:
         if sheet.phase == "done":
-            raise InputError(f"The quiz was answered twice: move {quiz_file.NAME} away to begin anew.")
+            raise InputError(f"It was answered twice: move {sheet.form.name} away to begin anew.")
         sheet.hand_in(given)
     return sheet
 
@@ -157,7 +168,7 @@ def _read(answers, sheet: Sheet) -> dict[str, str]:
         )
     given = {}
     for number, (answer, question) in enumerate(zip(answers, sheet.questions, strict=True), 1):
-        order = sheet.kept.order(question)
+        order = sheet.order(question)
         letters = dict(zip(string.ascii_lowercase, order, strict=False))
         typed = UNSURE if answer is None else answer.strip().casefold() if isinstance(answer, str) else answer
         name = letters.get(typed, typed) if isinstance(typed, str) else None

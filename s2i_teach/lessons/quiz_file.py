@@ -1,7 +1,8 @@
-"""What a quiz keeps: ``s2i_quiz.json`` beside the notebook, with the answers before the course and after it."""
+"""What a quiz or a survey keeps: a file beside the notebook, with the answers before the course and after it."""
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,17 @@ NAME = "s2i_quiz.json"
 LARGEST = 64_000
 """Bytes; a quiz has about a thousand."""
 PHASES = ("before", "after")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is asked twice: the ``name`` of its file, and ``answers()``, question → the names of its answers."""
+
+    name: str
+    answers: Callable[[], dict[str, set[str]]]
+
+
+QUIZ = Form(NAME, lambda: {q.name: {UNSURE, *(option.name for option in q.options)} for q in questions("en")})
 
 
 @dataclass(frozen=True)
@@ -39,21 +51,21 @@ class Kept:
         return [*names, UNSURE]
 
 
-def parse(data: bytes) -> Kept:
+def parse(data: bytes, form: Form = QUIZ) -> Kept:
     """What the bytes of a file hold.
 
     Raises:
-        ValueError: they are no quiz; it says why.
+        ValueError: they hold no answers to this form; it says why.
     """
     try:
         table = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError("is damaged") from error
     if not isinstance(table, dict) or not {"seed", *PHASES} <= set(table):
-        raise ValueError("holds no answers to the quiz")
+        raise ValueError("holds no answers of before and after")
     if type(table["seed"]) is not int or abs(table["seed"]) >= 2**63:
         raise ValueError("has a damaged seed")
-    names = {question.name: {UNSURE, *(o.name for o in question.options)} for question in questions("en")}
+    names = form.answers()
     for phase in PHASES:
         answers = table[phase]
         if answers is None:
@@ -67,26 +79,26 @@ def parse(data: bytes) -> Kept:
     return Kept(table["seed"], table["before"], table["after"])
 
 
-def read(folder: Path) -> Kept:
-    """What is kept in a folder; a new quiz, with a seed by lot, where nothing is.
+def read(folder: Path, form: Form = QUIZ) -> Kept:
+    """What is kept in a folder; nothing yet, with a seed by lot, where no file is.
 
     Raises:
-        InputError: the file is no quiz, or cannot be read.
+        InputError: the file holds no answers to this form, or cannot be read.
     """
-    path = folder / NAME
+    path = folder / form.name
     with reading(path):
         if not path.exists():
             return Kept(random.SystemRandom().randrange(2**31))
         if path.stat().st_size > LARGEST:
-            raise InputError(f"{shown(path)} is too large for a quiz: move it away, and begin anew.")
+            raise InputError(f"{shown(path)} is too large for a file of answers: move it away, and begin anew.")
         data = path.read_bytes()
     try:
-        return parse(data)
+        return parse(data, form)
     except ValueError as error:
-        raise InputError(f"{shown(path)} is no quiz that can be read: move it away, and begin anew.") from error
+        raise InputError(f"{shown(path)} holds no answers that can be read: move it away, and begin anew.") from error
 
 
-def write(folder: Path, kept: Kept) -> Path:
+def write(folder: Path, kept: Kept, form: Form = QUIZ) -> Path:
     """Keep the answers, whole or not at all.
 
     Raises:
@@ -94,4 +106,4 @@ def write(folder: Path, kept: Kept) -> Path:
     """
     table = {"seed": kept.seed, "before": kept.before, "after": kept.after}
     data = (json.dumps(table, indent=1) + "\n").encode("utf-8")
-    return write_whole(folder / NAME, lambda file: file.write(data))
+    return write_whole(folder / form.name, lambda file: file.write(data))

@@ -14,9 +14,10 @@ from pathlib import Path
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, reading, shown, write_whole
 from s2i_teach.lessons.handed_in import collect
-from s2i_teach.lessons.handed_work import Student, Work, exercises
-from s2i_teach.lessons.quiz_file import PHASES
+from s2i_teach.lessons.handed_work import Student, Work, exercises, farther
+from s2i_teach.lessons.quiz_file import PHASES, Kept
 from s2i_teach.lessons.quiz_questions import UNSURE, gain, points, questions
+from s2i_teach.lessons.survey_questions import FEWEST, SCALE, opinions, statements
 
 SALT = ".s2i_scores_salt"
 """The file, in the folder that was handed in, that keeps codes the same from week to week."""
@@ -35,10 +36,12 @@ class Scores:
     Attributes:
         students: each with lessons and quiz; by name, or by code.
         set_aside: what could not be used, a sentence each.
+        surveys: those of the class, in an order that tells nothing.
     """
 
     students: tuple[Student, ...]
     set_aside: tuple[str, ...]
+    surveys: tuple[Kept, ...] = ()
 
     @property
     def lessons(self) -> tuple[int, ...]:
@@ -99,13 +102,46 @@ class Scores:
             lines.append(f"{number + 1}. {question.name} (lesson {question.lesson}): {', '.join(told)}")
         return lines
 
+    def survey_table(self) -> list[list]:
+        """What the class thinks, statement by statement: how many answered it both times, the mean before, after, change.
+
+        The scale goes from 1 to 5. A statement that fewer than three answered both times says nothing but that.
+        """
+        table: list[list] = [["statement", "answered", *PHASES, "change"]]
+        found = {opinion.statement.name: opinion for opinion in opinions(self.surveys)}
+        for statement in statements("en"):
+            if opinion := found.get(statement.name):
+                means = [round(mean, 2) for mean in (opinion.before, opinion.after, opinion.change)]
+                table.append([statement.text, opinion.count, *means])
+            else:
+                table.append([statement.text, f"fewer than {FEWEST}", None, None, None])
+        return table
+
+    def survey_lines(self) -> list[str]:
+        """:meth:`survey_table` in short, a line a statement."""
+        if not self.surveys:
+            return []
+        lines = [
+            f"Survey, {len(self.surveys)} handed in: means from {SCALE[0]}, strong disagreement, to {SCALE[-1]}, of those "
+            "who answered both times:"
+        ]
+        for number, (text, count, before, after, change) in enumerate(self.survey_table()[1:], 1):
+            told = (
+                f"answered by {count}"
+                if before is None
+                else f"{before:.1f} → {after:.1f}, {_signed(change, '+')} ({count})"
+            )
+            lines.append(f"{number}. {text} {told}")
+        return lines
+
     @property
     def has_quiz(self) -> bool:
         """Whether anybody handed in a quiz."""
         return any(student.quiz for student in self.students)
 
     def save(self, path: str | Path) -> list[Path]:
-        """Write the table as CSV, and beside it, where there are quizzes, ``…-quiz.csv`` with the answers chosen.
+        """Write the table as CSV, and beside it, where there are some, ``…-quiz.csv`` with the answers chosen, and
+        ``…-survey.csv`` with the means of the survey.
 
         A text that a spreadsheet would take for a formula gets an apostrophe before it. Returns the files.
 
@@ -118,6 +154,8 @@ class Scores:
         made = [_write(path, self._columns())]
         if self.has_quiz:
             made.append(_write(path.with_name(f"{path.stem}-quiz{path.suffix}"), self.quiz_table()))
+        if self.surveys:
+            made.append(_write(path.with_name(f"{path.stem}-survey{path.suffix}"), self.survey_table()))
         return made
 
     def _columns(self) -> list[list]:
@@ -144,7 +182,7 @@ class Scores:
         return "\n".join([*lines, "", *self._notes()])
 
     def _notes(self) -> list[str]:
-        return [LEGEND, *filter(None, [self.class_gain()]), *self.quiz_lines(), *self.set_aside]
+        return [LEGEND, *filter(None, [self.class_gain()]), *self.quiz_lines(), *self.survey_lines(), *self.set_aside]
 
     __repr__ = __str__
 
@@ -160,7 +198,7 @@ _COUNTS = ("solved", "tried", "hints", "shown")
 
 
 def scores(folder: str | Path, *, anonymous: bool = False) -> Scores:
-    """Read what a class has handed in: progress files, quizzes and executed notebooks.
+    """Read what a class has handed in: progress files, quizzes, surveys and executed notebooks.
 
     Args:
         folder: holds one sub-folder a student, or files with the student's name before their own, as
@@ -180,13 +218,24 @@ def scores(folder: str | Path, *, anonymous: bool = False) -> Scores:
     students, aside = collect(place)
     if not students and not aside:
         raise InputError(f"{shown(place)} holds nothing that a lesson keeps: it needs s2i_progress_lesson….json files.")
+    surveys = _shuffled(students)
+    students = [student for student in students if student.lessons or student.quiz or not student.surveys]
     if not anonymous:
-        return Scores(tuple(students), tuple(f"Set aside: {shown(a.path)} {a.why}." for a in aside))
+        return Scores(tuple(students), tuple(f"Set aside: {shown(a.path)} {a.why}." for a in aside), surveys)
     salt = _salt(place)
     coded = [Student(code(student.name, salt), student.lessons, student.quiz) for student in students]
     whose = [f"a file of {code(a.student, salt)}" if a.student else "a file" for a in aside]
     told = sorted(f"Set aside: {who} {a.why}." for who, a in zip(whose, aside, strict=True))
-    return Scores(tuple(sorted(coded, key=lambda student: student.name)), tuple(told))
+    return Scores(tuple(sorted(coded, key=lambda student: student.name)), tuple(told), surveys)
+
+
+def _shuffled(students: Sequence[Student]) -> tuple[Kept, ...]:
+    """The surveys of all, one a number, ordered by that number, which was drawn by lot."""
+    found: dict[int, Kept] = {}
+    for student in students:
+        for number, kept in student.surveys.items():
+            found[number] = farther(found.get(number), kept)
+    return tuple(found[number] for number in sorted(found))
 
 
 def code(name: str, salt: bytes) -> str:
@@ -243,8 +292,8 @@ def _number(points: int | None) -> str:
     return NOTHING if points is None else str(points)
 
 
-def _signed(share: float) -> str:
-    return f"{share:.2f}".replace("-", "−")
+def _signed(share: float, sign: str = "-") -> str:
+    return f"{share:{sign}.2f}".replace("-", "−")
 
 
 def _width(text: str) -> int:

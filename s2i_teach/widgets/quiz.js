@@ -1,4 +1,4 @@
-// The widget around the concept quiz: Quiz in quiz.py.
+// The widget around the concept quiz and the survey: Quiz in quiz.py.
 
 let quizViews = 0; // radio buttons of one name are one group on the whole page, and two views may show one quiz
 
@@ -6,13 +6,14 @@ export default {
   render({ model, el }) {
     const words = makeWords(model.get("words"));
     const cleanups = [];
+    const isSurvey = model.get("state").kind === "survey"; // statements, of which none is right
     const group = `${model.get("still")}-${quizViews++}`;
     const chosen = new Map();
     let asked = false; // of Python and not answered yet
 
     const body = h("div");
     const failure = h("p", { class: "s2i-error", role: "alert", hidden: true });
-    const root = h("section", { class: "s2i s2i-quiz", "aria-label": words("quiz"), lang: words("code"), tabIndex: -1 }, body, failure);
+    const root = h("section", { class: "s2i s2i-quiz", "aria-label": isSurvey ? words("survey") : words("quiz"), lang: words("code"), tabIndex: -1 }, body, failure);
 
     function fail(text) {
       failure.textContent = text;
@@ -74,12 +75,30 @@ export default {
       );
     }
 
+    function opinion(row) {
+      const said = (label, text) => h("p", {}, h("span", { class: "s2i-soft" }, label), " ", text);
+      const both = [said(words("quiz_before_was"), row.before), said(words("quiz_after_was"), row.after)];
+      return h("li", {}, h("p", { class: "s2i-heading" }, row.text), ...both);
+    }
+
+    function intro(phase) {
+      if (isSurvey) return phase === "before" ? words("survey_before") : words("survey_after");
+      return phase === "before" ? words("quiz_before") : words("quiz_after");
+    }
+
     function show() {
       const state = model.get("state");
       asked = false;
       failure.hidden = true;
       if (state.phase === "kept") {
-        body.replaceChildren(h("p", { role: "status" }, words("quiz_kept", { path: state.path })));
+        const { path } = state;
+        const kept = isSurvey ? words("survey_kept", { path }) : words("quiz_kept", { path });
+        body.replaceChildren(h("p", { role: "status" }, kept));
+      } else if (state.phase === "done" && isSurvey) {
+        body.replaceChildren(
+          h("p", { role: "status" }, words("survey_result")),
+          h("ol", {}, ...state.results.map(opinion)),
+        );
       } else if (state.phase === "done") {
         const { before, after, gain } = state;
         body.replaceChildren(
@@ -88,8 +107,7 @@ export default {
         );
       } else {
         const rows = state.questions.map((row, i) => question(row, i + 1, state.questions.length));
-        const intro = state.phase === "before" ? words("quiz_before") : words("quiz_after");
-        body.replaceChildren(h("p", {}, intro), ...rows, h("div", { class: "s2i-tools" }, send, status));
+        body.replaceChildren(h("p", {}, intro(state.phase)), ...rows, h("div", { class: "s2i-tools" }, send, status));
         count();
       }
     }

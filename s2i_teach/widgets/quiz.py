@@ -1,4 +1,4 @@
-"""Questions with one right answer each, asked before a course and after it."""
+"""Questions that are asked twice: with one right answer each before a course and after it, or a survey, which has none."""
 
 from collections.abc import Callable
 from html import escape
@@ -11,10 +11,10 @@ from s2i_teach.widgets.base import LiveWidget, source
 
 
 class Quiz(LiveWidget):
-    """A page of questions; see :func:`s2i_teach.lessons.quiz.quiz`, which makes it.
+    """A page of questions; :func:`s2i_teach.lessons.quiz.quiz` and :func:`s2i_teach.lessons.survey.survey` make it.
 
     Args:
-        state: gives what the page shows: ``phase`` ("before", "after", "kept" or "done"), ``path`` of the file, the
+        state: gives what the page shows: ``kind`` ("survey", or nothing for a quiz), ``phase`` ("before", "after", "kept" or "done"), ``path`` of the file, the
             ``questions`` with their options, or in the end the ``results``.
         hand_in: keeps the answers, question → option.
     """
@@ -58,7 +58,8 @@ class Quiz(LiveWidget):
 
     def _still_html(self) -> str:
         state = self.state
-        said = self.words["quiz"] if "questions" in state else self.words[f"quiz_{_SAYS[state['phase']]}"]
+        kind = state.get("kind", "quiz")
+        said = self.words[kind] if "questions" in state else self.words[f"{kind}_{_SAYS[state['phase']]}"]
         return f'<div class="{self.still}"><p>{escape(said.format(**state))}</p></div>'
 
 

@@ -235,6 +235,13 @@ STRINGS: dict[str, dict[str, str]] = {
         "quiz_wrong": "✗ not so.",
         "quiz_answer": "Right:",
         "quiz_lesson": "See lesson {lesson}, section {section}.",
+        # the survey
+        "survey": "Survey: eight statements on pictures made with models",
+        "survey_before": "Eight statements. None of them is right or wrong, and your name is not kept. You will be asked the same "
+        "once more later.",
+        "survey_after": "The same eight statements, for the second time. Answer as you think today.",
+        "survey_kept": "Thank you. Your answers are kept in {path}, without your name. Run this cell again at the end.",
+        "survey_result": "Thank you. These are your answers of before and after. None is right or wrong.",
     },
     "de": {
         "code": "de",
@@ -468,6 +475,13 @@ STRINGS: dict[str, dict[str, str]] = {
         "quiz_wrong": "✗ nicht so.",
         "quiz_answer": "Richtig:",
         "quiz_lesson": "Siehe Lektion {lesson}, Abschnitt {section}.",
+        # the survey
+        "survey": "Umfrage: acht Aussagen über Bilder, die mit Modellen gemacht sind",
+        "survey_before": "Acht Aussagen. Keine ist richtig oder falsch, und dein Name wird nicht gespeichert. Später wirst du dasselbe noch "
+        "einmal gefragt.",
+        "survey_after": "Dieselben acht Aussagen, zum zweiten Mal. Antworte so, wie du heute denkst.",
+        "survey_kept": "Danke. Deine Antworten liegen ohne deinen Namen in {path}. Führe diese Zelle am Ende noch einmal aus.",
+        "survey_result": "Danke. Das sind deine Antworten von vorher und nachher. Keine ist richtig oder falsch.",
     },
 }
 """Language → key → words; ``{name}`` is filled in."""
