@@ -121,7 +121,7 @@ def test_bad_input_gets_a_sentence(tmp_path, monkeypatch, capsys, arguments, wor
 
 def test_more_bad_input(folder, tmp_path):
     for options, words in (
-        ({"language": "fr"}, "is not known: use de or en"),
+        ({"language": "fr"}, "use one of en, de"),
         ({"votes": "none.csv"}, "cannot be read"),
         ({"votes": None}, "votes is None: give the names"),
         ({"title": 3}, "A int is no title"),
