@@ -7,7 +7,7 @@ import torch
 from scipy.ndimage import binary_fill_holes
 
 from s2i_teach.models.catalog import MODELS, find
-from s2i_teach.models.kinds import hint_of
+from s2i_teach.models.kinds import guesses, hint_of
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
@@ -82,6 +82,7 @@ def generate(
             if led:
                 hints = [make_hint(sketch, hint_of(pipe)) for sketch in sketches[part]]
                 common |= {"control_image": hints, "controlnet_conditioning_scale": way.control_scale}
+                common["guess_mode"] = guesses(pipe)
         maker.scheduler = make_scheduler(None, pipe.scheduler, steps)  # it remembers its last run
         made.append(maker(**common).images.float() * 2 - 1)
     return torch.cat(made)

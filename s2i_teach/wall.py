@@ -15,13 +15,8 @@ from s2i_teach.models.load import shared_pipeline
 from s2i_teach.translation.result import check_png_path, save_png
 from s2i_teach.translation.run import translate
 
-HOW: dict[str, dict[str, Any]] = {
-    "mini": {"prepare": "filled"},
-    "mini-scribble": {"strength": 1.0},
-    "mini-scribble-rewarded": {"strength": 1.0},
-}
-"""Model → the settings it is shown with, where they are not its own: plain img2img takes lines alone for white paper, and a model
-that is led starts from noise, so that one sees what leading alone does."""
+HOW: dict[str, dict[str, Any]] = {"mini": {"prepare": "filled"}}
+"""Model → the settings it is shown with, where they are not its own: plain img2img takes lines alone for white paper."""
 DIFFUSION = ("mini", "mini-scribble")
 """The latent diffusion beside the other families."""
 SKETCHES = ("turtle", "house", "cactus", "sailboat_by_hand", "cat_by_hand", "mushroom_by_hand")

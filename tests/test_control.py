@@ -3,6 +3,8 @@
 import itertools
 import json
 import shutil
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from s2i_teach import InputError, Settings, load_pipeline, read_record, translat
 from s2i_teach.images import open_sketch
 from s2i_teach.lines import line_hint
 from s2i_teach.models.catalog import MODELS
-from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS, kind_for, kind_of, led_by
+from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS, guesses, kind_for, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.batch import Counts, run_batch
@@ -28,9 +30,12 @@ from tests.test_anatomy import check_drawing
 LANDED = data_dir() / "mini" / "controlnet"
 
 
-def pixels_by_hand(pipe, sketch, settings: Settings) -> torch.Tensor:
-    """The stock pipeline, called as a careful user would call it."""
+def pixels_by_hand(pipe, sketch, settings: Settings, guess_mode: bool = False) -> torch.Tensor:
+    """The stock pipeline, called as a careful user would call it; in guess mode each residual keeps its whole weight."""
     own, picture = pipe.scheduler, open_sketch(sketch, settings.size)
+    whole = pipe.controlnet.register_forward_pre_hook(
+        lambda module, args, kwargs: (args, {**kwargs, "guess_mode": False}), with_kwargs=True
+    )
     try:
         pipe.scheduler = make_scheduler(settings.scheduler, own, settings.num_inference_steps)
         return pipe(
@@ -46,8 +51,10 @@ def pixels_by_hand(pipe, sketch, settings: Settings) -> torch.Tensor:
             control_guidance_end=settings.control_end,
             generator=torch.Generator("cpu").manual_seed(settings.seed),
             output_type="pt",
+            guess_mode=guess_mode,
         ).images
     finally:
+        whole.remove()
         pipe.scheduler = own
 
 
@@ -256,7 +263,8 @@ def furthest(pipe, sketch, cells, every=5, **named) -> float:
     made = {i: pixels for i, pixels, _ in run_batch(sketch, cells, pipe, **named)}
     assert sorted(made) == list(range(len(cells)))
     looked_at = range(0, len(cells), every)
-    return max((pixels_by_hand(pipe, sketch, cells[i]) - made[i]).abs().max().item() for i in looked_at)
+    guess = guesses(pipe)
+    return max((pixels_by_hand(pipe, sketch, cells[i], guess) - made[i]).abs().max().item() for i in looked_at)
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -407,7 +415,9 @@ def test_the_catalog_s_models_load(data, tiny_led, sketch, monkeypatch, name):
     assert (settings.strength, settings.control_scale, settings.size) == (entry.strength, 1.0, (128, 128))
     assert settings.scheduler == ("lcm" if name.endswith("fast") else "ddim")
     few = dict(strength=1.0, num_inference_steps=3, size=(64, 64), guidance_scale=2, scheduler="ddim")
-    assert same_weights(*(translate(sketch, "a", pipe=one, **few).image for one in (pipe, tiny_led)))
+    result = translate(sketch, "a", pipe=pipe, **few)
+    assert result.plan.guess_mode
+    assert same_weights(result.image, eight_bits(pixels_by_hand(tiny_led, sketch, result.settings, guess_mode=True)))
 
 
 def test_the_plain_miniature_stays_plain(data, monkeypatch):
@@ -515,11 +525,10 @@ def test_translate_on_the_command_line(at_hand, tiny_led, tmp_path, capsys):
     assert "lines lead evaluations 2 to 2 at scale 0.8" in capsys.readouterr().out
     record = read_record("a.png")
     assert (record.model, record.settings.control_scale, record.settings.control_end) == ("mini-scribble", 0.8, 0.9)
-    expected = translate(
-        "drawing.png", "a turtle", pipe=tiny_led, num_inference_steps=3, guidance_scale=4.0, control_scale=0.8, strength=1.0,
-        control_start=0.1, control_end=0.9,
-    )  # fmt: skip
-    assert same(s2i.open_sketch("a.png"), expected.image)
+    asked = {"num_inference_steps": 3, "guidance_scale": 4.0, "control_scale": 0.8, "strength": 1.0}
+    settings = Settings("a turtle", **asked, control_start=0.1, control_end=0.9, scheduler="ddim").resolved(tiny_led)
+    expected = pixels_by_hand(tiny_led, "drawing.png", replace(settings, size=(128, 128)), guess_mode=True)
+    assert same_weights(s2i.open_sketch("a.png"), eight_bits(expected))
     assert main(["translate", "--like", "a.png", "--out", "b.png"]) == 0
     assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
     assert main(["translate", "--like", "a.png", "--control-scale", "0", "--out", "c.png"]) == 0
@@ -571,7 +580,38 @@ def test_the_shipped_models_equal_diffusers_two_lines(name):
     stock.set_progress_bar_config(disable=True)
     pipe, drawing = load_pipeline(name, dtype="fp32"), s2i.sketches()[0]
     result = translate(drawing.path, drawing.prompt, pipe=pipe, seed=3)
-    assert same(result.image, eight_bits(pixels_by_hand(stock, drawing.path, result.settings)))
+    assert same(result.image, eight_bits(pixels_by_hand(stock, drawing.path, result.settings, guess_mode=True)))
+
+
+def test_guess_mode_leads_the_half_with_the_prompt_alone():
+    """Guidance then leads from neither words nor lines to both, and a ControlNet sees half of the samples."""
+    pipe, drawing, seen = load_pipeline("mini-scribble", dtype="fp32"), s2i.sketches()[0], []
+    few = dict(num_inference_steps=2, seed=1)
+    handle = pipe.controlnet.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append((len(args[0]), kwargs["guess_mode"])), with_kwargs=True
+    )
+    try:
+        translate(drawing.path, drawing.prompt, pipe=pipe, **few)
+        counts = Counts()
+        list(run_batch(drawing.path, [Settings(drawing.prompt, **few).resolved(pipe)], pipe, counts=counts))
+    finally:
+        handle.remove()
+    assert seen[:2] == [(1, False)] * 2, "one sample of two, and the residuals keep their weight"
+    assert (counts.evaluations, counts.led) == (4, 2)
+    settings = Settings(drawing.prompt, **few)
+    led = settings.plan(pipe, measure=False)
+    assert led.guess_mode and "where the prompt is read" in str(led)
+    unguided = replace(settings, guidance_scale=1.0).plan(pipe, measure=False)
+    assert not unguided.guess_mode and "where the prompt is read" not in str(unguided)
+
+
+def test_a_copy_of_a_model_in_guess_mode_is_the_same():
+    """The hook that keeps the weights goes with the ControlNet."""
+    pipe, drawing = load_pipeline("mini-scribble", dtype="fp32"), s2i.sketches()[0]
+    few = dict(num_inference_steps=2, seed=1)
+    before = translate(drawing.path, drawing.prompt, pipe=pipe, **few)
+    pipe.controlnet = deepcopy(pipe.controlnet)
+    assert same(translate(drawing.path, drawing.prompt, pipe=pipe, **few).image, before.image)
 
 
 def test_a_grid_of_the_shipped_model_equals_single_runs():

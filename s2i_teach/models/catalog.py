@@ -46,8 +46,9 @@ class Model:
     An id is ``owner/name``, or ``owner/name@commit`` for weights that cannot change; where the commit is gone, the newest is
     taken.
     ``kind`` is a name of :data:`s2i_teach.models.kinds.KINDS`; ``parts`` are what comes from other folders, and
-    ``control_scale`` is what a ControlNet's residuals are multiplied by. ``hint`` says how it wants the sketch drawn, where its
-    kind's usual way is not right for it.
+    ``control_scale`` is what a ControlNet's residuals are multiplied by. ``guess_mode`` keeps the ControlNet out of the evaluation
+    without the prompt, so that guidance leads towards the lines as well (:func:`s2i_teach.models.kinds.guesses`). ``hint`` says
+    how it wants the sketch drawn, where its kind's usual way is not right for it.
     ``scheduler`` is the short name of the one to use in place of the model's own, and ``spacing`` its way of picking
     timesteps (diffusers' ``timestep_spacing``).
     ``shapes`` names its architecture (:data:`s2i_teach.models.untrained.SHAPES`), and ``small_vae`` is a VAE of the same
@@ -72,6 +73,7 @@ class Model:
     embedded: str | None = None
     parts: tuple[Part, ...] = ()
     control_scale: float = 1.0
+    guess_mode: bool = False
     hint: str | None = None
     scheduler: str | None = None
     spacing: str | None = None
@@ -230,8 +232,9 @@ _SCRIBBLE = Model(
     memory=0.2,
     steps=20,
     guidance_scale=4.0,
-    # The lines lead, and a tenth of the way is left out: the start then keeps the shape where the lines leave it open.
-    strength=0.9,
+    # Guidance leads towards words and lines together, which alone keeps the shape: docs/decisions.md.
+    guess_mode=True,
+    strength=1.0,
 )
 
 
@@ -301,7 +304,6 @@ MODELS = {
             scheduler="lcm",
             steps=4,
             guidance_scale=2.5,
-            strength=1.0,
         ),
         replace(
             _SCRIBBLE,

@@ -189,6 +189,29 @@ def is_guided(pipe, guidance_scale: float) -> bool:
     return guidance_scale > 1 and not is_distilled(pipe)
 
 
+def guesses(pipe) -> bool:
+    """Whether the evaluation without the prompt is not led by the sketch either: guidance then leads towards words and lines.
+
+    diffusers' ``guess_mode`` (Zhang et al. 2023), but for its weights, which fall from block to block: each residual keeps its
+    whole weight (:func:`keep_scale`).
+    """
+    entry = find(getattr(pipe, "s2i_model", ""))
+    return entry is not None and entry.guess_mode and kind_of(pipe).hint is not None
+
+
+def keep_scale(controlnet, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """torch's hook before a ControlNet's forward that lets each residual keep its whole weight in guess mode."""
+    return args, kwargs | {"guess_mode": False}
+
+
+def guided_scales(pipe, scale: float, halves: int) -> tuple[float, ...]:
+    """What the ControlNet's residuals are multiplied by in the samples of one evaluation of a picture.
+
+    They are two with guidance, the one without the prompt first, or one.
+    """
+    return (0.0, scale) if halves == 2 and guesses(pipe) else (scale,) * halves
+
+
 def led_by(scale: float, start: float, end: float, evaluations: int) -> tuple[float, ...]:
     """What the ControlNet's residuals are multiplied by in each evaluation of a run.
 

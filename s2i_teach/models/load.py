@@ -32,7 +32,7 @@ from s2i_teach.models.folder import (
     led_by_controlnet,
 )
 from s2i_teach.models.hub import choices, fetch, why
-from s2i_teach.models.kinds import KINDS, kind_for
+from s2i_teach.models.kinds import KINDS, keep_scale, kind_for
 from s2i_teach.models.preview import load_small_vae
 from s2i_teach.models.quantise import check_quantize, quantisation, saved_size, wants_quantised
 from s2i_teach.models.schedulers import make_scheduler
@@ -275,6 +275,8 @@ def _load(
     if controlnet is not None:
         check_controlnet(controlnet, folder)
         loaded["controlnet"] = _load_network("ControlNetModel", "ControlNet", controlnet, dtype)
+        if entry and entry.guess_mode:
+            loaded["controlnet"].register_forward_pre_hook(keep_scale, with_kwargs=True)
     if "vae" in parts:
         loaded["vae"] = _load_network("AutoencoderKL", "VAE", parts["vae"][1], dtype)
     with quiet_loading():

@@ -5,7 +5,7 @@ downloaded can be predicted as well as one that is loaded.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_iter
 from s2i_teach.models.catalog import Model
 from s2i_teach.models.devices import wait_for
 from s2i_teach.models.flows import evaluate_flow, vae_latents
-from s2i_teach.models.kinds import KINDS, Text, evaluate, kind_of, told
+from s2i_teach.models.kinds import KINDS, Text, evaluate, guided_scales, kind_of, told
 from s2i_teach.models.measure import flop_counter, nothing_computed
 from s2i_teach.models.untrained import makers
 
@@ -137,7 +137,9 @@ class Parts:
         return self.words + self.encoding + self.decoding + self.evaluation * evaluations
 
 
-def count_parts(make: Mapping[str, Callable], size: tuple[int, int], batch: int) -> Parts:
+def count_parts(
+    make: Mapping[str, Callable], size: tuple[int, int], batch: int, scales: Sequence[float] = ()
+) -> Parts:
     """Count a model that is made of configurations alone.
 
     Args:
@@ -145,6 +147,7 @@ def count_parts(make: Mapping[str, Callable], size: tuple[int, int], batch: int)
             there are any → a function that makes the part.
         size: ``(width, height)`` in pixels.
         batch: samples in one evaluation, 2 with guidance.
+        scales: what a ControlNet's residuals are multiplied by in each of them; at 0 it is left out. Else 1 in all.
     """
     with nothing_computed():
         parts = {name: one().eval() for name, one in make.items()}
@@ -160,7 +163,7 @@ def count_parts(make: Mapping[str, Callable], size: tuple[int, int], batch: int)
         z = torch.zeros(1, unet.config.in_channels, size[1] // factor, size[0] // factor)
         led = {}
         if "controlnet" in parts:
-            led = {"hint": pixels.expand(batch, -1, -1, -1), "scales": [1.0] * batch}
+            led = {"hint": pixels.expand(batch, -1, -1, -1), "scales": scales or [1.0] * batch}
 
         def evaluation():
             pipe = SimpleNamespace(**parts, vae_scale_factor=factor)
@@ -203,7 +206,7 @@ def parts_of(pipe, size: tuple[int, int], batch: int) -> Parts:
         part = getattr(pipe, name, None)
         if part is not None:
             make[name] = partial(type(part).from_config, part.config)
-    return count_parts(make, size, batch)
+    return count_parts(make, size, batch, guided_scales(pipe, 1.0, batch))
 
 
 @cache
@@ -271,10 +274,11 @@ def counted(entry: Model, batch: int, small_vae: bool) -> Parts:
     if small_vae:
         encoding, decoding = _small_vae_work(entry.size)
         parts = replace(parts, encoding=encoding, decoding=decoding)
-    evaluation = parts.evaluation
+    evaluation = parts.evaluation.of_samples(batch)
     if KINDS[entry.kind].hint is not None:
-        evaluation += _control_work(entry.shapes, entry.size)
-    return replace(parts, words=parts.words.of_samples(batch), evaluation=evaluation.of_samples(batch))
+        led = 1 if entry.guess_mode else batch
+        evaluation += _control_work(entry.shapes, entry.size).of_samples(led)
+    return replace(parts, words=parts.words.of_samples(batch), evaluation=evaluation)
 
 
 @cache

@@ -18,6 +18,7 @@ from s2i_teach.models.kinds import (
     dtype_of,
     encode_picture,
     evaluate,
+    guided_scales,
     hint_of,
     hint_tensor,
     is_distilled,
@@ -65,7 +66,8 @@ class Counts:
 class _Cell:
     """One picture on its way. ``past`` names everything that made its latents: equal pasts are equal latents.
 
-    ``scales`` has the ControlNet's weight in each evaluation; it is empty, and ``hint`` None, where there is no ControlNet.
+    ``scales`` has for each evaluation the ControlNet's weight in each sample, one for each of ``text``; it is empty, and ``hint``
+    None, where there is no ControlNet.
     """
 
     index: int
@@ -78,7 +80,7 @@ class _Cell:
     text: tuple
     past: tuple
     hint: torch.Tensor | None
-    scales: tuple[float, ...]
+    scales: tuple[tuple[float, ...], ...]
     done: int = 0
     requests: list = field(default_factory=list)
     inputs: torch.Tensor | None = None  # the latents as the scheduler wants them before an evaluation
@@ -87,10 +89,9 @@ class _Cell:
     def left(self) -> int:
         return len(self.timesteps) - self.done
 
-    @property
-    def scale(self) -> float:
-        """The ControlNet's weight in the evaluation that comes next."""
-        return self.scales[self.done] if self.scales else 0.0
+    def samples(self) -> Iterator[tuple[tuple, float]]:
+        """Text and the ControlNet's weight of each sample of the evaluation that comes next."""
+        return zip(self.text, self.scales[self.done] if self.scales else (0.0,) * len(self.text), strict=True)
 
 
 def run_batch(
@@ -235,7 +236,8 @@ class _Batch:
         finally:
             pipe.scheduler = held
         past = (id(self.pages[index]), *_beginning(settings), start)
-        hint, scales = self._hint(index), settings.control_scales(len(timesteps))
+        hint = self._hint(index)
+        scales = tuple(guided_scales(pipe, scale, len(text)) for scale in settings.control_scales(len(timesteps)))
         return _Cell(index, settings, scheduler, timesteps, latents, extra, guided, text, past, hint, scales)
 
     def _text(self, settings: Resolved, guided: bool) -> tuple:
@@ -269,21 +271,21 @@ class _Batch:
             self._hints[id(page)] = hint_tensor(self.pipe, make_hint(page, how))
         return self._hints[id(page)]
 
-    def _key(self, cell: _Cell, text: tuple) -> tuple:
+    def _key(self, cell: _Cell, text: tuple, scale: float) -> tuple:
         weight = cell.settings.guidance_scale if self._distilled else None
-        return (*cell.past, cell.timesteps[cell.done].item(), text[0], weight, cell.scale)
+        return (*cell.past, cell.timesteps[cell.done].item(), text[0], weight, scale)
 
     def _advance(self, active: list[_Cell]) -> None:
         """One step of every active cell."""
-        wanted: dict[tuple, tuple[_Cell, Text]] = {}
+        wanted: dict[tuple, tuple[_Cell, Text, float]] = {}
         for cell in active:
-            cell.requests = [self._key(cell, text) for text in cell.text]
+            cell.requests = [self._key(cell, text, scale) for text, scale in cell.samples()]
             cell.inputs = cell.scheduler.scale_model_input(cell.latents, cell.timesteps[cell.done])
-            for key, (_, text) in zip(cell.requests, cell.text, strict=True):
-                wanted.setdefault(key, (cell, text))
+            for key, ((_, text), scale) in zip(cell.requests, cell.samples(), strict=True):
+                wanted.setdefault(key, (cell, text, scale))
         self.counts.evaluations += len(wanted)
         self.counts.shared += sum(len(cell.requests) for cell in active) - len(wanted)
-        self.counts.led += sum(cell.scale != 0 for cell, _ in wanted.values())
+        self.counts.led += sum(scale != 0 for _, _, scale in wanted.values())
         predicted = self._evaluate(wanted)
         for cell in active:
             parts = [predicted[key] for key in cell.requests]
@@ -291,7 +293,7 @@ class _Batch:
             t = cell.timesteps[cell.done]
             cell.latents = cell.scheduler.step(guess, t, cell.latents, **cell.extra, return_dict=False)[0]
             if cell.scales:
-                cell.past += (cell.scale,)
+                cell.past += (cell.scales[cell.done],)
             cell.done += 1
             # From here on the latents depend on all that has been asked of the U-Net, and on how it was weighed.
             if cell.done == 1:
@@ -330,6 +332,7 @@ class _Batch:
 
     def _call(self, chunk: list, wanted: dict) -> dict:
         cells = [wanted[key][0] for key in chunk]
+        scales = [wanted[key][2] for key in chunk]
         inputs = torch.cat([cell.inputs for cell in cells])
         t = torch.stack([cell.timesteps[cell.done] for cell in cells])
         texts = Text.together([wanted[key][1] for key in chunk])
@@ -339,8 +342,8 @@ class _Batch:
             size = self.pipe.unet.config.time_cond_proj_dim
             condition = self.pipe.get_guidance_scale_embedding(weights, embedding_dim=size).to(inputs)
         led: dict[str, Any] = {}
-        if any(cell.scale for cell in cells):
-            led = {"hint": torch.cat([cell.hint for cell in cells]), "scales": [cell.scale for cell in cells]}
+        if any(scales):
+            led = {"hint": torch.cat([cell.hint for cell in cells]), "scales": scales}
         output = evaluate(self.pipe, inputs, t, texts, timestep_cond=condition, **led)
         self.counts.calls += 1
         return dict(zip(chunk, output.split(1), strict=True))

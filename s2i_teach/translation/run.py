@@ -20,6 +20,7 @@ from s2i_teach.models.kinds import (
     Kind,
     as_arguments,
     decoder_input,
+    guesses,
     has_small_vae,
     hint_of,
     is_guided,
@@ -219,6 +220,8 @@ def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=
         return _call_family(pipe, settings, plan, hint, on_step)
     current = pipe.scheduler
     arguments = _arguments(kind, replace(settings, strength=plan.strength_run), hint)
+    if guesses(pipe):
+        arguments["guess_mode"] = True
 
     def once():
         watch = _Watch(plan.evaluations, on_step)

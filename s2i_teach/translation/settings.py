@@ -30,6 +30,8 @@ from s2i_teach.models.kinds import (
     decode_latents,
     encode_picture,
     evaluate,
+    guesses,
+    guided_scales,
     is_guided,
     kind_of,
     led_by,
@@ -279,6 +281,7 @@ class Settings:
             strength_run=strength,
             seconds=None if cost is None else cost.fixed + cost.evaluation * len(timesteps),
             control_scales=settings.control_scales(len(timesteps)),
+            guess_mode=batch == 2 and guesses(pipe),
         )
 
     def control_scales(self, evaluations: int) -> tuple[float, ...]:
@@ -357,6 +360,7 @@ class Plan:
         strength_run: the strength handed to diffusers; differs from the one asked for only where no step would be left.
         seconds: predicted wall time in seconds on this machine, or None if nothing was measured.
         control_scales: what the ControlNet's residuals are multiplied by in each evaluation; empty for models without one.
+        guess_mode: whether the half without the prompt is led by no lines, so that guidance leads towards words and lines.
         sigma: σ at the start of a flow, whose latents are (1 − σ) · x_0 + σ · noise: 1 is pure noise, with nothing of the
             sketch, which stands beside the latents at every step instead. None for models that are no flows.
     """
@@ -370,6 +374,7 @@ class Plan:
     strength_run: float
     seconds: float | None
     control_scales: tuple[float, ...] = ()
+    guess_mode: bool = False
     sigma: float | None = None
 
     @property
@@ -403,7 +408,8 @@ class Plan:
         if not led:
             return "the sketch's lines lead none of them; "
         which = f"evaluations {led[0]} to {led[-1]}" if len(led) < self.evaluations else "all of them"
-        return f"the sketch's lines lead {which} at scale {max(self.control_scales):g}; "
+        half = ", where the prompt is read" if self.guess_mode else ""
+        return f"the sketch's lines lead {which} at scale {max(self.control_scales):g}{half}; "
 
 
 if TYPE_CHECKING:
@@ -559,7 +565,7 @@ def _measure(pipe, size: tuple[int, int], batch: int) -> Timing:
     led = {}
     if kind.hint is not None:
         hint = torch.zeros(batch, 3, size[1], size[0], device=device, dtype=dtype)
-        led = {"hint": hint, "scales": [1.0] * batch}
+        led = {"hint": hint, "scales": guided_scales(pipe, 1.0, batch)}
     words = blank_words(pipe, batch) if kind.is_flow else None
     text = None if kind.is_flow else blank_text(pipe, batch)
 
