@@ -302,7 +302,7 @@ print("the same to the byte:", Path("again.png").read_bytes() == path.read_bytes
 # Until here the sketch was the *start*, and no more. After the first step nobody looked at it again. That is why strength
 # is hard to set: with little of it your lines stay a sketch, with much of it they are lost.
 #
-# `"mini-scribble"` works in another way. It is the same model with a second network beside it. At strength 1 it starts from noise. But the second
+# `"mini-scribble"` works in another way. It is the same model with a second network beside it. Its own strength is 1: it starts from noise. But the second
 # network looks at your lines at *every* step, and says where they are. No area need be filled. The prompts below name no style either.
 #
 # **Predict** two things over four sketches. In which of the pictures do the edges lie nearer to your lines? Which are more colourful?
@@ -322,7 +322,7 @@ groups, edges, colours = [], dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0)
 for name in ["house", "mushroom", "butterfly_by_hand", "fish_by_hand"]:
     words = sketches[name].prompt.split(",")[0]
     start = s2i.translate(sketches[name].path, words, pipe=pipe, prepare="filled", seed=0)
-    led = s2i.translate(sketches[name].path, words, pipe=leading, strength=1.0, seed=0)
+    led = s2i.translate(sketches[name].path, words, pipe=leading, seed=0)
     groups.append(([start.sketch, start.image, led.image], words))
     for way, result in zip(ways, (start, led)):
         edges[way] += faithfulness(start.sketch, result.image).f1 / 4
@@ -340,8 +340,7 @@ leads.compare(highest)
 # On the left is the sketch. In the middle it was where the model started. On the right it led. The number for the edges is 1 if every edge
 # of the picture lies on a line of the sketch and every line has its edge. Lesson 12 builds it and takes it apart.
 #
-# `"mini-scribble"` is what you get if you name no model, on the command line and in the studio. Its own strength is 0.9: the sketch leads, and is a
-# little of the start as well. Lesson 14 builds such a second network.
+# `"mini-scribble"` is what you get if you name no model, on the command line and in the studio. Lesson 14 builds such a second network.
 # Why then do the lessons from here to 13 stay with the start? Because every other method stands on it: the noise, the steps, strength and
 # guidance. And it needs no second network: any diffusion model can do it.
 #
@@ -363,7 +362,7 @@ leads.compare(highest)
 #
 # ## Think about it
 #
-# Is a picture made at strength 0.9 still *yours*? What of it came from your hand, what from your words, and what from the
+# Is a picture that your lines led still *yours*? What of it came from your hand, what from your words, and what from the
 # people whose drawings the model was trained on? There is no right answer.
 #
 # ## Sources
