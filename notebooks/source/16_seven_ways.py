@@ -88,9 +88,10 @@ pages = held_out(12)
 hints = [line_hint(sketch, (128, 128)) for sketch, _, _ in pages]
 
 
-def made_by(name, seed=0):
+def made_by(name, seed=0, **settings):
     """Pictures of the twelve unseen sketches by one family."""
-    return [s2i.translate(page, words, pipe=name, seed=seed, **HOW.get(name, {})).image for page, words, _ in pages]
+    settings = HOW.get(name, {}) | settings
+    return [s2i.translate(page, words, pipe=name, seed=seed, **settings).image for page, words, _ in pages]
 
 
 def steepness(picture):
@@ -578,12 +579,12 @@ from s2i_teach.training.reward import facts_in
 facts = facts_in()
 print(f"{facts.pictures} pictures in {facts.cpu_minutes:.0f} CPU minutes. Mean reward of each tenth:", *facts.rewards)
 both = ("mini-scribble", "mini-scribble-rewarded")
-led = {name: made_by(name) for name in both}
+led = {name: made_by(name, guidance_scale=1.0) for name in both}
 sheet, _ = filmstrip(
     {"sketch": [page for page, _, _ in pages[:6]]} | {name.removeprefix("mini-"): led[name][:6] for name in both},
     [str(i + 1) for i in range(6)],
 )
-s2i.show(sheet, alt="Six unseen sketches, what mini-scribble makes of them, and what it makes of them after the reward.")
+s2i.show(sheet, alt="Six unseen sketches, what mini-scribble makes of them without guidance, and what it makes of them after the reward.")
 kept = {name: [edge_scores(page, p)[2] for (page, _, _), p in zip(pages, led[name])] for name in both}
 coloured = {name: [saturation(p, real) for p, (*_, real) in zip(led[name], pages)] for name in both}
 for name in both:
@@ -594,9 +595,9 @@ lines = "better lines" if gained.low > 0 else "no better lines"
 became.compare(f"{lines}, " + ("paler colours" if lost.high < 0 else "better colours" if lost.low > 0 else "colours as before"))
 
 # %% [markdown]
-# The model got what it was paid for. It keeps more of the lines, also with a sampler that it was not trained with: here it takes 20 steps
-# with guidance. The dog has its back again. But the colours became paler. The reward says nothing of colours, and a white inside has no edge
-# that could be wrong. With three times the learning rate, another run ended at thin black lines on white, without any colour, after 60
+# The model got what it was paid for. It keeps more of the lines, also with a sampler that it was not trained with: here it takes 20 steps in
+# place of four. Both were made without guidance, as in the training, since guidance of `mini-scribble` pushes towards the lines by itself
+# (lesson 14). But the colours became paler. The reward says nothing of colours, and a white inside has no edge that could be wrong. With three times the learning rate, another run ended at thin black lines on white, without any colour, after 60
 # updates: a copy of the sketch has the highest edge F1 of all.
 #
 # This is called **reward hacking** or over-optimisation. It needs no bad will and no bug, only a reward that leaves out what matters. The same
