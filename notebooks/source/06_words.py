@@ -9,8 +9,8 @@
 #
 # | | |
 # |---|---|
-# | **You will** | write attention, find out what a text encoder mixes up, test which way in keeps two words apart, see where a network looks for each word, and steer with guidance |
-# | **Time** | about 55 minutes, three exercises; two trainings take about 20 seconds each |
+# | **You will** | see how CLIP learned which caption belongs to which picture, write attention, find out what a text encoder mixes up, test which way in keeps two words apart, see where a network looks for each word, and steer with guidance |
+# | **Time** | about 60 minutes, three exercises; two trainings take about 20 seconds each |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 # | **You need** | the U-Net and its training from lesson 4, `ddim_step` from lesson 5; matrix products and the softmax |
@@ -22,6 +22,7 @@
 import time
 
 import ipywidgets
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -29,7 +30,9 @@ from torch import nn
 from s2i_teach.errors import InputError
 from s2i_teach.lessons import predict
 from s2i_teach.models.attention_maps import recorded_attention, word_maps
+from s2i_teach.models.small_clip import image_embeddings, load_clip
 from s2i_teach.theory.attention import Attention
+from s2i_teach.theory.contrastive import contrastive_loss, similarities
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.guidance import drop_labels
 from s2i_teach.theory.prediction import eps_from_x0, x0_from_v
@@ -101,6 +104,63 @@ nearest.compare(max(nearest.options, key=likeness.get))
 # %% [markdown]
 # Nobody told the encoder what fruit is. It only learned which caption goes with which picture. The miniature's CLIP is very small, and
 # was trained on the captions and pictures of this course alone. Where it is wrong, the U-Net after it cannot know better.
+#
+# ### How it learned
+#
+# CLIP has a second tower, which turns a picture into a vector. Training takes a batch of $B$ pictures with their captions. Let $s_{ij}$ be the
+# cosine of picture $i$ and caption $j$. Each picture must find its own caption among all $B$, and each caption its own picture. This is a
+# **contrastive loss**:
+#
+# $$\text{loss} = -\frac{1}{2B} \sum_i \Big( \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ij}/\tau}} + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}} \Big)$$
+#
+# The fractions are softmaxes, over a row and over a column. Whoever guesses gives each caption the share $1/B$, so the loss is $\log B$.
+#
+# What is the **temperature** $\tau$ for? Cosines lie between −1 and 1. The miniature's CLIP learned a $\tau$ of its own, as CLIP did. The cell takes
+# eight pictures and their captions.
+
+# %%
+without_tau = predict(
+    "The loss at τ = 1, as a share of log 8, which is the loss of guessing: how many per cent?", answer=...
+)
+
+# %%
+eight = "apple strawberry lemon pear cat dog lion owl".split()
+shown = load_pairs(keep=lambda row: row["thing"] in eight and row["style"] == "noto")
+order = [[row["thing"] for row in shown.rows].index(thing) for thing in eight]
+clip = load_clip()
+captions = [with_article(thing) for thing in eight]
+with torch.no_grad():
+    of_pictures = image_embeddings(clip, shown.batch(order))
+    of_captions = clip.text_projection(last_token(captions))
+learned = 1 / clip.logit_scale.exp().item()
+guessing = torch.tensor(8.0).log().item()
+for tau in (1.0, learned):
+    loss = contrastive_loss(of_pictures, of_captions, tau).item()
+    own = similarities(of_pictures, of_captions, tau).softmax(1).diagonal().mean().item()
+    print(f"τ = {tau:.3f}: loss {loss:.2f}, {loss / guessing:.0%} of guessing; share of a picture's own caption {own:.0%}")
+    if tau == 1:
+        without_tau.compare(100 * loss / guessing, unit="%", within=15)
+
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained", sharey=True)
+for ax, tau in zip(axes, (1.0, learned)):
+    table = similarities(of_pictures, of_captions, tau).softmax(1)
+    image = ax.imshow(table, cmap="Blues", vmin=0, vmax=1)
+    ax.set(title=f"τ = {tau:.2g}", xlabel="caption", xticks=range(8), yticks=range(8), yticklabels=eight)
+    ax.set_xticklabels(eight, rotation=60)
+axes[0].set_ylabel("picture")
+figure.colorbar(image, ax=axes, label="share of the row")
+s2i.show(
+    figure,
+    alt=f"Which caption does CLIP find for each of eight pictures? Two tables. At τ = 1 every row is nearly even. At τ = {learned:.2g} "
+    "most rows are dark where a picture meets its own caption; apple and strawberry share theirs.",
+)
+
+# %% [markdown]
+# The cosines are the same in both tables. At $\tau = 1$ even the best possible answer, 1 for its own and −1 for all others, has a share of only
+# $e / (e + 7/e)$, which is 51 %. Dividing by a small $\tau$ lets a small lead count. The learned one is small for that reason. What the table
+# still mixes up looks alike to this small CLIP: apple and strawberry, dog and owl, and the yellow cat with the lemon.
+#
+# The loss compares *whole* captions. Nothing in it asks which word belongs to which thing. Keep that in mind for the next measurement.
 #
 # ### Two things in one prompt
 #
@@ -568,7 +628,7 @@ contrast.compare("rises" if deviations[15] > deviations[1] else "falls")
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** 12 minutes for tokens and the mixing, 12 for attention, 12 for the two ways (train while you talk), 8 for the maps,
+# **Pacing.** 17 minutes for tokens, CLIP's loss and the mixing, 12 for attention, 12 for the two ways (train while you talk), 8 for the maps,
 # 11 for guidance.
 #
 # **Typical mistakes.** The softmax over the wrong dimension, which still gives positive numbers; $d$ for $\sqrt d$; guidance that

@@ -8,8 +8,8 @@
 #
 # | | |
 # |---|---|
-# | **You will** | unmask four cheats; write two measures; find out what counts as one trial; vote blindly; read a report |
-# | **Time** | two sittings: 55 minutes for sections 1 to 4, two exercises; 55 minutes for sections 5 to 8, one exercise |
+# | **You will** | unmask four cheats; write two measures; find out what FID hides; find out what counts as one trial; vote blindly; read a report |
+# | **Time** | two sittings: 65 minutes for sections 1 to 4, two exercises; 55 minutes for sections 5 to 8, one exercise |
 # | **You need** | strength and guidance (lesson 8), the CLIP of lesson 6, means over sketches (lesson 11); arrays and masks in numpy |
 # | **Hardware** | any computer, two CPU cores are enough; the pictures take some 25 seconds in each sitting |
 # | **Download** | none |
@@ -39,12 +39,14 @@ from skimage.morphology import skeletonize
 from s2i_teach.data_sources.draw import pick
 from s2i_teach.evaluate.agreement import psnr, ssim
 from s2i_teach.evaluate.bootstrap import interval
+from s2i_teach.evaluate.distribution import frechet_distance, precision_recall
 from s2i_teach.evaluate.faithfulness import CHANCE_F1, TOLERANCE, edge_distances, edges, ink
 from s2i_teach.evaluate.realism import (
     kernel_distance_interval,
     picture_features,
     polynomial_kernel,
     real_features,
+    real_pictures,
 )
 from s2i_teach.gallery import embedded_pairs
 from s2i_teach.lessons import predict
@@ -388,7 +390,105 @@ clocks_far.compare("at least half as far" if apart["clocks"] >= half else "less 
 
 # %% [markdown]
 # The distance also sees *what* is shown. A set of clocks is no random part of all things. So compare only sets that show the same things in
-# the same style, and say with what they were compared. The same holds for KID and FID.
+# the same style, and say with what they were compared. The same holds for KID.
+#
+# ### What papers print
+#
+# Most papers print the **FID**. It is the **Fréchet distance** of two sets, on features of Inception. It describes each set by two things only: the
+# mean $m$ of its features, and their covariance $C$. The covariance says how far each number is spread, and which numbers rise and fall together.
+#
+# $$\text{distance} = \lVert m - m' \rVert^2 + \operatorname{Tr}\!\big(C + C' - 2\,(C\,C')^{1/2}\big)$$
+#
+# For a single number per picture this is easy to read: $(m - m')^2 + (s - s')^2$, with the standard deviations $s$ and $s'$.
+#
+# `frechet_distance` calculates it. Test it as you tested the kernel distance: real pictures against other real pictures, on the features of
+# our small CLIP. The right answer is 0.
+
+# %%
+biased = predict(
+    "Real pictures against others, first 25 of each, then 300. What does the Fréchet distance do?",
+    answer=...,
+    options=("it is near 0 for both", "it falls", "it rises"),
+)
+
+# %%
+generator = torch.Generator().manual_seed(0)
+of_size = {}
+for size in (25, 50, 100, 300):
+    orders = [torch.randperm(len(real), generator=generator) for _ in range(10)]
+    parts = [(real[order[:size]], real[order[size : 2 * size]]) for order in orders]
+    of_size[size] = np.mean([frechet_distance(*pair) for pair in parts])
+    kernel = np.mean([kernel_distance(*pair) for pair in parts])
+    print(f"{size:>3} and {size:>3} real ones: Fréchet distance {of_size[size]:5.1f}, kernel distance {kernel:+.2f}")
+small, large = of_size[25], of_size[300]
+biased.compare("it is near 0 for both" if max(small, large) < 1 else "it falls" if large < small else "it rises")
+
+# %% [markdown]
+# The estimate is **biased**: its mean over many draws is too high, and the more so the fewer pictures there are. Every error in a mean or a
+# covariance adds to the distance, and few pictures make large errors. How much is added also depends on the model (Chong and Forsyth 2020). So
+# two FIDs can be compared only if both have the same number of pictures and the same real ones. Many papers take 50,000 pictures.
+#
+# One number also hides *what* is wrong. **Precision and recall of sets** split the question (Kynkäänniemi et al. 2019). They draw a ball around
+# each picture's features, which just reaches its third neighbour in its own set.
+#
+# - **Precision**: the share of the made pictures that lie in a ball of the real ones. Could they be real?
+# - **Recall**: the share of the real pictures that lie in a ball of the made ones. Could they have been made?
+#
+# Two models fail. One knows only ten pictures. It draws each of them 30 times, at other places and sizes. The other one knows 300 pictures, and
+# everything it draws is blurred.
+
+# %%
+which_fails = predict(
+    "Which model has more of it?",
+    answer={"precision": ..., "recall": ...},
+    options=("ten pictures only", "all blurred"),
+)
+
+# %%
+lots = np.random.default_rng(0)
+
+
+def placed(picture):
+    """The picture at another place and in another size."""
+    side = int(lots.integers(104, 128))
+    sheet = Image.new("RGB", picture.size, "white")
+    sheet.paste(picture.resize((side, side)), tuple(int(v) for v in lots.integers(0, 128 - side + 1, 2)))
+    return sheet
+
+
+some_real = [Image.open(path).convert("RGB") for path in real_pictures()[:300]]  # the other 300 are the reference
+models = {
+    "other real ones": some_real,
+    "ten pictures only": [placed(picture) for picture in some_real[:10] * 30],
+    "all blurred": [picture.filter(ImageFilter.GaussianBlur(4)) for picture in some_real],
+}
+sheet, _ = filmstrip(
+    {name: pictures[:30:4] for name, pictures in models.items()}, [str(i + 1) for i in range(8)], side=84, steps=False
+)
+s2i.show(sheet, alt="Eight of the real pictures, of the model that knows only ten, and of the one that blurs.")
+
+of_models = {}
+for name, pictures in models.items():
+    made_features = picture_features(pictures)
+    precision, recall = precision_recall(made_features, real[300:])
+    of_models[name] = {"precision": precision, "recall": recall}
+    distances = frechet_distance(made_features, real[300:]), kernel_distance(made_features, real[300:])
+    print(
+        f"{name:20} precision {precision:.2f}  recall {recall:.2f}   "
+        f"Fréchet {distances[0]:5.1f}  kernel {distances[1]:+.2f}"
+    )
+failing = list(which_fails.options)
+which_fails.compare(
+    {measure: max(failing, key=lambda name: of_models[name][measure]) for measure in ("precision", "recall")}
+)
+
+# %% [markdown]
+# Both distances say that both models are bad. Recall says what is wrong with the first one: nearly nothing of what is real could have come from
+# it. This is called **mode collapse**. Precision says of that model that all is well. It would say so of a model that copies its training pictures,
+# too.
+#
+# Precision also lets most of the blur pass. A measure sees what its features see, and those of our CLIP learned *what* is shown. So look at
+# the pictures as well.
 #
 # ## 4. Two numbers together
 #
@@ -807,6 +907,11 @@ print(f"an unrelated picture has {CHANCE_F1:.2f}")
 #
 # **Choose with one score and judge with another, on sketches that were not used for choosing. And say how many settings you tried.**
 #
+# The same happens to **preference models**, such as ImageReward and PickScore. People saw two pictures for one prompt and chose, as in section
+# 6. A network then learned to give the chosen picture the higher score: it maximises $\log \sigma(r_\text{chosen} - r_\text{other})$, which is
+# Bradley and Terry's model. Such a score agrees with people better than CLIP's cosine does, on pictures like those that people saw. Generators
+# are trained to raise it, and then they make other pictures. Lesson 16 shows what a generator does with a reward that leaves something out.
+#
 # ## Think about it
 #
 # You have time for 60 pictures, and four classmates with ten minutes each. You want to know whether filling the sketch's areas
@@ -817,6 +922,9 @@ print(f"an unrelated picture has {CHANCE_F1:.2f}")
 #
 # - Bińkowski et al., *Demystifying MMD GANs*, 2018, arXiv 1801.01401 (KID). Gretton et al., *A Kernel Two-Sample Test*, 2012 (MMD).
 # - Wang et al., *Image Quality Assessment: From Error Visibility to Structural Similarity*, 2004 (SSIM).
+# - Chong and Forsyth, *Effectively Unbiased FID and Inception Score and Where to Find Them*, 2020, arXiv 1911.07023. Kynkäänniemi et al.,
+#   *Improved Precision and Recall Metric for Assessing Generative Models*, 2019, arXiv 1904.06991.
+# - Xu et al., *ImageReward*, 2023, arXiv 2304.05977. Kirstain et al., *Pick-a-Pic*, 2023, arXiv 2305.01569 (PickScore).
 # - Heusel et al., *GANs Trained by a Two Time-Scale Update Rule*, 2017, arXiv 1706.08500 (FID). Hessel et al., *CLIPScore*, 2021, arXiv
 #   2104.08718.
 # - Canny, *A Computational Approach to Edge Detection*, 1986.
@@ -830,7 +938,7 @@ print(f"an unrelated picture has {CHANCE_F1:.2f}")
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** First sitting: 10 minutes for section 1, 20 for edge F1, 20 for the kernel distance, 5 for the plot. Second sitting: 20
+# **Pacing.** First sitting: 10 minutes for section 1, 20 for edge F1, 20 for the kernel distance, 10 for FID, precision and recall, 5 for the plot. Second sitting: 20
 # minutes for section 5 with its exercise, 15 for the votes, 10 for the report, 10 for section 8. Short of time? Leave out the tolerance
 # table, mammals and clocks, and the table of votes and numbers.
 #

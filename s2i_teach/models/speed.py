@@ -137,9 +137,7 @@ class Parts:
         return self.words + self.encoding + self.decoding + self.evaluation * evaluations
 
 
-def count_parts(
-    make: Mapping[str, Callable], size: tuple[int, int], batch: int, scales: Sequence[float] = ()
-) -> Parts:
+def count_parts(make: Mapping[str, Callable], size: tuple[int, int], batch: int, scales: Sequence[float] = ()) -> Parts:
     """Count a model that is made of configurations alone.
 
     Args:
