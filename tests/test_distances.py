@@ -54,7 +54,7 @@ def test_without_knowledge_the_loss_is_log_b():
     ],
 )
 def test_embeddings_without_a_loss(images, texts, temperature, words):
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(ValueError, match=words):
         contrastive_loss(torch.ones(images), torch.ones(texts), temperature)
 
 

@@ -425,7 +425,7 @@ biased.compare("it is near 0 for both" if max(small, large) < 1 else "it falls" 
 
 # %% [markdown]
 # The estimate is **biased**: its mean over many draws is too high, and the more so the fewer pictures there are. Every error in a mean or a
-# covariance adds to the distance, and few pictures make large errors. How much is added also depends on the model (Chong and Forsyth 2020). So
+# covariance adds to the distance, and few pictures make large errors. How much is added also depends on the model (Chong and Forsyth 2019). So
 # two FIDs can be compared only if both have the same number of pictures and the same real ones. Many papers take 50,000 pictures.
 #
 # One number also hides *what* is wrong. **Precision and recall of sets** split the question (Kynkäänniemi et al. 2019). They draw a ball around
@@ -922,7 +922,7 @@ print(f"an unrelated picture has {CHANCE_F1:.2f}")
 #
 # - Bińkowski et al., *Demystifying MMD GANs*, 2018, arXiv 1801.01401 (KID). Gretton et al., *A Kernel Two-Sample Test*, 2012 (MMD).
 # - Wang et al., *Image Quality Assessment: From Error Visibility to Structural Similarity*, 2004 (SSIM).
-# - Chong and Forsyth, *Effectively Unbiased FID and Inception Score and Where to Find Them*, 2020, arXiv 1911.07023. Kynkäänniemi et al.,
+# - Chong and Forsyth, *Effectively Unbiased FID and Inception Score and Where to Find Them*, 2019, arXiv 1911.07023. Kynkäänniemi et al.,
 #   *Improved Precision and Recall Metric for Assessing Generative Models*, 2019, arXiv 1904.06991.
 # - Xu et al., *ImageReward*, 2023, arXiv 2304.05977. Kirstain et al., *Pick-a-Pic*, 2023, arXiv 2305.01569 (PickScore).
 # - Heusel et al., *GANs Trained by a Two Time-Scale Update Rule*, 2017, arXiv 1706.08500 (FID). Hessel et al., *CLIPScore*, 2021, arXiv

@@ -24,7 +24,7 @@ def frechet_distance(x: torch.Tensor, y: torch.Tensor) -> float:
     """‖m − m′‖² + Tr(C + C′ − 2 (C C′)^½) of two sets' means and covariances (Heusel et al. 2017, equation 6).
 
     It is the squared Wasserstein-2 distance of two Gaussians with these means and covariances. An estimate from few pictures is
-    too high, the more so the fewer there are (Chong and Forsyth 2020).
+    too high, the more so the fewer there are (Chong and Forsyth 2019).
 
     Args:
         x, y: ``(m, d)`` and ``(n, d)``, m and n at least 2.
