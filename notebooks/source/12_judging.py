@@ -426,7 +426,8 @@ biased.compare("it is near 0 for both" if max(small, large) < 1 else "it falls" 
 # %% [markdown]
 # The estimate is **biased**: its mean over many draws is too high, and the more so the fewer pictures there are. Every error in a mean or a
 # covariance adds to the distance, and few pictures make large errors. How much is added also depends on the model (Chong and Forsyth 2019). So
-# two FIDs can be compared only if both have the same number of pictures and the same real ones. Many papers take 50,000 pictures.
+# two FIDs can be compared only if both have the same number of pictures and the same real ones, and even
+# then a small lead proves little. Many papers take 50,000 pictures.
 #
 # One number also hides *what* is wrong. **Precision and recall of sets** split the question (Kynkäänniemi et al. 2019). They draw a ball around
 # each picture's features, which just reaches its third neighbour in its own set.
