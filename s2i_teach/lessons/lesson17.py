@@ -202,6 +202,11 @@ def _below_all(made, new, training):
     return (_near(made, training).min(1).values < _near(new, training).min()).double().mean().item()
 
 
+def _place_by_place(made, new, training):
+    pairs = list(zip(_near(made, training).min(1).values, _near(new, training).min(1).values, strict=False))
+    return sum(float(a < b) + float(a == b) / 2 for a, b in pairs) / len(pairs)
+
+
 def _below_median(made, new, training):
     return (_near(made, training).min(1).values < _near(new, training).min(1).values.median()).double().mean().item()
 
@@ -253,6 +258,11 @@ NEARER_THAN_NEW = Exercise(
         "nearer than all": Mistake(
             _below_all,
             "this counts a made picture only if it is nearer than *every* new one: count the pairs.",
+        ),
+        "place by place": Mistake(
+            _place_by_place,
+            "you compare the first made picture with the first new one, the second with the second: their order means "
+            "nothing. Compare *every* made with *every* new one.",
         ),
         "nearer than the middle": Mistake(
             _below_median,
