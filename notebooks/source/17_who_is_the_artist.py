@@ -255,6 +255,7 @@ for look, some in {"in colour": in_colour, "in grey": in_grey}.items():
     after_prompt[look] = sum(name == prompt for name, _, prompt in disagree)
     after_sketch = sum(name == sketch for name, sketch, _ in disagree)
     print(f"{look}: of {len(disagree)} CLIP names {after_prompt[look]} after the prompt, {after_sketch} after the sketch")
+    print(f"   the names that it gives: {', '.join(sorted({name for name, _, _ in disagree}))}")
 named_by_clip.compare(after_prompt["in colour"], within=1)
 
 # %% [markdown]
