@@ -65,7 +65,7 @@ def results_of(pipe, sketch, prompts, seeds=(0,), **settings):
 # %% [markdown]
 # ## 1. Ten sketches, ten prompts
 #
-# Two rows of ten pictures are to be made. The row *ten sketches* has **one prompt**, "a turtle", with ten sketches. The row *ten prompts* has
+# Two rows of ten pictures will be made. The row *ten sketches* has **one prompt**, "a turtle", with ten sketches. The row *ten prompts* has
 # **one sketch**, a turtle's, with ten prompts. The sketch leads at every step, as in lesson 14, and the seed is always the same.
 
 # %%
@@ -121,7 +121,7 @@ from s2i_teach import InputError  # the library's lines name it
 
 # %% tags=["exercise-decided_by"]
 def decided_by(pictures):
-    """The shares (sketch, prompt, seed, rest) of the variance of pictures (A, B, C, ...), four numbers."""
+    """The shares (sketch, prompt, seed, rest) of the variance of pictures (sketches, prompts, seeds, ...), four numbers."""
     ...
 
 
@@ -731,16 +731,16 @@ best_known.compare(six[int(np.argmin(mean_rank))])
 # |---|---|---|---|
 # | what | 5.85 billion links to pictures on the web, with their texts; it holds no pictures | a model, trained on parts of LAION-5B | a model, trained on five sets of icons |
 # | who was asked | nobody before it was collected | nobody before; requests to be left out were announced for version 3 | nobody by us; each team had published its icons for reuse |
-# | licence of the pictures | each its own: LAION licenses its table alone | as left | CC BY-SA, CC BY, Apache and MIT; all are named in `data/LICENSES` |
+# | licence of the pictures | each its own: LAION licenses its table alone | as on the left | CC BY-SA, CC BY, Apache and MIT; all are named in `data/LICENSES` |
 # | licence of what is given away | CC BY 4.0, of the table | CreativeML OpenRAIL-M, which forbids some uses | CC BY-SA 4.0 |
 # | found later | links to pictures of child sexual abuse; taken down in December 2023; published again in August 2024 as Re-LAION-5B, without the 2,236 links that matched lists of known or suspected abuse, many of them dead by then | since August 2024 the copy of one of its publishers, Runway, is gone; others hold it | 286 of 861 things were chosen by us, as you saw |
 #
 # **Opt-out** means that whoever does not say no is taken to agree. **Text and data mining** means that a program searches many works for
-# patterns. In the European Union it is allowed for works that one may lawfully read. Two articles of Directive 2019/790 say so:
+# patterns. In the European Union it is allowed for works that one may lawfully see or read. Two articles of Directive 2019/790 say so:
 #
 # - Article 4 is for everybody. The rights holder can *reserve* a work, that is, forbid its use. Online the reservation must be
 #   machine-readable.
-# - Article 3 is for research organisations. There a reservation does not count.
+# - Article 3 is for scientific research by research organisations. There a reservation does not count.
 #
 # Since August 2025, whoever brings out a new general-purpose model must have a policy to respect reservations. This is article 53(1)(c) of
 # the AI Act.
@@ -824,9 +824,8 @@ forged(path, "lizard.png", b"a turtle", b"a lizard")
 print("its record says:", s2i.read_record("lizard.png").settings.prompt)
 
 # %% [markdown]
-# **Content Credentials** of the C2PA, a group of companies and
-# news organisations, answer this with a signature. A *manifest* says what was done to a picture, by which program, and
-# what kind of source it has. It is signed together with a fingerprint of the file. Whoever changes a byte breaks the signature.
+# **Content Credentials** answer this with a signature. They come from the C2PA, a group of companies and news organisations. A *manifest* says
+# what was done to a picture, by which program, and what kind of source it has. It is signed together with a fingerprint of the file. Whoever changes a byte breaks the signature.
 #
 # This is what ours says. The sketch is not in it, and neither is your name:
 
@@ -861,8 +860,8 @@ else:
 # changed *since*. It does not say that the story was true, nor who told it.
 #
 # And **absence proves nothing**. To save a picture anew is enough to lose the credentials, and platforms may remove them without any bad
-# intention. One answer is *durable* credentials: a watermark or a fingerprint by which a lost manifest can be found again. A picture without credentials may be
-# a photograph from 1990, a drawing by hand, or anything else.
+# intention. One answer is *durable* credentials: a watermark or a fingerprint by which a lost manifest can be found again. A picture
+# without credentials may be a photograph from 1990, a drawing by hand, or anything else.
 #
 # ## 9. What does it cost?
 #
@@ -930,8 +929,8 @@ print(f"Stable Diffusion 1, by its own card: {stable:,.0f} kWh, about {round(sta
 # product is an estimate. It leaves out the rest of the computer and the cooling. It also leaves out every attempt that failed, and
 # so does ours.
 #
-# For 1,000 pictures, Luccioni, Jernite and Strubell (2023) report about 2.9 kWh, as a mean over several models. An early version of their paper
-# had 1.35 kWh, and the hungriest model took 11.5. Bertazzini and others (2025) found that one model took up to 46 times as much as another.
+# For 1,000 pictures, Luccioni, Jernite and Strubell (2023) report about 2.9 kWh, as a mean over several models. The hungriest model took more
+# than 11. A first version of the paper had a mean of 1.35, as the press reported. Bertazzini and others (2025) found that one model took up to 46 times as much as another.
 # So a number for "an AI picture" says little without the model.
 #
 # Cheap is not the same as harmless: what is cheap is made more often. And a picture by hand is not free of electricity either. Which
@@ -944,7 +943,7 @@ print(f"Stable Diffusion 1, by its own card: {stable:,.0f} kWh, about {round(sta
 # | study | what was found | where it ends |
 # |---|---|---|
 # | Demirci, Hannane and Zhu (2025), *Management Science* | after image models came out, job posts for image creation fell by 17 % on one large platform for freelancers, compared with posts for manual work | posts and not incomes; one platform; up to July 2023 |
-# | Hui, Reshef and Zhou (2024), *Organization Science* | freelancers in exposed jobs lost work and earnings, good ones no less than others | one platform, short term |
+# | Hui, Reshef and Zhou (2024), *Organization Science* | freelancers whose jobs such models can do lost work and earnings, good ones no less than others | one platform, short term |
 # | Zhang, Yuan and Xiong (2023), preprint | on a Chinese platform for commissions, prices of one style fell by 64 %, orders rose by 121 %, revenue by 56 %; most stayed with those who were there before | one kind of picture, after one leak of one model |
 # | Goldberg and Lam (2025), working paper | when a marketplace let in generated images, their number soared, that of images by people fell, and buyers gained variety | one marketplace; we read a summary, not the paper |
 # | Zhou and Lee (2024), *PNAS Nexus* | of over 50,000 users, those who took up image models published 25 % more, and got more favourites for each view; the average novelty of what they showed fell, and its peak rose; the novelty of how it looked fell | who takes up a model is not drawn by lot; favourites are not quality |
@@ -996,8 +995,7 @@ s2i.survey()
 # - Carlini et al., *Extracting Training Data from Diffusion Models*, 2023, arXiv 2301.13188. Somepalli et al., *Diffusion Art or Digital
 #   Forgery?*, 2022, arXiv 2212.03860.
 # - Luccioni et al., *Stable Bias*, 2023, arXiv 2303.11408. Bianchi et al., *Easily Accessible Text-to-Image Generation Amplifies
-#   Demographic Stereotypes at Large Scale*, 2022, arXiv 2211.03759. Birhane, Prabhu and Kahembwe, *Multimodal datasets: misogyny,
-#   pornography, and malignant stereotypes*, 2021, arXiv 2110.01963, on LAION-400M, an earlier set.
+#   Demographic Stereotypes at Large Scale*, 2022, arXiv 2211.03759.
 # - Bellaiche et al., *Humans versus AI: whether and why we prefer human-created compared to AI-created artwork*, 2023.
 #
 # Data, law and provenance:
@@ -1027,8 +1025,8 @@ s2i.survey()
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
 #
-# **Pacing.** First sitting: 5 minutes for the survey, 8 for section 1, 18 for section 2 with its exercise, 12 for the vote, 12 for the
-# three strokes. Second sitting: 15 minutes for copies, 15 for section 6, 5 for section 7, 6 for the record, 8 for the cost, 6 for the
+# **Pacing.** First sitting: 5 minutes for the survey, 7 for section 1, 20 for section 2 with its exercise, 11 for the vote, 12 for the
+# three strokes. Second sitting: 15 minutes for copies, 13 for section 6, 8 for section 7, 5 for the record, 8 for the cost, 6 for the
 # studies. The debate takes 30 minutes more, and is worth a lesson hour of its own. Short of time? Leave out `kilowatt_hours`, and let
 # sections 7 and 10 be read at home before the debate.
 #
@@ -1065,7 +1063,7 @@ s2i.survey()
 # put them into one folder, for instance `class/surveys`. `s2i scores` shows means of at least three people and nothing of anybody. Do not
 # read the files one by one.
 #
-# **Law.** The list is of November 2026 and will age. Let students look up what has happened since, and date what they find.
+# **Law.** The list is of November 2026 and will age. On *Andersen* reports of mid-2026 disagree whether the trial comes in 2026 or later. Let students look up what has happened since, and date what they find.
 #
 # **The open question.** There is no right answer. A good one sees that features are one judge's idea of *what is shown*, that pixels are
 # *how it is laid out* together with colour, and that copyright asks for expression. For the training pictures one would have to vary *them*: train on two sets,

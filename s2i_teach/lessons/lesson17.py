@@ -183,9 +183,7 @@ def _near(x, training):
     return torch.cdist(x.double(), training.double(), compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _pairs(
-    of=lambda d: d.min(1).values, wins=lambda gap: (gap > 0).double() + (gap == 0).double() / 2, distance=_near
-):
+def _pairs(of=lambda d: d.min(1).values, wins=lambda gap: (gap > 0).double() + (gap == 0).double() / 2, distance=_near):
     """A variant, for the mistakes: what counts as near, and what counts as nearer."""
 
     def variant(made, new, training):
