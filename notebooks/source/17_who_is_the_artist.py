@@ -825,7 +825,8 @@ print("its record says:", s2i.read_record("lizard.png").settings.prompt)
 
 # %% [markdown]
 # **Content Credentials** answer this with a signature. They come from the C2PA, a group of companies and news organisations. A *manifest* says
-# what was done to a picture, by which program, and what kind of source it has. It is signed together with a fingerprint of the file. Whoever changes a byte breaks the signature.
+# what was done to a picture, by which program, and what kind of source it has. It is signed together with a fingerprint of the file.
+# Whoever changes a byte breaks the signature.
 #
 # This is what ours says. The sketch is not in it, and neither is your name:
 
@@ -930,8 +931,8 @@ print(f"Stable Diffusion 1, by its own card: {stable:,.0f} kWh, about {round(sta
 # so does ours.
 #
 # For 1,000 pictures, Luccioni, Jernite and Strubell (2023) report about 2.9 kWh, as a mean over several models. The hungriest model took more
-# than 11. A first version of the paper had a mean of 1.35, as the press reported. Bertazzini and others (2025) found that one model took up to 46 times as much as another.
-# So a number for "an AI picture" says little without the model.
+# than 11. A first version of the paper had a mean of 1.35, as the press reported. Bertazzini and others (2025) found that one model took
+# up to 46 times as much as another. So a number for "an AI picture" says little without the model.
 #
 # Cheap is not the same as harmless: what is cheap is made more often. And a picture by hand is not free of electricity either. Which
 # comparison would be fair? The same purpose, the same quality, all attempts counted.
@@ -1063,8 +1064,9 @@ s2i.survey()
 # put them into one folder, for instance `class/surveys`. `s2i scores` shows means of at least three people and nothing of anybody. Do not
 # read the files one by one.
 #
-# **Law.** The list is of November 2026 and will age. On *Andersen* reports of mid-2026 disagree whether the trial comes in 2026 or later. Let students look up what has happened since, and date what they find.
+# **Law.** The list is of November 2026 and will age. On *Andersen* reports of mid-2026 disagree whether the trial comes in 2026 or later.
+# Let students look up what has happened since, and date what they find.
 #
 # **The open question.** There is no right answer. A good one sees that features are one judge's idea of *what is shown*, that pixels are
-# *how it is laid out* together with colour, and that copyright asks for expression. For the training pictures one would have to vary *them*: train on two sets,
-# and take the model as a fourth factor.
+# *how it is laid out* together with colour, and that copyright asks for expression. For the training pictures one would have to vary
+# *them*: train on two sets, and take the model as a fourth factor.
