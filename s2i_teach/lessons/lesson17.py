@@ -165,6 +165,9 @@ DECIDED_BY = Exercise(
 
 
 def _picture_cases(generator):
+    # Here no two of the mistakes below come to the same, so that each hears its own message.
+    made = torch.tensor([[1.0, 0], [9, 8], [8, 6], [2, 0], [5, 1]])
+    yield made, torch.tensor([[0.0, 7], [2, 0], [5, 3], [1, 8]]), torch.tensor([[2.0, 0], [0, 3], [5, 7]])
     for made, new, training, width in ((12, 15, 9, 3), (5, 3, 7, 2), (3, 4, 4, 4), (1, 3, 2, 2)):
         seen = torch.randint(0, 6, (training, width), generator=generator).float()
         near = seen[torch.arange(made) % training] + torch.randint(0, 3, (made, width), generator=generator)
@@ -180,11 +183,11 @@ def _near(x, training):
     return torch.cdist(x.double(), training.double(), compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _pairs(of=lambda d: d.min(1).values, wins=lambda gap: (gap > 0).double() + (gap == 0).double() / 2):
+def _pairs(of=lambda d: d.min(1).values, wins=lambda gap: (gap > 0).double() + (gap == 0).double() / 2, distance=_near):
     """A variant, for the mistakes: what counts as near, and what counts as nearer."""
 
     def variant(made, new, training):
-        gap = of(_near(new, training))[None, :] - of(_near(made, training))[:, None]
+        gap = of(distance(new, training))[None, :] - of(distance(made, training))[:, None]
         return wins(gap).mean().item()
 
     return variant
@@ -200,6 +203,11 @@ def _of_means(made, new, training):
 
 def _below_all(made, new, training):
     return (_near(made, training).min(1).values < _near(new, training).min()).double().mean().item()
+
+
+def _place_by_place(made, new, training):
+    pairs = list(zip(_near(made, training).min(1).values, _near(new, training).min(1).values, strict=False))
+    return sum(float(a < b) + float(a == b) / 2 for a, b in pairs) / len(pairs)
 
 
 def _below_median(made, new, training):
@@ -248,11 +256,20 @@ NEARER_THAN_NEW = Exercise(
         ),
         "one answer for all": Mistake(
             _of_means,
-            "this is one yes or no for the two means: compare every made with every new picture, and give the share.",
+            "this is one yes or no for two averages: compare every made with every new picture, and give the share.",
+        ),
+        "absolute differences": Mistake(
+            _pairs(distance=lambda x, training: torch.cdist(x, training, p=1)),
+            "you add up absolute differences. A distance is here the root of the added squares, as torch.cdist gives it.",
         ),
         "nearer than all": Mistake(
             _below_all,
             "this counts a made picture only if it is nearer than *every* new one: count the pairs.",
+        ),
+        "place by place": Mistake(
+            _place_by_place,
+            "you compare the first made picture with the first new one, the second with the second: their order means "
+            "nothing. Compare *every* made with *every* new one.",
         ),
         "nearer than the middle": Mistake(
             _below_median,
