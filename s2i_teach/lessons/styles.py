@@ -27,7 +27,7 @@ LOOKS = {
 }
 
 TEN = (
-    "apple_by_hand",
+    "umbrella_by_hand",
     "butterfly_by_hand",
     "car_by_hand",
     "cat_by_hand",
