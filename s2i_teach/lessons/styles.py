@@ -47,7 +47,7 @@ def in_look(sketch, look: Look, side: int = 128) -> Image.Image:
     large = fit_to(read_picture(sketch), (4 * side, 4 * side))  # drawn four times as large: soft edges without steps
     dark = np.asarray(large.convert("L")) < 160
     inside = outline_mask(large)
-    lines = distance_transform_edt(~dark) <= 2 * look.pen * side / 128
+    lines = (distance_transform_edt(~dark) <= 2 * look.pen * side / 128) if dark.any() else dark
     pixels = np.empty((*dark.shape, 3), np.uint8)
     pixels[:] = look.paper
     pixels[inside] = look.fill
