@@ -18,6 +18,7 @@ from s2i_teach.theory.lora import (
     add_low_rank,
     layers_to_adapt,
     loss_with_prior,
+    low_rank_gradients,
     low_rank_update,
     merged,
     take_off,
@@ -90,6 +91,18 @@ def test_the_first_gradients_reach_b_alone():
     own(torch.randn(3, 6)).pow(2).sum().backward()
     assert own.layer.weight.grad is None and own.up.weight.grad.abs().max() > 0
     assert own.down.weight.grad.abs().max() == 0, "B is zero, so nothing comes through to A"
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_gradients_by_hand_equal_autograd(zero):
+    generator = torch.Generator().manual_seed(0)
+    down = torch.randn(2, 5, generator=generator, requires_grad=True)
+    up = (torch.randn(4, 2, generator=generator) * (not zero)).requires_grad_()
+    x, grad_y = torch.randn(6, 5, generator=generator), torch.randn(6, 4, generator=generator)
+    (x @ low_rank_update(down, up, 3.0).T).backward(grad_y)
+    by_hand = low_rank_gradients(down.detach(), up.detach(), 3.0, x, grad_y)
+    assert (by_hand[0] - down.grad).abs().max() < 1e-5 and (by_hand[1] - up.grad).abs().max() < 1e-5
+    assert (by_hand[0].abs().max() == 0) == zero and by_hand[1].abs().max() > 0
 
 
 def test_a_change_has_its_rank():

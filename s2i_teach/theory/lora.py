@@ -140,3 +140,16 @@ def loss_with_prior(own: torch.Tensor, prior: torch.Tensor, weight: float = 1.0)
     forget. A number.
     """
     return own.mean() + weight * prior.mean()
+
+
+def low_rank_gradients(
+    down: torch.Tensor, up: torch.Tensor, alpha: float, x: torch.Tensor, grad_y: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a loss's gradient at y says of A and of B, where y = (α / r) · B A x.
+
+    dL/dA = (α / r) · Bᵀ dL/dy xᵀ, nothing where B is nothing; dL/dB = (α / r) · dL/dy (A x)ᵀ; both added up over the batch.
+    ``down`` is A, ``(r, in)``, ``up`` is B, ``(out, r)``, ``x`` ``(N, in)``, ``grad_y`` ``(N, out)``; returns ``(r, in)`` and
+    ``(out, r)``. Equals torch's autograd.
+    """
+    scale = alpha / down.shape[0]
+    return scale * (grad_y @ up).T @ x, scale * grad_y.T @ (x @ down.T)
