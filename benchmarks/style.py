@@ -53,7 +53,9 @@ def main() -> None:
             style = str(save_style(steps[-1].added, Path(folder) / "style.safetensors"))
             for words in ("", ", openmoji style"):
                 for weight, (named, off) in measured(pipe, style, words, range(args.seeds), colours).items():
-                    print(f"  a thing{words}, weight {weight}: named {named:.0%}, off the palette {off:.3f}", flush=True)
+                    print(
+                        f"  a thing{words}, weight {weight}: named {named:.0%}, off the palette {off:.3f}", flush=True
+                    )
 
 
 def measured(pipe, style: str, words: str, seeds, colours) -> dict:
@@ -67,7 +69,9 @@ def measured(pipe, style: str, words: str, seeds, colours) -> dict:
     for weight in (0.0, 0.5, 1.0):
         results = [result for result in made.results if result.settings.style_weight == weight]
         things = [thing for thing, prompt in prompts.items() for result in results if result.settings.prompt == prompt]
-        pictures = [result.image for prompt in prompts.values() for result in results if result.settings.prompt == prompt]
+        pictures = [
+            result.image for prompt in prompts.values() for result in results if result.settings.prompt == prompt
+        ]
         table[weight] = named_share(pictures, things), off_palette(pictures, colours)
     return table
 

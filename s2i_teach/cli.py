@@ -60,7 +60,9 @@ def build_parser() -> Parser:
     translate.add_argument("--control-start", type=float, metavar="F", help="0 to 1: where in the run they begin to")
     translate.add_argument("--control-end", type=float, metavar="F", help="0 to 1: where in the run they cease to")
     translate.add_argument("--style", metavar="FILE", help="a style that `s2i train style` made, or another LoRA")
-    translate.add_argument("--style-weight", type=float, metavar="W", help="0 to 2: how strong the style is (default: 1)")
+    translate.add_argument(
+        "--style-weight", type=float, metavar="W", help="0 to 2: how strong the style is (default: 1)"
+    )
     translate.add_argument(
         "--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)"
     )
@@ -304,7 +306,9 @@ def _check_style_like(args, record) -> None:
     if path is None or args.style is not None:
         return
     if str(path).replace("\\", "/").startswith("//"):
-        raise InputError(f"{shown(args.like)} names the style {shown(path)}: if you trust it, add --style {shown(path)}.")
+        raise InputError(
+            f"{shown(args.like)} names the style {shown(path)}: if you trust it, add --style {shown(path)}."
+        )
     from s2i_teach.models.style import style_hash
 
     if style_hash(path) != record.style_sha256:

@@ -255,7 +255,7 @@ _GERMAN = {
     ),
     "style_weight is {}: use a number from 0 to 2.": "style_weight ist {0}: eine Zahl von 0 bis 2 verwenden.",
     'style is given, which {} does not take: leave it out, or use a model such as "mini".': (
-        'style ist angegeben, und {0} nimmt es nicht: weglassen oder ein Modell wie „mini“ verwenden.'
+        "style ist angegeben, und {0} nimmt es nicht: weglassen oder ein Modell wie „mini“ verwenden."
     ),
     "its download of {} has no room, as {} are free in {}: delete something, or set HF_HOME to a folder on a larger disk": (
         "sein Download von {0} hat keinen Platz, denn in {2} sind {1} frei: etwas löschen oder HF_HOME auf einen Ordner "

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -200,7 +201,12 @@ def test_files_that_are_no_style(tiny_pipe, tmp_path, sketch):
     for name, (tensors, _) in files.items():
         save_file(tensors, tmp_path / f"{name}.safetensors")
     asked = {f"{name}.safetensors": words for name, (_, words) in files.items()}
-    asked |= {"damaged.safetensors": "is damaged", "a.txt": "is not there", "empty": "is not there", "b": "is not there"}
+    asked |= {
+        "damaged.safetensors": "is damaged",
+        "a.txt": "is not there",
+        "empty": "is not there",
+        "b": "is not there",
+    }
     for name, words in asked.items():
         with pytest.raises(InputError, match=words):
             s2i.translate(sketch, "a", pipe=tiny_pipe, style=tmp_path / name, **COMMON)
@@ -258,7 +264,7 @@ def test_a_grid_equals_single_runs(tiny_pipe, style, sketch):
 
 def test_kept_cells_know_their_style(tiny_pipe, style, sketch, tmp_path):
     file = tmp_path / "own.safetensors"
-    file.write_bytes(open(style, "rb").read())
+    shutil.copy(style, file)
     asked = dict(pipe=tiny_pipe, style=str(file), style_weight=[0.5, 1], to=tmp_path / "cells", quiet=True, **COMMON)
     first = s2i.sweep(sketch, "a", **asked)
     again = s2i.sweep(sketch, "a", **asked)
@@ -427,7 +433,10 @@ def test_on_the_command_line(tiny_pipe, drawings, sketch, tmp_path, monkeypatch,
     assert main(["train", "style", "ten", "--out", "own.safetensors", *given, "--seed", "1"]) == 0
     capsys.readouterr()
     for asked, words in (
-        (["translate", "--like", "a.png", "--model", "mini", "--out", "c.png"], "is not the one that a.png was made with"),
+        (
+            ["translate", "--like", "a.png", "--model", "mini", "--out", "c.png"],
+            "is not the one that a.png was made with",
+        ),
         (["train", "style", "nowhere", "--out", "x.safetensors"], "nowhere is no folder"),
         (["train", "style", "ten", "--out", "x.safetensors", "--keep", "-1"], "--keep is -1"),
         ([*ask, "--style", "nothing.safetensors"], "The style nothing.safetensors is not there"),

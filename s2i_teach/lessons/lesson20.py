@@ -9,7 +9,11 @@ from s2i_teach.theory.lora import loss_with_prior, low_rank_gradients, low_rank_
 
 
 def _update_cases(generator):
-    for down, up, alpha in (((2, 5), (4, 2), 6.0), ((3, 4, 3, 3), (5, 3, 1, 1), 1.5), ((4, 6, 1, 1), (2, 4, 1, 1), 8.0)):
+    for down, up, alpha in (
+        ((2, 5), (4, 2), 6.0),
+        ((3, 4, 3, 3), (5, 3, 1, 1), 1.5),
+        ((4, 6, 1, 1), (2, 4, 1, 1), 8.0),
+    ):
         yield torch.randn(down, generator=generator), torch.randn(up, generator=generator), alpha
 
 
@@ -25,7 +29,12 @@ def _gradient_cases(generator):
 
 
 def _merge_cases(generator):
-    for shape, scale, dtype in (((4, 5), 0.7, None), ((3, 2, 3, 3), 1.5, None), ((4, 4), 0.3, torch.half), ((3, 3), 0, None)):
+    for shape, scale, dtype in (
+        ((4, 5), 0.7, None),
+        ((3, 2, 3, 3), 1.5, None),
+        ((4, 4), 0.3, torch.half),
+        ((3, 3), 0, None),
+    ):
         weight = torch.randn(shape, generator=generator)
         yield weight.to(dtype or weight.dtype), torch.randn(shape, generator=generator), scale
 
@@ -142,7 +151,8 @@ LESSON = Lesson(
                     "you give B a kernel as well: it is a 1 × 1 convolution.",
                 ),
                 "r times W": Mistake(
-                    _counted(lambda o, i, k, r: r * o * i * k), "you multiply where two matrices are added up: r · in + r · out."
+                    _counted(lambda o, i, k, r: r * o * i * k),
+                    "you multiply where two matrices are added up: r · in + r · out.",
                 ),
             },
             minutes=5,
@@ -211,7 +221,9 @@ LESSON = Lesson(
                 "At s = 0 give back the weight itself, before anything is computed.",
             ),
             mistakes={
-                "no scale": Mistake(lambda w, u, s: merged(w, u, 1.0), "the scale is missing: this is the whole change."),
+                "no scale": Mistake(
+                    lambda w, u, s: merged(w, u, 1.0), "the scale is missing: this is the whole change."
+                ),
                 "a mixture": Mistake(
                     lambda w, u, s: ((1 - s) * w.float() + s * u.float()).to(w.dtype),
                     "you fade from W to ΔW: all of W stays, and s · ΔW is added.",
@@ -221,13 +233,15 @@ LESSON = Lesson(
                 ),
                 "minus": Mistake(lambda w, u, s: merged(w, u, -s), "you take the change away: it is added."),
                 "in place": Mistake(
-                    _in_place, "the weight that you were given has changed: at the next s you would add to what is there."
+                    _in_place,
+                    "the weight that you were given has changed: at the next s you would add to what is there.",
                 ),
                 "in half precision": Mistake(
                     _in_half, "you add in half precision: add in fp32, and round once, at the end."
                 ),
                 "another type": Mistake(
-                    lambda w, u, s: w.float() + s * u, "the numbers come back in fp32: the layer needs its own type, weight.dtype."
+                    lambda w, u, s: w.float() + s * u,
+                    "the numbers come back in fp32: the layer needs its own type, weight.dtype.",
                 ),
             },
             minutes=6,
@@ -250,14 +264,16 @@ LESSON = Lesson(
                     "one mean over all: whichever has more pictures counts more. Take two means.",
                 ),
                 "own alone": Mistake(
-                    lambda own, prior, weight: own.mean(), "the prior is missing: nothing keeps the model from forgetting."
+                    lambda own, prior, weight: own.mean(),
+                    "the prior is missing: nothing keeps the model from forgetting.",
                 ),
                 "sums": Mistake(
                     lambda own, prior, weight: own.sum() + weight * prior.sum(),
                     "sums grow with the number of pictures: take means.",
                 ),
                 "weight on own": Mistake(
-                    lambda own, prior, weight: weight * own.mean() + prior.mean(), "the weight belongs to the prior's mean."
+                    lambda own, prior, weight: weight * own.mean() + prior.mean(),
+                    "the weight belongs to the prior's mean.",
                 ),
                 "fade": Mistake(
                     lambda own, prior, weight: (1 - weight) * own.mean() + weight * prior.mean(),

@@ -20,7 +20,7 @@ class Look:
     paper: tuple[int, int, int]
     ink: tuple[int, int, int]
     fill: tuple[int, int, int]
-    pen: float = 5.0
+    pen: float = 3.0
 
 
 LOOKS = {

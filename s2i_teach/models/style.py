@@ -78,7 +78,9 @@ def _read(file: Path, *_) -> Style:
         names = (key, f"{name}.{_UP[way]}.weight", f"{name}.alpha")
         down, up = tensors[key], tensors.get(names[1])
         if up is None or up.dim() != down.dim() or up.dim() not in (2, 4) or up.shape[1] != down.shape[0]:
-            raise InputError(f"The style {shown(file)} is damaged (B of {shown(name)} does not fit its A): make it again.")
+            raise InputError(
+                f"The style {shown(file)} is damaged (B of {shown(name)} does not fit its A): make it again."
+            )
         alpha = float(tensors[names[2]]) if names[2] in tensors else float(len(down))
         if not (down.isfinite().all() and up.isfinite().all()):
             raise InputError(f"The style {shown(file)} is damaged (not all of its numbers are finite): make it again.")
@@ -175,9 +177,13 @@ def _merged(unet, style: Style, weight: float) -> list[tuple[Any, torch.Tensor]]
     for name, (down, up, alpha) in style.changes.items():
         own = getattr(layers.get(name), "weight", None)
         if own is not None and own.is_meta:
-            raise InputError('A style needs the weights at hand: load the model with offload="parts", or leave style out.')
+            raise InputError(
+                'A style needs the weights at hand: load the model with offload="parts", or leave style out.'
+            )
         update = low_rank_update(down.float(), up.float(), alpha)
         if own is None or own.shape != update.shape:
-            raise InputError(f"The style {shown(style.path)} does not fit this model ({shown(name)}): give one that was trained on it.")
+            raise InputError(
+                f"The style {shown(style.path)} does not fit this model ({shown(name)}): give one that was trained on it."
+            )
         pairs.append((own, merged(own.detach(), update.to(own.device), weight)))
     return pairs

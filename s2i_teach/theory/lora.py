@@ -89,7 +89,9 @@ def layers_to_adapt(network: nn.Module, which: str | Callable[[str, nn.Module], 
     if rule is None:
         raise ValueError(f"which={which!r} is not known: use {', '.join(rules)}, or a function.")
     layers = [
-        name for name, layer in network.named_modules() if isinstance(layer, (nn.Linear, nn.Conv2d)) and rule(name, layer)
+        name
+        for name, layer in network.named_modules()
+        if isinstance(layer, (nn.Linear, nn.Conv2d)) and rule(name, layer)
     ]
     if not layers:
         raise ValueError("No layer is left to change: choose others.")

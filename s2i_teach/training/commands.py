@@ -59,7 +59,9 @@ def add_train_parsers(parts) -> None:
     style.add_argument("--batch-size", type=int, help="drawings an update")
     style.add_argument("--lr", type=float, help="highest learning rate")
     style.add_argument("--seed", type=int, help="fixes every random number")
-    style.add_argument("--keep", type=int, default=0, metavar="N", help="learn N embedded pictures along, not to forget them")
+    style.add_argument(
+        "--keep", type=int, default=0, metavar="N", help="learn N embedded pictures along, not to forget them"
+    )
     style.set_defaults(run=_style)
     for part in (unet, control):
         part.add_argument(
@@ -270,7 +272,9 @@ def _style(args) -> None:
             print(f"step {step.step}: loss {step.loss:.3f}", flush=True)
     if step is not None:
         saved = save_style(step.added, args.out)
-        print(f"{saved}: {step.numbers:,} numbers from {len(drawings)} drawings ({time.perf_counter() - started:.0f} s)")
+        print(
+            f"{saved}: {step.numbers:,} numbers from {len(drawings)} drawings ({time.perf_counter() - started:.0f} s)"
+        )
 
 
 def _save(args) -> None:

@@ -260,7 +260,9 @@ class Settings:
     def _check_style_taken(self, kind, model: str) -> None:
         if self.style is None:
             if self.style_weight is not None:
-                raise InputError(f"style_weight is {self.style_weight:g}, and there is no style: give both, or neither.")
+                raise InputError(
+                    f"style_weight is {self.style_weight:g}, and there is no style: give both, or neither."
+                )
             return
         if kind.is_flow or kind.is_family:
             raise InputError(

@@ -319,9 +319,7 @@ def kept_result(path: Path, settings: Settings, pipe) -> Result | None:
     plan = settings.plan(pipe, measure=False)
     hint = make_hint(record.sketch, hint_of(pipe))
     made = Result(image, record.sketch, record.settings, plan, record.model, None, None, record.precision, hint=hint)
-    return replace(
-        made, small_vae=record.small_vae, quantized=record.quantized, style_sha256=record.style_sha256
-    )
+    return replace(made, small_vae=record.small_vae, quantized=record.quantized, style_sha256=record.style_sha256)
 
 
 class _progress:
