@@ -30,7 +30,8 @@ from torch import nn
 from s2i_teach.gallery import embedded_pairs, find_sketch
 from s2i_teach.lessons import predict
 from s2i_teach.lessons.styles import LOOKS, in_look, named_share, off_palette, palette, ten_drawings
-from s2i_teach.models.style import Styled, read_style, save_style
+from s2i_teach.models.shims import quiet_loading
+from s2i_teach.models.style import Styled, save_style
 from s2i_teach.theory.lora import LowRank, layers_to_adapt
 from s2i_teach.theory.measure import max_difference
 from s2i_teach.training.style import train_style
@@ -48,21 +49,20 @@ print(f"The miniature's U-Net has {sum(p.numel() for p in unet.parameters()):,} 
 #
 # ## 1. Two thin matrices
 #
-# Fine-tuning changes all numbers of a network. For a new style that is wasteful, for three reasons. Each style would be a file as large as
-# the network. The optimiser keeps two more numbers for every one that learns. And ten pictures are very few for millions of numbers.
+# Fine-tuning changes all numbers of a network. For a new style that is wasteful, for three reasons. Each style would be a file as large
+# as the network. The optimiser keeps two more numbers for every one that learns. And ten pictures are very few for millions of numbers.
 #
 # Hu et al. (2021) keep the trained weight $W$ and train a change $\Delta W$ beside it. They write the change as a product of two thin
 # matrices:
 #
 # $$y = W x + \frac{\alpha}{r}\, B A\, x .$$
 #
-# $A$ has $r$ rows, and $B$ has $r$ columns. The number $r$ is the **rank**. It is small: 4 or 8. The number $\alpha$ is a
-# **strength** that you choose once. The division by $r$ keeps the change about as large when you try another rank. The method is called
-# **LoRA**, *low-rank adaptation*.
+# $A$ has $r$ rows, and $B$ has $r$ columns. The number $r$ is the **rank**. It is small: 4 or 8. The number $\alpha$ is a **strength**
+# that you choose once. The division by $r$ keeps the change about as large when you try another rank. The method is called **LoRA**,
+# *low-rank adaptation*.
 #
 # A convolution is a matrix as well. For each place it takes the $\text{in} \times k \times k$ numbers around that place, as one long
-# row. So $A$ is a
-# convolution with the same kernel and $r$ outputs. $B$ is a 1 × 1 convolution from $r$ channels to all.
+# row. So $A$ is a convolution with the same kernel and $r$ outputs. $B$ is a 1 × 1 convolution from $r$ channels to all.
 
 
 # %% tags=["exercise-low_rank_update"]
@@ -90,8 +90,8 @@ lesson.trainable_numbers.check(trainable_numbers)
 trainable_numbers = lesson.trainable_numbers.use(trainable_numbers)
 
 # %% [markdown]
-# Which layers should get a change? Three choices are common: the four matrices of each attention, as in the first LoRAs for Stable
-# Diffusion; the convolutions; or all of both.
+# Which layers should get a change? Three choices are common: the four matrices of each attention, as in diffusers' own
+# training scripts; the convolutions; or all of both.
 
 # %%
 share = predict(
@@ -110,8 +110,7 @@ print(f"One convolution {large} of Stable Diffusion 1.5: {math.prod(large):,} nu
 
 # %% [markdown]
 # The larger the matrix, the more is saved: $W$ grows with the square of its side, $A$ and $B$ with the side. The miniature is small. So
-# its share
-# is large. For the one convolution of Stable Diffusion 1.5 it is about 1.4 %.
+# its share is large. For the one convolution of Stable Diffusion 1.5 it is about 1.4 %.
 #
 # The price: $\Delta W$ has at most rank $r$. Whatever you train, it changes $x$ in $r$ directions only.
 #
@@ -120,8 +119,7 @@ print(f"One convolution {large} of Stable Diffusion 1.5: {math.prod(large):,} nu
 # An untrained change should change nothing. So $BA = 0$ at the start. Three starts would do that: $A = 0$, $B = 0$, or both.
 #
 # Look at the gradients before you choose. `x` is `(N, in)`, and `grad_y` is the gradient of the loss at $y$, `(N, out)`. You did this
-# for one
-# matrix in lesson 14. Here are two, one behind the other.
+# for one matrix in lesson 14. Here are two, one behind the other.
 
 
 # %% tags=["exercise-low_rank_gradients"]
@@ -167,8 +165,7 @@ starts.compare({name: "lowered" if line[-1] < 0.9 * line[0] else "not lowered" f
 
 # %% [markdown]
 # With both at zero, each gradient is multiplied by the other's zero. Nothing ever moves. It is the trap that the zero convolution
-# avoids: its
-# *input* is not zero. One zero is enough to change nothing, and one random matrix is enough to learn.
+# avoids: its *input* is not zero. One zero is enough to change nothing, and one random matrix is enough to learn.
 #
 # The paper takes $A$ at random and $B = 0$. In the first update only $B$ moves. From the second on both do.
 #
@@ -188,8 +185,7 @@ layer.requires_grad_(True)
 
 # %% [markdown]
 # After training the change can go **into** the weight. A style then costs nothing: the network has as many numbers as before, and runs
-# as fast. And there is a
-# slider, for nothing:
+# as fast. And there is a slider, for nothing:
 #
 # $$W_s = W + s \cdot \Delta W .$$
 #
@@ -230,10 +226,9 @@ else:
 # %% [markdown]
 # ## 4. Spot the bug
 #
-# A training script of diffusers made LoRAs that were too weak when they were loaded (issue 6087, December 2023). Below is its core,
-# with the
-# numbers of that time: rank 4, and $\alpha = 8$, which is peft's default. Training uses `strong`. Then A and B are saved, and another
-# program loads them.
+# A training script of diffusers made LoRAs that had another strength when they were loaded (issue 6087, December 2023). It had trained
+# with $\alpha = 8$, which is peft's default. Below is the core of it, with rank 4. Training uses `strong`. Then A and B are saved, and
+# another program loads them.
 
 # %%
 bug = predict(
@@ -266,10 +261,8 @@ bug.compare("half" if ratio < 0.75 else "twice" if ratio > 1.5 else "just")
 
 # %% [markdown]
 # Each half is right. But $\alpha$ is not in the file, and the loader had to guess. A file format is a contract: whatever the numbers
-# mean has to be
-# in it. There are two cures. Write $\alpha$ into the file, or leave nothing to guess. The second is simpler: multiply $\alpha / r$ into
-# $B$ before saving. This is
-# what `save_style` does. Then $\alpha = r$ is right for every loader.
+# mean has to be in it. There are two cures. Write $\alpha$ into the file, or leave nothing to guess. The second is simpler: multiply
+# $\alpha / r$ into $B$ before saving. This is what `save_style` does. Then $\alpha = r$ is right for every loader.
 
 # %%
 def save_whole(down, up):
@@ -283,13 +276,11 @@ print(f"with α in B: {(load(save_whole(down, up)).norm() / strong(down, up).nor
 #
 # ## 5. Ten drawings
 #
-# Here are ten drawings with their captions. They are embedded doodles by people, printed in two inks: a thick blue line and a coral
-# fill. No
+# Here are ten drawings with their captions. They are embedded doodles by people, printed in two inks: a blue line and a coral fill. No
 # training of the miniature has seen this look.
 #
 # **Yours instead.** Draw ten things on ten pads, in one style, with the colours of the pad. Or put ten pictures into a folder, and name
-# each
-# file after what it shows. The two lines with `#` tell how. Captions are plain: what it is, and no word for the style.
+# each file after what it shows. The two lines with `#` tell how. Captions are plain: what it is, and no word for the style.
 
 # %%
 drawings = ten_drawings()
@@ -305,8 +296,8 @@ s2i.show(sheet, alt=f"The drawings to learn from. {alt}")
 # ## 6. Train
 #
 # Nothing in this training is new. The loss is that of lesson 4, in latents. Rank 8 on all layers, 80 updates with 8 drawings each,
-# AdamW. Each drawing
-# is shown in eight poses: mirrored, moved, smaller. A tenth of the drawings come without words, since guidance compares with those.
+# AdamW. Each drawing is shown in eight poses: mirrored, moved, smaller. A tenth of the drawings come without words, since guidance
+# compares with those.
 
 # %%
 falls = predict("After the training the loss is… of what it was?", answer=..., options=("below a half", "a half or more", "more than all"))
@@ -330,8 +321,7 @@ falls.compare("below a half" if ratio < 0.5 else "a half or more" if ratio <= 1 
 
 # %% [markdown]
 # The loss cannot fall to zero: the noise in a noisy picture can never be guessed completely (lesson 3). It tells that something was
-# learned. It does not
-# tell what.
+# learned. It does not tell what.
 #
 # ## 7. Slide the weight
 #
@@ -362,12 +352,11 @@ shows.compare("yes" if off["weight 1"] < 0.8 * off["weight 0"] else "no")
 
 # %% [markdown]
 # The printed numbers are a crude measure: how far each coloured pixel is from the nearest of the drawings' own colours. They say
-# nothing of lines. Look for
-# those yourself. What of the drawings has come over: the colours, the outline, the flat fill? And which things have lost their shape?
+# nothing of lines. Look for those yourself. What of the drawings has come over: the colours, the outline, the flat fill? And which
+# things have lost their shape?
 #
 # The change was trained with plain `mini`. It is a change of the U-Net, so it fits every model that is made of this U-Net. The next
-# cell lets a sketch lead, as
-# in lesson 14.
+# cell lets a sketch lead, as in lesson 14.
 
 # %%
 sketches = [find_sketch(name) for name in ("turtle", "owl", "cactus", "snail_by_hand", "star_by_hand", "rocket")]
@@ -387,8 +376,7 @@ s2i.show(sheet, alt=f"The same sketches without and with the style. {alt}")
 # ## 8. What was forgotten?
 #
 # Whoever learns from ten pictures may forget the rest. To measure it, ask for things that the miniature could draw before. A judge that
-# never
-# saw a model's picture names what it sees, out of 286 things.
+# never saw a model's picture names what it sees, out of 286 things.
 
 # %%
 forgets = predict("With the style at weight 1, the judge names the thing…", answer=..., options=("less often", "about as often", "more often"))
@@ -410,10 +398,8 @@ forgets.compare("less often" if change < -0.05 else "more often" if change > 0.0
 
 # %% [markdown]
 # Read this number with care. The judge learned from icons. An owl in blue and coral may be a good owl, and yet strange to it. So the
-# number mixes two
-# things: shapes that the model lost, and a look that the judge does not know. A **control** parts them: real drawings of the same
-# things, printed in the
-# look of section 5.
+# number mixes two things: shapes that the model lost, and a look that the judge does not know. A **control** parts them: real drawings
+# of the same things, printed in the look of section 5.
 
 # %%
 by_thing = {pair.thing: pair for pair in reversed(embedded_pairs())}
@@ -426,12 +412,11 @@ s2i.show(sheet, alt=f"Real drawings in the look of section 5, and below them wha
 
 # %% [markdown]
 # What the real drawings lack to 100 % is the judge's doing. What the made ones lack to the real ones is the model's. If you trained
-# your own drawings, their look
-# is another one: then draw some of these things yourself for a control.
+# your own drawings, their look is another one: then draw some of these things yourself for a control.
 #
 # **Prior preservation** (Ruiz et al. 2022, DreamBooth) works against forgetting. Beside your drawings the network is shown other
-# pictures, and it is asked to draw them as before.
-# The two errors are averaged apart. The second one has a weight $\lambda$:
+# pictures, and it is asked to draw them as before. In DreamBooth the model draws them itself before the training. Here they are forty
+# of the embedded pictures. The two errors are averaged apart. The second one has a weight $\lambda$:
 #
 # $$L = \text{mean}(\text{error on yours}) + \lambda \cdot \text{mean}(\text{error on the others}) .$$
 
@@ -448,9 +433,8 @@ loss_with_prior = lesson.loss_with_prior.use(loss_with_prior)
 
 # %% [markdown]
 # It costs half as much time again. So the figures below were measured beforehand, by `python -m benchmarks.style`, on twenty things
-# with two seeds. The other
-# pictures were forty embedded ones, with their captions such as "a turtle, openmoji style". *Off* is how far the colours are from those
-# of the drawings.
+# with two seeds. The captions of the forty name a style, such as "a turtle, openmoji style". *Off* is how far the colours are from
+# those of the drawings.
 #
 # | learned | asked for | named, weight 0 | named, weight ½ | named, weight 1 | off, weight 0 | off, weight 1 |
 # |---|---|---:|---:|---:|---:|---:|
@@ -460,8 +444,7 @@ loss_with_prior = lesson.loss_with_prior.use(loss_with_prior)
 # | with forty others | "a turtle, openmoji style" | 40 % | 45 % | 38 % | 0.252 | 0.246 |
 #
 # With the others hardly anything is forgotten where the prompt names an old style. But the new style is weaker as well, also where none
-# is named. Nothing is free: the
-# change has to serve two masters. `s2i train style … --keep 40` does it.
+# is named. Nothing is free: the change has to serve two masters. `s2i train style … --keep 40` does it.
 #
 # ## 9. Take it home
 #
@@ -473,8 +456,9 @@ with torch.no_grad(), Styled(pipe, own, 1.0):
 if find_spec("peft"):
     from diffusers import StableDiffusionImg2ImgPipeline
 
-    plain = StableDiffusionImg2ImgPipeline.from_pretrained(pipe.s2i_folder, safety_checker=None, torch_dtype=torch.float32)
-    plain.load_lora_weights(str(own))
+    with quiet_loading():
+        plain = StableDiffusionImg2ImgPipeline.from_pretrained(pipe.s2i_folder, safety_checker=None)
+        plain.load_lora_weights(str(own))
     plain.fuse_lora()
     print(f"The first layer with the style: diffusers' and ours differ by {max_difference(plain.unet.conv_in.base_layer.weight, here):.1e}.")
 else:
@@ -482,10 +466,14 @@ else:
 print(f"And without it every bit is back: {torch.equal(unet.conv_in.weight, fast.unet.conv_in.weight)}.")
 
 # %% [markdown]
-# On the command line: `s2i train style my_drawings --out my_style.safetensors`, and then
-# `s2i translate sketch.png --prompt "a turtle" --style my_style.safetensors --style-weight 0.8`. A saved picture remembers the style's
-# file and its
-# fingerprint. `--like` refuses another file of the same name.
+# The same on the command line:
+#
+# ```
+# s2i train style my_drawings --out my_style.safetensors
+# s2i translate sketch.png --prompt "a turtle" --style my_style.safetensors --style-weight 0.8
+# ```
+#
+# A saved picture remembers the style's file and its fingerprint. `s2i translate --like` refuses another file of the same name.
 #
 # ### Two relatives
 #
@@ -507,9 +495,8 @@ for name, count in counts.items():
 # ### The same on a GPU
 #
 # On Colab's free T4 the same lines teach Stable Diffusion 1.5. All is computed in fp32, on a copy of the U-Net, and two drawings at a
-# time. **This
-# cell was not run** for the course, and its time is not known: it needs a download of 2.7 GB. `python -m benchmarks.style` has no
-# figures of it.
+# time. **This cell was not run** for the course, and its time is not known: it needs a download of 2.7 GB. `python -m benchmarks.style`
+# has no figures of it.
 #
 # ```python
 # pipe = s2i.load_pipeline("sd15")
@@ -522,8 +509,7 @@ for name, count in counts.items():
 # ## 10. Think about it
 #
 # Somebody offers a LoRA: "in the style of a living illustrator, trained on ten of her pictures". Technically it took a minute. What
-# would you want to know before
-# you use it? Whom would you ask?
+# would you want to know before you use it? Whom would you ask?
 
 # %%
 lesson.score()
@@ -541,22 +527,17 @@ lesson.score()
 # ## For the teacher
 #
 # **Pacing.** First sitting: 20 minutes for section 1 with two exercises, 18 for section 2, 14 for section 3, 8 for the bug. Second
-# sitting: 10 minutes for ten drawings, if the
-# students draw their own 20 more; 5 for the training, 10 for the weight, 12 for forgetting, 13 for the rest. With one sitting take
-# sections 1, 2, 5, 6 and 7.
+# sitting: 10 minutes for ten drawings, if the students draw their own 20 more; 5 for the training, 10 for the weight, 12 for
+# forgetting, 13 for the rest. With one sitting take sections 1, 2, 5, 6 and 7.
 #
 # **Typical mistakes.** $\alpha$ without $r$. A kernel for $B$ as well. B's gradient multiplied by $B$. Merging into the given weight:
-# the slider then adds up. One mean over both
-# kinds of pictures.
+# the slider then adds up. One mean over both kinds of pictures.
 #
 # **What to listen for.** "LoRA is worse since it has fewer numbers." Worse at what, with ten pictures? "The style was learned." Which
-# part of it: ask for the line and the fill, not only
-# for the colours.
+# part of it: ask for the line and the fill, not only for the colours.
 #
 # **Their own drawings.** One style for all ten is the hard part. Agree on it first: one pen, two colours, filled or not. Things with a
-# simple shape are learned best. Faces are the
-# miniature's weakness.
+# simple shape are learned best. Faces are the miniature's weakness.
 #
 # **The open question.** There is no answer to read off. Good answers ask whether she was asked, what the pictures are used for, whether
-# buyers could take them for hers, and what the law says where
-# you are. Lesson 17 has the experiments to go with it.
+# buyers could take them for hers, and what the law says where you are. Lesson 17 has the experiments to go with it.
