@@ -167,6 +167,8 @@ starts.compare({name: "lowered" if line[-1] < 0.9 * line[0] else "not lowered" f
 # With both at zero, each gradient is multiplied by the other's zero. Nothing ever moves. It is the trap that the zero convolution
 # avoids: its *input* is not zero. One zero is enough to change nothing, and one random matrix is enough to learn.
 #
+# The other two stop above zero, however long they learn: the wanted matrix has rank 10, and a change of rank 4 cannot be it.
+#
 # The paper takes $A$ at random and $B = 0$. In the first update only $B$ moves. From the second on both do.
 #
 # ## 3. Beside the layer, or in it
