@@ -440,10 +440,10 @@ loss_with_prior = lesson.loss_with_prior.use(loss_with_prior)
 #
 # | learned | asked for | named, weight 0 | named, weight ½ | named, weight 1 | off, weight 0 | off, weight 1 |
 # |---|---|---:|---:|---:|---:|---:|
-# | the ten alone | "a turtle" | 73 % | 40 % | 17 % | 0.221 | 0.130 |
-# | the ten alone | "a turtle, openmoji style" | 40 % | 32 % | 15 % | 0.252 | 0.193 |
-# | with forty others | "a turtle" | 73 % | 55 % | 45 % | 0.221 | 0.200 |
-# | with forty others | "a turtle, openmoji style" | 40 % | 45 % | 38 % | 0.252 | 0.246 |
+# | the ten alone | "a turtle" | 73 % | 43 % | 15 % | 0.220 | 0.132 |
+# | the ten alone | "a turtle, openmoji style" | 40 % | 35 % | 15 % | 0.252 | 0.168 |
+# | with forty others | "a turtle" | 73 % | 60 % | 45 % | 0.220 | 0.202 |
+# | with forty others | "a turtle, openmoji style" | 40 % | 45 % | 35 % | 0.252 | 0.245 |
 #
 # With the others hardly anything is forgotten where the prompt names an old style. But the new style is weaker as well, also where none
 # is named. Nothing is free: the change has to serve two masters. `s2i train style … --keep 40` does it.
