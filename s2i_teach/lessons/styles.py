@@ -61,8 +61,7 @@ def in_look(sketch, look: Look, side: int = 128) -> Image.Image:
 def ten_drawings(look: str = "two inks") -> list[tuple[Image.Image, str]]:
     """Ten pictures with their captions, such as "a duck"; every one an embedded doodle in the same look."""
     made = []
-    for name in TEN:
-        sketch = find_sketch(name)
+    for sketch in (sketch for name in TEN if (sketch := find_sketch(name))):
         made.append((in_look(sketch, LOOKS[look]), sketch.prompt.split(",")[0]))
     return made
 
@@ -71,7 +70,7 @@ def palette(drawings, colours: int = 3) -> np.ndarray:
     """The colours that most of some drawings is made of, paper among them: ``(colours, 3)``, 0 to 255 (median cut)."""
     pixels = np.concatenate([np.asarray(read_picture(picture)).reshape(-1, 3) for picture, _ in drawings])
     reduced = Image.fromarray(pixels[None]).quantize(colours, dither=Image.Dither.NONE)
-    table = np.array(reduced.getpalette()[: 3 * colours], dtype=float).reshape(-1, 3)
+    table = np.array((reduced.getpalette() or [])[: 3 * colours], dtype=float).reshape(-1, 3)
     return table[np.unique(np.asarray(reduced))]
 
 

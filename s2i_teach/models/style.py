@@ -170,10 +170,10 @@ class Styled:
 
 
 @torch.no_grad()
-def _merged(unet, style: Style, weight: float) -> list[tuple[Any, torch.Tensor]]:
+def _merged(unet, style: Style, weight: float) -> list[tuple[torch.nn.Parameter, torch.Tensor]]:
     """Each weight that a style changes, and what it is with it."""
-    pairs = []
-    layers = dict(unet.named_modules())
+    pairs: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
+    layers: dict[str, Any] = dict(unet.named_modules())
     for name, (down, up, alpha) in style.changes.items():
         own = getattr(layers.get(name), "weight", None)
         if own is not None and own.is_meta:

@@ -50,10 +50,12 @@ class LowRank(nn.Module):
         super().__init__()
         self.layer, self.rank = layer.requires_grad_(False), rank
         self.alpha = float(rank if alpha is None else alpha)
+        self.down: nn.Linear | nn.Conv2d
+        self.up: nn.Linear | nn.Conv2d
         if isinstance(layer, nn.Conv2d):
-            same = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
-            self.down: nn.Module = nn.Conv2d(layer.in_channels, rank, layer.kernel_size, bias=False, **same)
-            self.up: nn.Module = nn.Conv2d(rank, layer.out_channels, 1, bias=False)
+            place = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+            self.down = nn.Conv2d(layer.in_channels, rank, *place, bias=False)  # type: ignore[arg-type]
+            self.up = nn.Conv2d(rank, layer.out_channels, 1, bias=False)
         else:
             self.down = nn.Linear(layer.in_features, rank, bias=False)
             self.up = nn.Linear(rank, layer.out_features, bias=False)

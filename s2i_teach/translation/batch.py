@@ -200,7 +200,9 @@ class _Batch:
         self.pages, self.cells, self.pipe, self.counts = pages, cells, pipe, counts
         self._style = cells[0].style, cells[0].style_weight
         self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
-        self._images, self._texts, self._hints = {}, {}, {}
+        self._images: dict = {}
+        self._texts: dict = {}
+        self._hints: dict = {}
         self._distilled = is_distilled(pipe)
         # Asked once: to look through all modules for one of them takes some milliseconds.
         self._device, self._dtype = device_of(pipe), dtype_of(pipe)
