@@ -228,6 +228,22 @@ def test_the_weights_come_back_bit_for_bit(tiny_pipe, style):
     assert not Styled(tiny_pipe, style, 0) and not Styled(tiny_pipe, None, None) and styled
 
 
+def test_a_run_within_a_run_has_its_own_style(tiny_pipe, style, sketch):
+    plain = s2i.translate(sketch, "a turtle", pipe=tiny_pipe, **COMMON)
+    full = s2i.translate(sketch, "a turtle", pipe=tiny_pipe, style=style, **COMMON)
+    half = s2i.translate(sketch, "a turtle", pipe=tiny_pipe, style=style, style_weight=0.5, **COMMON)
+    within = []
+
+    def look(done, total):
+        if done == 1:
+            for given in ({}, {"style": style, "style_weight": 0.5}):
+                within.append(s2i.translate(sketch, "a turtle", pipe=tiny_pipe, **given, **COMMON))
+
+    around = s2i.translate(sketch, "a turtle", pipe=tiny_pipe, style=style, on_step=look, **COMMON)
+    assert same(within[0].image, plain.image) and same(within[1].image, half.image)
+    assert same(around.image, full.image)
+
+
 def test_weight_0_is_the_model_itself(tiny_pipe, tiny_led, style, sketch):
     for pipe in (tiny_pipe, tiny_led):
         plain = s2i.translate(sketch, "a turtle", pipe=pipe, **COMMON)

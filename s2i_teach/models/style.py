@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -149,24 +150,55 @@ class Styled:
     """
 
     def __init__(self, pipe, style: str | Path | None, weight: float | None):
+        self._unet = getattr(pipe, "unet", None)
         self._pairs: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
         self._own: list[torch.Tensor] = []
+        self._outer: Styled | None = None
         if style is not None and weight:
-            self._pairs = _merged(pipe.unet, read_style(style), weight)
+            outer = self._set_aside()
+            try:
+                self._pairs = _merged(self._unet, read_style(style), weight)
+            finally:
+                if outer is not None:
+                    outer._put_on()
 
     def __bool__(self) -> bool:
         return bool(self._pairs)
 
     def __enter__(self) -> "Styled":
+        self._outer = self._set_aside()
+        self._put_on()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._take_off()
+        if self._outer is not None:
+            self._outer._put_on()
+
+    def _set_aside(self) -> "Styled | None":
+        """Take off the style of a run that this one runs within, as a callback may start one; returns it."""
+        outer = None if self._unet is None else _worn.get(self._unet)
+        if outer is not None:
+            outer._take_off()
+        return outer
+
+    def _put_on(self) -> None:
         self._own = [parameter.data for parameter, _ in self._pairs]
         for parameter, changed in self._pairs:
             parameter.data = changed
-        return self
+        if self._unet is not None:
+            _worn[self._unet] = self
 
-    def __exit__(self, *_) -> None:
+    def _take_off(self) -> None:
         for (parameter, _), own in zip(self._pairs, self._own, strict=True):
             parameter.data = own
         self._own = []
+        if self._unet is not None:
+            _worn.pop(self._unet, None)
+
+
+_worn: WeakKeyDictionary = WeakKeyDictionary()
+"""U-Net → the style that it has at present."""
 
 
 @torch.no_grad()
