@@ -481,11 +481,11 @@ print(f"And without it every bit is back: {torch.equal(unet.conv_in.weight, fast
 #
 # Two other ways to teach a model something of your own are named as often as LoRA. They differ in *what* learns.
 #
-# - **Textual inversion** (Gal et al. 2022): the whole model is frozen. One new word gets a vector, and only that vector learns. The change is tiny. But a word can
-#   only ask for what the model can already draw.
-# - **DreamBooth** (Ruiz et al. 2022): the whole network learns from three to five pictures of one thing, your own dog for example. A rare word stands for it. Prior
-#   preservation keeps other dogs from turning into yours. Today DreamBooth is often done with LoRA: the recipe is that of DreamBooth,
-# and what learns is a LoRA.
+# - **Textual inversion** (Gal et al. 2022): the whole model is frozen. One new word gets a vector, and only that vector learns. The
+#   change is tiny. But a word can only ask for what the model can already draw.
+# - **DreamBooth** (Ruiz et al. 2022): the whole network learns from three to five pictures of one thing, your own dog for example. A
+#   rare word stands for it. Prior preservation keeps other dogs from turning into yours. Today DreamBooth is often done with LoRA: the
+#   recipe is that of DreamBooth, and what learns is a LoRA.
 
 # %%
 width = pipe.text_encoder.config.hidden_size
