@@ -53,11 +53,10 @@ def style(tiny_pipe, tmp_path_factory):
 
 def peft_layer(layer, own: LowRank):
     """peft's layer with the same matrices."""
-    from peft.tuners.lora import Conv2d, Linear, LoraConfig
+    from peft import LoraConfig, inject_adapter_in_model
 
-    kind = Conv2d if isinstance(layer, nn.Conv2d) else Linear
-    config = LoraConfig(r=own.rank, lora_alpha=own.alpha)
-    made = kind(copy.deepcopy(layer), "default", config=config, r=own.rank, lora_alpha=own.alpha)
+    config = LoraConfig(r=own.rank, lora_alpha=own.alpha, target_modules=["0"])
+    made = inject_adapter_in_model(config, nn.Sequential(copy.deepcopy(layer)))[0]
     made.lora_A["default"].weight.data = own.down.weight.data.clone()
     made.lora_B["default"].weight.data = own.up.weight.data.clone()
     return made

@@ -214,10 +214,10 @@ with torch.no_grad():
 if find_spec("peft"):  # Hugging Face's library for LoRA
     import copy
 
-    from peft.tuners.lora import Conv2d, LoraConfig
+    from peft import LoraConfig, inject_adapter_in_model
 
-    config = LoraConfig(r=8, lora_alpha=8)
-    theirs = Conv2d(copy.deepcopy(layer), "default", config=config, r=8, lora_alpha=8)
+    config = LoraConfig(r=8, lora_alpha=8, target_modules=["0"])
+    theirs = inject_adapter_in_model(config, nn.Sequential(copy.deepcopy(layer)))[0]
     theirs.lora_A["default"].weight.data = changed.down.weight.data
     theirs.lora_B["default"].weight.data = changed.up.weight.data
     with torch.no_grad():
