@@ -14,7 +14,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown
 from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.schedulers import SCHEDULERS
-from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
+from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE, STYLES
 from s2i_teach.translation.options import OPTIONS, as_size, one_of
 
 
@@ -59,6 +59,10 @@ def build_parser() -> Parser:
     translate.add_argument("--control-scale", type=float, metavar="C", help="0 to 2: how firmly the lines lead")
     translate.add_argument("--control-start", type=float, metavar="F", help="0 to 1: where in the run they begin to")
     translate.add_argument("--control-end", type=float, metavar="F", help="0 to 1: where in the run they cease to")
+    translate.add_argument("--style", metavar="FILE", help="a style that `s2i train style` made, or another LoRA")
+    translate.add_argument(
+        "--style-weight", type=float, metavar="W", help="0 to 2: how strong the style is (default: 1)"
+    )
     translate.add_argument(
         "--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)"
     )
@@ -90,6 +94,8 @@ def build_parser() -> Parser:
     sweep.add_argument("--control-scale", type=float, nargs="+", metavar="C", help="0 to 2: how firmly the lines lead")
     sweep.add_argument("--control-start", type=float, nargs="+", metavar="F", help="0 to 1: where they begin to")
     sweep.add_argument("--control-end", type=float, nargs="+", metavar="F", help="0 to 1: where they cease to")
+    sweep.add_argument("--style", nargs="+", metavar="FILE", help="styles that `s2i train style` made, or other LoRAs")
+    sweep.add_argument("--style-weight", type=float, nargs="+", metavar="W", help="0 to 2: how strong the style is")
     sweep.add_argument("--size", type=as_size, metavar="WxH", help="pixels of the pictures, width first")
     sweep.add_argument("--prepare", nargs="+", metavar="HOW", help=one_of(PREPARE))
     sweep.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision (default: what suits the device)")
@@ -187,6 +193,8 @@ SWEPT = (
     "control_scale",
     "control_start",
     "control_end",
+    "style",
+    "style_weight",
 )
 """The options of ``s2i sweep`` that may have several values, in the order in which they become axes."""
 
@@ -219,13 +227,14 @@ def _translate(args) -> None:
                 _is_denoised(model) and _is_denoised(record.model)
             ):  # and there these mean nothing, or something else
                 nothing |= {
-                    **dict.fromkeys(("strength", "guidance_scale", "scheduler", "timesteps")),
+                    **dict.fromkeys(("strength", "guidance_scale", "scheduler", "timesteps", *STYLES)),
                     "negative_prompt": "",
                 }
             settings = replace(settings, **nothing)
         if dtype == "fp16" and not args.dtype and not _has_gpu():
             print("Note: it was made in fp16 on a GPU; here fp32 is used, and pixels will differ.", file=sys.stderr)
             dtype = "fp32"
+        _check_style_like(args, record)
         settings = replace(settings, **given)
         small_vae = record.small_vae if model == record.model else "auto"
         quantize = _quantize_like(record) if model == record.model else "auto"
@@ -289,6 +298,23 @@ def _is_denoised(model: str) -> bool:
 
     entry = find(model)
     return entry is None or not (KINDS[entry.kind].is_flow or KINDS[entry.kind].is_family)
+
+
+def _check_style_like(args, record) -> None:
+    """A picture's record names a style by its path: it must be the very file, and none of another machine is asked for."""
+    path = record.settings.style
+    if path is None or args.style is not None:
+        return
+    if str(path).replace("\\", "/").startswith("//"):
+        raise InputError(
+            f"{shown(args.like)} names the style {shown(path)}: if you trust it, add --style {shown(path)}."
+        )
+    from s2i_teach.models.style import style_hash
+
+    if style_hash(path) != record.style_sha256:
+        raise InputError(
+            f"The style {shown(path)} is not the one that {shown(args.like)} was made with: find it, or add --style FILE."
+        )
 
 
 def _quantize_like(record) -> str:

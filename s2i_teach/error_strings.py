@@ -228,6 +228,35 @@ _GERMAN = {
     "the {} in {} lacks {} of its weights, among them {}": "dem {0} in {1} fehlen {2} seiner Gewichte, darunter {3}",
     "{} needs a newer package peft: pip install -U peft.": "{0} braucht ein neueres Paket peft: pip install -U peft.",
     "the LoRA {} does not fit its U-Net": "das LoRA {0} passt nicht zu seinem U-Net",
+    # styles
+    "The style {} is not there: give a file that ends in .safetensors, or its folder.": (
+        "Den Stil {0} gibt es nicht: eine Datei angeben, die auf .safetensors endet, oder ihren Ordner."
+    ),
+    "The style {} is larger than {} GB: give another.": "Der Stil {0} ist größer als {1} GB: einen anderen angeben.",
+    "The style {} is damaged ({}): make it again.": "Der Stil {0} ist beschädigt ({1}): noch einmal herstellen.",
+    "The style {} is damaged (B of {} does not fit its A): make it again.": (
+        "Der Stil {0} ist beschädigt (B von {1} passt nicht zu seinem A): noch einmal herstellen."
+    ),
+    "The style {} is damaged (not all of its numbers are finite): make it again.": (
+        "Der Stil {0} ist beschädigt (nicht alle seine Zahlen sind endlich): noch einmal herstellen."
+    ),
+    "{} is no style that can be used here ({}): give a LoRA of a U-Net alone.": (
+        "{0} ist kein Stil, der hier zu gebrauchen ist ({1}): ein LoRA allein eines U-Nets angeben."
+    ),
+    'A style needs the weights at hand: load the model with offload="parts", or leave style out.': (
+        'Ein Stil braucht die Gewichte zur Hand: das Modell mit offload="parts" laden oder style weglassen.'
+    ),
+    "The style {} does not fit this model ({}): give one that was trained on it.": (
+        "Der Stil {0} passt nicht zu diesem Modell ({1}): einen angeben, der mit ihm trainiert wurde."
+    ),
+    "style must be the path of a file, not {}.": "style muss der Pfad einer Datei sein, nicht {0}.",
+    "style_weight is {}, and there is no style: give both, or neither.": (
+        "style_weight ist {0}, und es gibt keinen Stil: beides angeben oder keines."
+    ),
+    "style_weight is {}: use a number from 0 to 2.": "style_weight ist {0}: eine Zahl von 0 bis 2 verwenden.",
+    'style is given, which {} does not take: leave it out, or use a model such as "mini".': (
+        "style ist angegeben, und {0} nimmt es nicht: weglassen oder ein Modell wie „mini“ verwenden."
+    ),
     "its download of {} has no room, as {} are free in {}: delete something, or set HF_HOME to a folder on a larger disk": (
         "sein Download von {0} hat keinen Platz, denn in {2} sind {1} frei: etwas löschen oder HF_HOME auf einen Ordner "
         "auf einer größeren Platte setzen"
@@ -701,6 +730,8 @@ _GERMAN_PARTS = {
     "no value": "keinen Wert",
     "{} among its values": "{0} unter den Werten",
     "has no prompt": "hat keinen Prompt",
+    "it has {}": "es enthält {0}",
+    "it holds nothing": "es enthält nichts",
     "has the unknown entry {}": "hat den unbekannten Eintrag {0}",
     "There are {} true pictures": "Es gibt {0} wahre Bilder",
     "There is 1 true picture": "Es gibt 1 wahres Bild",

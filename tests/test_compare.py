@@ -26,6 +26,8 @@ OTHER = {
     "control_scale": 0.5,
     "control_start": 0.1,
     "control_end": 0.9,
+    "style": "own.safetensors",
+    "style_weight": 0.5,
 }
 
 

@@ -44,6 +44,15 @@ def test_everybody_s_pictures_hang(folder, tmp_path):
     assert all(re.search(r'alt="[^"]+"', image) for image in re.findall(r"<img[^>]*>", text))
 
 
+def test_a_style_is_told_without_its_folders_and_without_a_name(folder, tmp_path):
+    made = result("pink", style="/home/anna/anna.safetensors", style_weight=0.5)
+    made.save(folder / "anna" / "9.png")
+    text = class_gallery(folder, tmp_path / "g.html").read_text(encoding="utf-8")
+    assert text.count("<dt>Style</dt>") == 1 and "<dd>anna.safetensors × 0.5</dd>" in text and "/home" not in text
+    text = class_gallery(folder, tmp_path / "a.html", anonymous=True).read_text(encoding="utf-8")
+    assert "<dt>Style</dt><dd>× 0.5</dd>" in text and "anna" not in re.sub(r"base64,[^\"]*", "", text)
+
+
 def test_it_loads_nothing_from_anywhere(folder, tmp_path):
     text = class_gallery(folder, tmp_path / "g.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text

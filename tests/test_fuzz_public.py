@@ -38,6 +38,8 @@ CALLS = {
     "translate prompt": lambda v, h: s2i.translate(h.page, v, pipe=h.pipe, **FEW),
     "translate pipe": lambda v, h: s2i.translate(h.page, "a", pipe="x" if v is None else v, **FEW),
     "translate strength": lambda v, h: s2i.translate(h.page, "a", pipe=h.pipe, strength=v, **FEW),
+    "translate style": lambda v, h: s2i.translate(h.page, "a", pipe=h.pipe, style=v, **FEW),
+    "translate style_weight": lambda v, h: s2i.translate(h.page, "a", pipe=h.pipe, style="none", style_weight=v, **FEW),
     "sweep prompt": lambda v, h: s2i.sweep(h.page, v, pipe=h.pipe, seed=[0, 1], quiet=True, **FEW),
     "sweep axis": lambda v, h: s2i.sweep(h.page, "a", pipe=h.pipe, strength=v, quiet=True, **FEW),
     "sweep batch": lambda v, h: s2i.sweep(h.page, "a", pipe=h.pipe, seed=[0, 1], max_batch=v, quiet=True, **FEW),

@@ -34,7 +34,7 @@ ALLOWED = {
     "gallery": GROUND,
     "theory": set(),
     "data_sources": {*GROUND, "gallery"},
-    "models": {*GROUND, "families"},
+    "models": {*GROUND, "theory", "families"},
     "translation": {*GROUND, "theory", "models", "data_sources"},
     "evaluate": {*GROUND, "models", "translation"},
     "families": {*GROUND, "theory"},

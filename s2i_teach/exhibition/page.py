@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image
 
@@ -106,6 +106,14 @@ def _page(
     )
 
 
+def _style(settings, named: bool) -> str | None:
+    """A style's file by its own name, and its weight; the folders above it are nobody's business, nor the name without names."""
+    if settings.style is None:
+        return None
+    name = PurePath(settings.style.replace("\\", "/")).name if named else ""
+    return f"{name} × {1.0 if settings.style_weight is None else settings.style_weight:g}".strip()
+
+
 def _card(entry: Entry, table: dict[str, str]) -> str:
     settings = entry.record.settings
     facts = [
@@ -114,6 +122,7 @@ def _card(entry: Entry, table: dict[str, str]) -> str:
         (table["guidance"], settings.guidance_scale),
         (table["steps"], settings.num_inference_steps),
         (table["control_scale"], settings.control_scale),
+        (table["style"], _style(settings, bool(entry.person))),
         (table["scheduler"], settings.scheduler),
         (table["seed"], settings.seed),
         (table["negative"], settings.negative_prompt or None),

@@ -48,6 +48,21 @@ def add_train_parsers(parts) -> None:
     family.set_defaults(run=_family)
     reward = _training(parts, "reward", "the sampler of mini-scribble by a reward, the lines that its pictures keep")
     reward.set_defaults(run=_reward)
+    style = parts.add_parser("style", help="teach a model the style of ten drawings or so: a LoRA, in a minute")
+    style.add_argument("folder", metavar="FOLDER", help="pictures; their names, or metadata.jsonl, say what they show")
+    style.add_argument("--out", required=True, metavar="FILE", help="ends in .safetensors, or a folder for diffusers")
+    style.add_argument("--model", default="mini", help="a name that `s2i models` lists (default: mini)")
+    style.add_argument("--rank", type=int, help="of the change of each layer")
+    style.add_argument("--alpha", type=float, help="the change is multiplied by alpha / rank (default: the rank)")
+    style.add_argument("--which", choices=("attention", "convolutions", "all"), help="layers (default: all)")
+    style.add_argument("--steps", type=int, help="updates")
+    style.add_argument("--batch-size", type=int, help="drawings an update")
+    style.add_argument("--lr", type=float, help="highest learning rate")
+    style.add_argument("--seed", type=int, help="fixes every random number")
+    style.add_argument(
+        "--keep", type=int, default=0, metavar="N", help="learn N embedded pictures along, not to forget them"
+    )
+    style.set_defaults(run=_style)
     for part in (unet, control):
         part.add_argument(
             "--sheet-every",
@@ -235,6 +250,31 @@ def _reward(args) -> None:
     from s2i_teach.training.reward import train_reward
 
     print(train_reward(Path(args.out), **_options(args)))
+
+
+def _style(args) -> None:
+    import time
+
+    from s2i_teach.models.load import load_pipeline
+    from s2i_teach.models.style import save_style
+    from s2i_teach.training.drawings import not_to_forget, read_drawings
+    from s2i_teach.training.style import train_style
+
+    drawings = read_drawings(args.folder)
+    if not 0 <= args.keep <= 400:
+        raise InputError(f"--keep is {args.keep}: use a number from 0 to 400.")
+    names = ("rank", "alpha", "which", "steps", "batch_size", "lr", "seed")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    started, step = time.perf_counter(), None
+    pipe = load_pipeline(args.model)
+    for step in train_style(pipe, drawings, prior=not_to_forget(args.keep) if args.keep else (), **given):
+        if step.step % 10 == 0:
+            print(f"step {step.step}: loss {step.loss:.3f}", flush=True)
+    if step is not None:
+        saved = save_style(step.added, args.out)
+        print(
+            f"{saved}: {step.numbers:,} numbers from {len(drawings)} drawings ({time.perf_counter() - started:.0f} s)"
+        )
 
 
 def _save(args) -> None:

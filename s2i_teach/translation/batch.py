@@ -27,6 +27,7 @@ from s2i_teach.models.kinds import (
     look_over,
 )
 from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.models.style import Styled
 from s2i_teach.translation.page import Pages
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.run import BLACKED_OUT, call_pipeline, finite, in_use, ran_short, short_of_memory
@@ -139,7 +140,7 @@ def run_batch(
             if kind_of(pipe).is_flow or kind_of(pipe).is_family:
                 yield from _one_by_one(sketch, cells, pipe, on_step, counts or Counts())
                 return
-            yield from _Batch(sketch, cells, pipe, max_batch, on_step, counts or Counts()).run()
+            yield from _by_style(sketch, cells, pipe, max_batch, on_step, counts or Counts())
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
@@ -171,15 +172,38 @@ def _one_by_one(sketch, cells: Sequence[Resolved], pipe, on_step, counts: Counts
         yield index, pixels, notes
 
 
+def _by_style(sketch, cells: Sequence[Resolved], pipe, max_batch, on_step, counts: Counts):
+    """:func:`run_batch` style after style: samples that go through the U-Net together share its weights."""
+    pages = _pages_of(sketch, cells)
+    groups: dict[tuple, list[int]] = {}
+    for index, settings in enumerate(cells):
+        groups.setdefault((settings.style, settings.style_weight) if settings.style_weight else (), []).append(index)
+    batches = [
+        _Batch([pages[i] for i in places], [cells[i] for i in places], pipe, max_batch, counts)
+        for places in groups.values()
+    ]
+    total, before = sum(batch.total for batch in batches), 0
+    for places, batch in zip(groups.values(), batches, strict=True):
+
+        def told(done: int, before=before) -> None:
+            if on_step:
+                on_step(before + done, total)
+
+        for position, pixels, notes in batch.run(told):
+            yield places[position], pixels, notes
+        before += batch.total
+
+
 class _Batch:
     """One run of many cells: what is shared between them."""
 
-    def __init__(self, sketch, cells, pipe, max_batch, on_step, counts):
-        self.pages = _pages_of(sketch, cells)
-        self.cells, self.pipe = list(cells), pipe
-        self.on_step, self.counts = on_step, counts
+    def __init__(self, pages: list[Pages], cells: list[Resolved], pipe, max_batch, counts):
+        self.pages, self.cells, self.pipe, self.counts = pages, cells, pipe, counts
+        self._style = cells[0].style, cells[0].style_weight
         self.max_batch = max_batch or fitting_batch(pipe, [settings.size for settings in cells])
-        self._images, self._texts, self._hints = {}, {}, {}
+        self._images: dict = {}
+        self._texts: dict = {}
+        self._hints: dict = {}
         self._distilled = is_distilled(pipe)
         # Asked once: to look through all modules for one of them takes some milliseconds.
         self._device, self._dtype = device_of(pipe), dtype_of(pipe)
@@ -192,15 +216,16 @@ class _Batch:
         ]
         # Cells with an equal beginning stand side by side, so that they go through the U-Net together; long ones begin.
         self._waiting = sorted(range(len(cells)), key=lambda i: (-steps[i], _beginning(cells[i]), i))
-        self._total = sum(steps)
+        self.total = sum(steps)
 
     @contextmanager
     def _computing(self):
-        with held_device(self.pipe, self._device), self._threads():
+        with held_device(self.pipe, self._device), self._threads(), self._styled:
             yield
 
     @torch.no_grad()
-    def run(self):
+    def run(self, told: Callable[[int], None]):
+        self._told, self._styled = told, Styled(self.pipe, *self._style)
         active: list[_Cell] = []
         while active or self._waiting:
             # Never across a yield: what the caller does between two pictures keeps the caller's threads.
@@ -300,8 +325,7 @@ class _Batch:
                 weight = cell.settings.guidance_scale if cell.guided or self._distilled else None
                 cell.past += (tuple(text[0] for text in cell.text), weight)
             self._steps_done += 1
-        if self.on_step:
-            self.on_step(self._steps_done, self._total)
+        self._told(self._steps_done)
 
     def _evaluate(self, wanted: dict) -> dict:
         """The U-Net's predictions, ``(1, C, h, w)`` each, in calls of at most ``max_batch``; sizes never mix."""
@@ -324,7 +348,7 @@ class _Batch:
                 continue
             if len(chunk) > 1:
                 self.max_batch = len(chunk) // 2
-            elif (words := step_down(self.pipe)) is not None:
+            elif not self._styled and (words := step_down(self.pipe)) is not None:
                 self._notes += (ran_short(words),)
             else:
                 raise short

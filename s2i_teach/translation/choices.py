@@ -6,3 +6,5 @@ FIT = ("pad", "crop")
 """How a sketch is brought to the picture's size."""
 CONTROLS = ("control_scale", "control_start", "control_end")
 """Settings of models that are led by the sketch."""
+STYLES = ("style", "style_weight")
+"""A style that was trained (:mod:`s2i_teach.models.style`), and how strong it is."""

@@ -64,7 +64,8 @@ def manifest(result: Result) -> dict:
         "softwareAgent": {"name": result.model},
     }
     record = result.record()
-    told = {name: record[name] for name in ("model", "precision", "settings", "sketch_sha256")}
+    names = ("model", "precision", "settings", "sketch_sha256", "style_sha256")
+    told = {name: record[name] for name in names if name in record}
     return {
         "claim_generator_info": [{"name": "s2i_teach"}],
         "title": "picture.png",

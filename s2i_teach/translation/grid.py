@@ -12,6 +12,7 @@ NAMES = {
     "control_scale": "control scale",
     "control_start": "control start",
     "control_end": "control end",
+    "style_weight": "style weight",
 }
 
 

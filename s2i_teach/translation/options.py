@@ -19,6 +19,8 @@ OPTIONS = {
     "control_scale": "control_scale",
     "control_start": "control_start",
     "control_end": "control_end",
+    "style": "style",
+    "style_weight": "style_weight",
 }
 """The option's name → the setting's."""
 

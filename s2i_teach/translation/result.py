@@ -40,6 +40,7 @@ class Result:
         notes: sentences on what was done besides, for instance a decoding repeated in fp32.
         small_vae: whether a small VAE encoded and decoded, in place of the model's own.
         quantized: whether the weights were in 4 bits each (``load_pipeline(quantize="nf4")``).
+        style_sha256: of the style's file, where there was a style.
         hint: the picture that led the network at each step, white lines on black, or None for a model that takes none.
     """
 
@@ -55,6 +56,7 @@ class Result:
     hint: Image.Image | None = None
     small_vae: bool = False
     quantized: bool = False
+    style_sha256: str | None = None
 
     @property
     def prepared(self) -> Image.Image:
@@ -72,6 +74,7 @@ class Result:
             "precision": self.precision,
             **({"small_vae": True} if self.small_vae else {}),
             **({"quantized": True} if self.quantized else {}),
+            **({"style_sha256": self.style_sha256} if self.style_sha256 else {}),
             "settings": self.settings.to_dict(),
             "sketch_sha256": hashlib.sha256(sketch).hexdigest(),
             "sketch_png": base64.b64encode(sketch).decode("ascii"),
@@ -137,6 +140,7 @@ class Record:
     sketch: Image.Image
     small_vae: bool = False
     quantized: bool = False
+    style_sha256: str | None = None
 
 
 def read_record(path: str | Path) -> Record:
@@ -165,7 +169,9 @@ def read_record(path: str | Path) -> Record:
             raise ValueError("the sketch inside does not have the hash that was noted")
         settings = Settings.from_dict(table["settings"])
         small_vae, quantized = (table.get(name, False) is True for name in ("small_vae", "quantized"))
-        return Record(str(table["model"]), str(table["precision"]), settings, read_picture(png), small_vae, quantized)
+        style = str(table["style_sha256"]) if table.get("style_sha256") else None
+        sketch = read_picture(png)
+        return Record(str(table["model"]), str(table["precision"]), settings, sketch, small_vae, quantized, style)
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -31,6 +31,7 @@ from s2i_teach.models.kinds import (
 )
 from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import is_flow_scheduler, make_scheduler
+from s2i_teach.models.style import Styled, style_hash
 from s2i_teach.translation.page import as_opened, open_page
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.prompts import read_and_lost
@@ -115,6 +116,8 @@ def translate(
     control_scale: float | None = None,
     control_start: float | None = None,
     control_end: float | None = None,
+    style: str | None = None,
+    style_weight: float | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Turn a sketch into a picture with a latent diffusion model.
@@ -134,7 +137,7 @@ def translate(
         pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is ``"mini-scribble"``.
         strength, guidance_scale, num_inference_steps, seed, negative_prompt, size, prepare, fit, invert, scheduler: see
             :class:`s2i_teach.Settings`; None is the model's default.
-        control_scale, control_start, control_end: the same.
+        control_scale, control_start, control_end, style, style_weight: the same.
         on_step: called as ``on_step(done, total)`` after every evaluation of the U-Net or transformer.
 
     Raises:
@@ -155,6 +158,8 @@ def translate(
         control_scale=control_scale,
         control_start=control_start,
         control_end=control_end,
+        style=style,
+        style_weight=style_weight,
     )
     if pipe is None:
         pipe = shared_pipeline(DEFAULT)
@@ -206,6 +211,7 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
         hint=hint,
         small_vae=has_small_vae(pipe),
         quantized=is_quantized(pipe),
+        style_sha256=style_hash(settings.style),
     )
 
 
@@ -231,7 +237,7 @@ def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=
             pipe.scheduler = make_scheduler(settings.scheduler, current, settings.num_inference_steps)
             if on_x0:
                 _watch_x0(pipe.scheduler, watch.look(lambda x0: on_x0(unpacked(pipe, x0, settings.size))))
-            with fitting_threads(pipe):
+            with fitting_threads(pipe), Styled(pipe, settings.style, settings.style_weight):
                 negative = settings.negative_prompt if is_guided(pipe, settings.guidance_scale) else None
                 output = pipe(
                     image=prepared,

@@ -1,6 +1,7 @@
 """What a run is asked to do (``Settings``) and what that means before anything runs (``Plan``)."""
 
 import math
+import os
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -39,7 +40,8 @@ from s2i_teach.models.kinds import (
 )
 from s2i_teach.models.schedulers import SCHEDULERS, check_scheduler, make_scheduler, scheduler_name
 from s2i_teach.models.speed import parts_of, speed_here
-from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE
+from s2i_teach.models.style import read_style
+from s2i_teach.translation.choices import CONTROLS, FIT, PREPARE, STYLES
 from s2i_teach.translation.thesis import ThesisSettings, from_thesis
 
 CHOSEN_TIMESTEPS = ("ddpm", "dpm++", "euler")
@@ -74,6 +76,10 @@ class Settings:
             the model without it. This and the next two only for models that are led by the sketch.
         control_start, control_end: in [0, 1], start < end: the part of the run in which the ControlNet leads
             (``control_guidance_start`` and ``…_end``): 0 is its first evaluation, 1 its last.
+        style: the path of a style, a LoRA of the U-Net as :func:`s2i_teach.training.style.train_style` makes one; not for
+            a model that edits, nor for the other families.
+        style_weight: 0 to 2: what the style's change of the weights is multiplied by: 0 is the model without it, 1 what was
+            trained.
     """
 
     prompt: str
@@ -91,6 +97,8 @@ class Settings:
     control_scale: float | None = None
     control_start: float | None = None
     control_end: float | None = None
+    style: str | None = None
+    style_weight: float | None = None
 
     def __post_init__(self):
         for name in ("prompt", "negative_prompt"):
@@ -133,6 +141,19 @@ class Settings:
         if self.timesteps is not None:
             self._check_timesteps(self.timesteps)
         self._check_control()
+        self._check_style()
+
+    def _check_style(self) -> None:
+        if self.style is not None:
+            if not isinstance(self.style, (str, os.PathLike)):
+                raise InputError(f"style must be the path of a file, not {written(self.style)}.")
+            object.__setattr__(self, "style", os.fspath(self.style))
+            self._encodable("style")
+        if self.style_weight is None:
+            return
+        self._number("style_weight", float)
+        if not 0 <= self.style_weight <= 2:
+            raise InputError(f"style_weight is {self.style_weight:g}: use a number from 0 to 2.")
 
     def _check_control(self) -> None:
         for name, most in zip(CONTROLS, (2, 1, 1), strict=True):
@@ -188,6 +209,7 @@ class Settings:
         entry = find(getattr(pipe, "s2i_model", ""))
         kind = kind_of(pipe)
         self._check_taken(kind, getattr(pipe, "s2i_model", "this pipeline"))
+        self._check_style_taken(kind, getattr(pipe, "s2i_model", "this pipeline"))
         if kind.is_family:
             return cast("Resolved", self._of_family(pipe))
         size = self.size or (entry.size if entry else _native_size(pipe))
@@ -218,6 +240,7 @@ class Settings:
             size=size,
             scheduler=self.scheduler or own,
             **self._resolved_control(kind, entry),
+            style_weight=None if self.style is None else _default(self.style_weight, 1.0),
         )
         return cast("Resolved", complete)
 
@@ -235,6 +258,19 @@ class Settings:
     def _resolved_control(self, kind, entry) -> dict:
         usual = {"control_scale": entry.control_scale if entry else 1.0, "control_start": 0.0, "control_end": 1.0}
         return {name: _default(getattr(self, name), usual[name]) for name in CONTROLS if name in kind.takes}
+
+    def _check_style_taken(self, kind, model: str) -> None:
+        if self.style is None:
+            if self.style_weight is not None:
+                raise InputError(
+                    f"style_weight is {self.style_weight:g}, and there is no style: give both, or neither."
+                )
+            return
+        if kind.is_flow or kind.is_family:
+            raise InputError(
+                f'style is given, which {shown(model)} does not take: leave it out, or use a model such as "mini".'
+            )
+        read_style(self.style)
 
     def _check_taken(self, kind, model: str) -> None:
         for field in fields(self):
@@ -282,6 +318,7 @@ class Settings:
             seconds=None if cost is None else cost.fixed + cost.evaluation * len(timesteps),
             control_scales=settings.control_scales(len(timesteps)),
             guess_mode=batch == 2 and guesses(pipe),
+            style_weight=settings.style_weight,
         )
 
     def control_scales(self, evaluations: int) -> tuple[float, ...]:
@@ -300,7 +337,7 @@ class Settings:
         table["size"] = list(self.size) if self.size else None
         table["timesteps"] = list(self.timesteps) if self.timesteps else None
         # Entries that came later are left out where they say nothing: a record stays as an older version writes it.
-        later = ("timesteps", *CONTROLS)
+        later = ("timesteps", *CONTROLS, *STYLES)
         return {name: value for name, value in table.items() if value is not None or name not in later}
 
     @classmethod
@@ -363,6 +400,7 @@ class Plan:
         guess_mode: whether the half without the prompt is led by no lines, so that guidance leads towards words and lines.
         sigma: σ at the start of a flow, whose latents are (1 − σ) · x_0 + σ · noise: 1 is pure noise, with nothing of the
             sketch, which stands beside the latents at every step instead. None for models that are no flows.
+        style_weight: what the style's change of the weights is multiplied by; None without a style.
     """
 
     scheduler: str
@@ -376,6 +414,7 @@ class Plan:
     control_scales: tuple[float, ...] = ()
     guess_mode: bool = False
     sigma: float | None = None
+    style_weight: float | None = None
 
     @property
     def start_timestep(self) -> float | None:
@@ -397,8 +436,12 @@ class Plan:
             )
         return (
             f"{self.scheduler}: starts at t = {self.start_timestep:g}, where {self.sqrt_alpha_bar:.0%} of the sketch's "
-            f"amplitude is left (√ᾱ); {self.evaluations} evaluations of the U-Net {guided}; {self._led}{size}; {seconds}"
+            f"amplitude is left (√ᾱ); {self.evaluations} evaluations of the U-Net {guided}; {self._led}{self._styled}{size}; {seconds}"
         )
+
+    @property
+    def _styled(self) -> str:
+        return "" if self.style_weight is None else f"the style has the weight {self.style_weight:g}; "
 
     @property
     def _led(self) -> str:

@@ -14,6 +14,7 @@ from s2i_teach.models.catalog import DEFAULT
 from s2i_teach.models.devices import denoiser_of, precision_of
 from s2i_teach.models.kinds import has_small_vae, hint_of, is_quantized, networks
 from s2i_teach.models.load import shared_pipeline
+from s2i_teach.models.style import style_hash
 from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.page import Pages, as_opened
 from s2i_teach.translation.prepare import make_hint
@@ -119,6 +120,7 @@ def result_of(
         notes=page_notes + notes + prompt_notes(pipe, settings),
         small_vae=has_small_vae(pipe),
         quantized=is_quantized(pipe),
+        style_sha256=style_hash(settings.style),
     )
 
 
@@ -297,7 +299,8 @@ def fingerprint(pipe) -> str:
 
 
 def _file_name(settings: Settings, picture, prints: str) -> str:
-    key = f"{sorted(as_opened(settings).to_dict().items())} {prints}".encode()
+    style = f" {style_hash(settings.style)}" if settings.style else ""  # a style that was trained anew is another
+    key = f"{sorted(as_opened(settings).to_dict().items())} {prints}{style}".encode()
     return f"cell-{hashlib.sha256(key + picture.tobytes()).hexdigest()[:20]}.png"
 
 
@@ -316,7 +319,7 @@ def kept_result(path: Path, settings: Settings, pipe) -> Result | None:
     plan = settings.plan(pipe, measure=False)
     hint = make_hint(record.sketch, hint_of(pipe))
     made = Result(image, record.sketch, record.settings, plan, record.model, None, None, record.precision, hint=hint)
-    return replace(made, small_vae=record.small_vae, quantized=record.quantized)
+    return replace(made, small_vae=record.small_vae, quantized=record.quantized, style_sha256=record.style_sha256)
 
 
 class _progress:

@@ -23,8 +23,8 @@ from s2i_teach.translation.dataset.rows import lines_of
 from s2i_teach.translation.dataset.work import Worker
 from s2i_teach.translation.settings import Settings
 
-OWN = ("prompt", "seed", "size")
-"""Settings that each picture has of its own."""
+OWN = ("prompt", "seed", "size", "style", "style_weight")
+"""Settings that each picture has of its own; and the LoRA's, as a set's ``style`` is a word of its prompts."""
 
 
 @dataclass(frozen=True)
