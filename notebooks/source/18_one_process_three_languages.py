@@ -833,8 +833,8 @@ s2i.show(sheet, alt=f"A row for each network: its pictures of two noises, then w
 # steps, and each is cheap: it works on 36 tokens where the U-Net's first block works on 576 pixels.
 #
 # The lower loss does not make the better pictures. The loss is a mean over all $t$, and a picture needs every one of them. In the DiT's house and
-# mushroom, parts do not fit at the borders of patches. Do not take this for a law: with 600 optimiser steps against 300 the two networks came about
-# equally near to the four, with two seeds.
+# mushroom, parts do not fit at the borders of patches. Do not take this for a law: with another seed, and with 600 optimiser steps
+# against 300, the two networks came about equally near to the four.
 #
 # Why does a U-Net need fewer steps? Look at the maps for $t=0.3$. The U-Net's spot is round and soft. The answer depends on the neighbours, and less on
 # those farther away. Nobody taught it that: convolutions look at neighbours, and skip connections carry every pixel past the coarse resolutions. The
