@@ -58,7 +58,7 @@ def write_pages(draft: bool = False) -> None:
             path.write_bytes(content)
 
 
-def build(draft: bool = False, at_once: int = 1, threads: int = 2) -> list[str]:
+def build(draft: bool = False, at_once: int = 2, threads: int = 1) -> list[str]:
     """Run what was not run yet, write the pages, let Sphinx build, and look at what came out; returns its faults."""
     if not draft:
         execute.run_missing(contents.sources(), at_once, threads)
@@ -77,8 +77,8 @@ def main() -> int:
     """Build the book, or say what is wrong with it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draft", action="store_true", help="run no lesson")
-    parser.add_argument("--at-once", type=int, default=1, help="lessons that run side by side (1)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each (2)")
+    parser.add_argument("--at-once", type=int, default=2, help="lessons that run side by side (2)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each (1): more wait for each other where the machine is busy")
     asked = parser.parse_args()
     started = time.perf_counter()
     try:

@@ -63,7 +63,7 @@ def kept(source: Path, folder: Path = KEPT) -> Path:
     return folder / f"{source.stem}-{key(solved(source), package_digest())}.ipynb"
 
 
-def run_missing(sources: Iterable[Path], at_once: int = 1, threads: int = 2, folder: Path = KEPT) -> list[Path]:
+def run_missing(sources: Iterable[Path], at_once: int = 2, threads: int = 1, folder: Path = KEPT) -> list[Path]:
     """Run the lessons whose outputs are not kept, by the project's own runner with the network closed.
 
     Returns:
