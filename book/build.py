@@ -78,7 +78,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draft", action="store_true", help="run no lesson")
     parser.add_argument("--at-once", type=int, default=2, help="lessons that run side by side (2)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each (1): more wait for each other where the machine is busy")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="CPU threads of each (1): more wait for each other where the machine is busy",
+    )
     asked = parser.parse_args()
     started = time.perf_counter()
     try:
