@@ -12,7 +12,7 @@ from torch import nn
 
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
-from s2i_teach.lessons.styles import LOOKS, TEN, in_look, ten_drawings
+from s2i_teach.lessons.styles import LOOKS, TEN, WHITE, in_look, ten_drawings
 from s2i_teach.models.style import FILE, Styled, read_style, save_style, style_hash
 from s2i_teach.theory.lora import (
     LowRank,
@@ -383,12 +383,12 @@ def test_poses_keep_the_paper():
 
 
 def test_the_looks():
-    assert len(TEN) == 10 == len({caption for _, caption in ten_drawings("chalk")})
+    assert len(TEN) == 10 == len({caption for _, caption in ten_drawings("forest")})
     for look in LOOKS.values():
         blank = np.asarray(in_look(Image.new("RGB", (60, 40), "white"), look))
-        assert (blank == look.paper).all() and blank.shape == (128, 128, 3)
+        assert (blank == WHITE).all() and blank.shape == (128, 128, 3)
         colours = np.asarray(in_look(s2i.sketches()[0], look)).reshape(-1, 3).tolist()
-        assert all(list(colour) in colours for colour in (look.paper, look.ink, look.fill))
+        assert all(list(colour) in colours for colour in (WHITE, look.ink, look.fill))
 
 
 def test_folders_of_drawings(tmp_path):

@@ -281,14 +281,15 @@ print(f"with α in B: {(load(save_whole(down, up)).norm() / strong(down, up).nor
 # Here are ten drawings with their captions. They are embedded doodles by people, printed in two inks: a blue line and a coral fill. No
 # training of the miniature has seen this look.
 #
-# **Yours instead.** Draw ten things on ten pads, in one style, with the colours of the pad. Or put ten pictures into a folder, and name
-# each file after what it shows. The two lines with `#` tell how. Captions are plain: what it is, and no word for the style.
+# **Yours instead.** Draw ten things on ten pads. `in_look` prints your lines in the two inks; `LOOKS["forest"]` has others. Or put ten pictures
+# on white paper into a folder, all in one style, and name each file after what it shows. The lines with `#` tell how. Captions are
+# plain: what it is, and no word for the style.
 
 # %%
 drawings = ten_drawings()
-# pads = {"a cat": s2i.SketchPad(), "a house": s2i.SketchPad()}; display(*pads.values())   # draw, and in the next cell:
-# drawings = [(pad.image, caption) for caption, pad in pads.items()]
-# from s2i_teach.training.drawings import read_drawings; drawings = read_drawings("my_drawings")
+# pads = {caption: s2i.SketchPad(name=caption) for caption in ("a cat", "a house")}; display(*pads.values())
+# When they are drawn:  drawings = [(in_look(pad.sketch, LOOKS["two inks"]), caption) for caption, pad in pads.items()]
+# From a folder:        from s2i_teach.training.drawings import read_drawings; drawings = read_drawings("my_drawings")
 
 captions = [caption for _, caption in drawings]
 sheet, alt = picture_row({caption: picture for picture, caption in drawings}, side=104, columns=5)

@@ -15,19 +15,20 @@ from s2i_teach.translation.prepare import outline_mask
 
 @dataclass(frozen=True)
 class Look:
-    """A style in four numbers: the colours of paper, lines and areas, and the pen's width in pixels at 128."""
+    """A style on white paper: the colours of lines and areas, and the pen's width in pixels at 128."""
 
-    paper: tuple[int, int, int]
     ink: tuple[int, int, int]
     fill: tuple[int, int, int]
     pen: float = 3.0
 
 
 LOOKS = {
-    "two inks": Look(paper=(255, 255, 255), ink=(34, 52, 140), fill=(242, 104, 84)),
-    "chalk": Look(paper=(38, 70, 62), ink=(244, 244, 232), fill=(84, 126, 112)),
-    "neon": Look(paper=(24, 18, 48), ink=(80, 236, 240), fill=(232, 60, 170)),
+    "two inks": Look(ink=(34, 52, 140), fill=(242, 104, 84)),
+    "forest": Look(ink=(20, 84, 52), fill=(250, 206, 84)),
 }
+
+WHITE = (255, 255, 255)
+"""The paper of all looks: a coloured one is not learned (docs/decisions.md, "Ten doodles in two inks")."""
 
 TEN = (
     "umbrella_by_hand",
@@ -52,7 +53,7 @@ def in_look(sketch, look: Look, side: int = 128) -> Image.Image:
     inside = outline_mask(large)
     lines = (distance_transform_edt(~dark) <= 2 * look.pen * side / 128) if dark.any() else dark
     pixels = np.empty((*dark.shape, 3), np.uint8)
-    pixels[:] = look.paper
+    pixels[:] = WHITE
     pixels[inside] = look.fill
     pixels[lines] = look.ink
     return Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX)
