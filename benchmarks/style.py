@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import s2i_teach as s2i
-from s2i_teach.lessons.styles import LOOKS, named_share, off_palette, palette, ten_drawings
+from s2i_teach.lessons.styles import named_share, off_palette, palette, ten_drawings
 from s2i_teach.models.devices import one_thread
 from s2i_teach.models.style import save_style
 from s2i_teach.training.drawings import not_to_forget
 from s2i_teach.training.style import train_style
+from s2i_teach.translation.looks import LOOKS
 
 THINGS = (
     "turtle", "owl", "strawberry", "rocket", "cactus", "banana", "snail", "penguin", "star", "carrot", "pear", "whale", "pizza",

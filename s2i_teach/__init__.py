@@ -29,6 +29,7 @@ _HOME = {
     "SketchPad": "widgets.sketch_pad",
     "Studio": "widgets.studio",
     "Playground": "widgets.playground",
+    "Style": "widgets.style",
     "BlindRating": "widgets.blind_rating",
     "language": "languages",
     "glossary": "lessons.glossary",

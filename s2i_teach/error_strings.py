@@ -6,6 +6,35 @@ The English sentences stand where they are raised. ``tests/test_error_strings.py
 from s2i_teach.languages import Sentences
 
 _GERMAN = {
+    # the tool for a style
+    "The page is empty: draw something first.": "Das Blatt ist leer: zuerst etwas zeichnen.",
+    'Say what the drawing shows, such as "a cat": the model learns from words and pictures.': (
+        'Sagen, was die Zeichnung zeigt, etwa "a cat": das Modell lernt aus Wörtern und Bildern.'
+    ),
+    "Nothing was learned yet: train first.": "Es ist noch nichts gelernt: zuerst trainieren.",
+    'A style is trained for a model built as Stable Diffusion 1 or 2: use "mini" or "sd15".': (
+        'Ein Stil wird für ein Modell trainiert, das wie Stable Diffusion 1 oder 2 gebaut ist: "mini" oder "sd15" verwenden.'
+    ),
+    'Each drawing needs its caption: give pairs such as (picture, "a cat").': (
+        'Jede Zeichnung braucht ihre Beschriftung: Paare wie (Bild, "a cat") angeben.'
+    ),
+    'The drawings must be a list of pairs such as (picture, "a cat").': (
+        'Die Zeichnungen müssen eine Liste von Paaren wie (Bild, "a cat") sein.'
+    ),
+    "The drawings must be a list of pictures with captions, {} at most.": (
+        "Die Zeichnungen müssen eine Liste von Bildern mit Beschriftungen sein, höchstens {0}."
+    ),
+    "The style's file is called {}: give a name that ends in .safetensors.": (
+        "Die Datei des Stils heißt {0}: einen Namen angeben, der auf .safetensors endet."
+    ),
+    "There is no drawing to learn from: give ten or so.": "Es gibt keine Zeichnung, aus der gelernt werden kann: etwa zehn angeben.",
+    "seed is {}: use a whole number from 0 on, below {}.": "seed ist {0}: eine ganze Zahl ab 0 und unter {1} verwenden.",
+    "steps is {}: use a whole number from 1 to 1000.": "steps ist {0}: eine ganze Zahl von 1 bis 1000 verwenden.",
+    'which={} is not known: use "attention", "convolutions" or "all".': (
+        'which={0} ist nicht bekannt: "attention", "convolutions" oder "all" verwenden.'
+    ),
+    "{} is {}: use a number above 0, up to {}.": "{0} ist {1}: eine Zahl über 0 und höchstens {2} verwenden.",
+    "{} is {}: use a whole number from 1 to 100000.": "{0} ist {1}: eine ganze Zahl von 1 bis 100000 verwenden.",
     # files
     "{} is no file name: give text or a path.": "{0} ist kein Dateiname: Text oder einen Pfad angeben.",
     "The file name is empty: give the name of a file.": "Der Dateiname ist leer: den Namen einer Datei angeben.",
@@ -654,7 +683,6 @@ _GERMAN = {
         "Dieses Bild ist nicht mehr im Verlauf: ein anderes wählen."
     ),
     "There is no picture yet: draw something first.": "Es gibt noch kein Bild: zuerst etwas zeichnen.",
-    "The page is empty: draw something first.": "Das Blatt ist leer: zuerst etwas zeichnen.",
     "The {} {} is not there: use one of {}.": "{0} {1} gibt es nicht: eines von {2} verwenden.",
     "{} is {}: give a whole number from {} to {}.": "{0} ist {1}: eine ganze Zahl von {2} bis {3} angeben.",
     "{} must be a function of ({}): yours takes {}.": "{0} muss eine Funktion von ({1}) sein: diese nimmt {2}.",

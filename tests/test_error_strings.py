@@ -23,6 +23,7 @@ from s2i_teach.widgets import strings
 
 PACKAGE = Path(s2i.__file__).parent
 WIDGETS = (
+    "widgets/style",
     "widgets/studio",
     "widgets/sketch_pad",
     "widgets/blind_rating",

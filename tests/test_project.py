@@ -41,7 +41,7 @@ ALLOWED = {
     "training": {*GROUND, "gallery", "theory", "models", "families", "evaluate"},
     "translation.dataset": {*GROUND, "gallery", "models", "data_sources", "translation", "evaluate"},
     "exhibition": {*GROUND, "models", "translation", "evaluate"},
-    "widgets": {*GROUND, "gallery", "theory", "models", "translation", "evaluate"},
+    "widgets": {*GROUND, "gallery", "theory", "models", "translation", "evaluate", "training"},
 }
 """Room → the rooms it may import; a room that is not named here (cli, lessons, doctor, demo) may import everything.
 

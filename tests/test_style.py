@@ -12,7 +12,7 @@ from torch import nn
 
 import s2i_teach as s2i
 from s2i_teach.errors import InputError
-from s2i_teach.lessons.styles import LOOKS, TEN, WHITE, in_look, ten_drawings
+from s2i_teach.lessons.styles import TEN, ten_drawings
 from s2i_teach.models.style import FILE, Styled, read_style, save_style, style_hash
 from s2i_teach.theory.lora import (
     LowRank,
@@ -28,6 +28,7 @@ from s2i_teach.theory.lora import (
 from s2i_teach.training.drawings import not_to_forget, read_drawings
 from s2i_teach.training.style import posed, train_style
 from s2i_teach.translation.batch import run_batch
+from s2i_teach.translation.looks import LOOKS, WHITE, in_look
 from s2i_teach.translation.settings import Settings
 from tests.test_control import same
 

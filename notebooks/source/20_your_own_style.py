@@ -29,12 +29,13 @@ from torch import nn
 
 from s2i_teach.gallery import embedded_pairs, find_sketch
 from s2i_teach.lessons import predict
-from s2i_teach.lessons.styles import LOOKS, in_look, named_share, off_palette, palette, ten_drawings
+from s2i_teach.lessons.styles import named_share, off_palette, palette, ten_drawings
 from s2i_teach.models.shims import quiet_loading
 from s2i_teach.models.style import Styled, save_style
 from s2i_teach.theory.lora import LowRank, layers_to_adapt
 from s2i_teach.theory.measure import max_difference
 from s2i_teach.training.style import train_style
+from s2i_teach.translation.looks import LOOKS, in_look
 from s2i_teach.widgets.figures import curves, filmstrip, picture_row
 
 torch.set_num_threads(1)  # the miniature is too small for two
@@ -478,6 +479,14 @@ print(f"And without it every bit is back: {torch.equal(unet.conv_in.weight, fast
 #
 # A saved picture remembers the style's file and its fingerprint. `s2i translate --like` refuses another file of the same name.
 #
+# And as a tool: draw, add, train, and slide the weight. It begins with your drawings and with the style that you trained above. Draw more
+# things, or begin anew with `s2i.Style()`.
+
+# %%
+tool = s2i.Style(drawings, to=own)
+tool
+
+# %% [markdown]
 # ### Two relatives
 #
 # Two other ways to teach a model something of your own are named as often as LoRA. They differ in *what* learns.

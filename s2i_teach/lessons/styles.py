@@ -1,7 +1,5 @@
 """Ten drawings in one style that no training saw: embedded doodles printed in two inks; and how far a style has come."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from PIL import Image
@@ -10,25 +8,7 @@ from s2i_teach.gallery import find_sketch
 from s2i_teach.images import fit_to, read_picture, to_tensor
 from s2i_teach.paths import data_dir
 from s2i_teach.training.judge import judge_ranks
-from s2i_teach.translation.prepare import outline_mask
-
-
-@dataclass(frozen=True)
-class Look:
-    """A style on white paper: the colours of lines and areas, and the pen's width in pixels at 128."""
-
-    ink: tuple[int, int, int]
-    fill: tuple[int, int, int]
-    pen: float = 3.0
-
-
-LOOKS = {
-    "two inks": Look(ink=(34, 52, 140), fill=(242, 104, 84)),
-    "forest": Look(ink=(20, 84, 52), fill=(250, 206, 84)),
-}
-
-WHITE = (255, 255, 255)
-"""The paper of all looks: a coloured one is not learned (docs/decisions.md, "Ten doodles in two inks")."""
+from s2i_teach.translation.looks import LOOKS, in_look
 
 TEN = (
     "umbrella_by_hand",
@@ -42,21 +22,6 @@ TEN = (
     "sailboat_by_hand",
     "tree_by_hand",
 )
-
-
-def in_look(sketch, look: Look, side: int = 128) -> Image.Image:
-    """A line drawing as ``look`` prints it: RGB, ``side`` pixels a side. Its closed regions are filled."""
-    from scipy.ndimage import distance_transform_edt
-
-    large = fit_to(read_picture(sketch), (4 * side, 4 * side))  # drawn four times as large: soft edges without steps
-    dark = np.asarray(large.convert("L")) < 160
-    inside = outline_mask(large)
-    lines = (distance_transform_edt(~dark) <= 2 * look.pen * side / 128) if dark.any() else dark
-    pixels = np.empty((*dark.shape, 3), np.uint8)
-    pixels[:] = WHITE
-    pixels[inside] = look.fill
-    pixels[lines] = look.ink
-    return Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX)
 
 
 def ten_drawings(look: str = "two inks") -> list[tuple[Image.Image, str]]:
