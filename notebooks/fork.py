@@ -16,9 +16,11 @@ from s2i_teach.errors import InputError
 
 GITHUB = "https://github.com/"
 OTHERS = {
+    "black-forest-labs/flux",
     "googlecreativelab/quickdraw-dataset",
     "googlefonts/noto-emoji",
     "huggingface/diffusers",
+    "huggingface/peft",
     "jdecked/twemoji",
     "microsoft/fluentui-emoji",
 }

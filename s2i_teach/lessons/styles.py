@@ -64,6 +64,6 @@ def named_share(pictures, things: list[str]) -> float:
     """
     from transformers import ResNetForImageClassification
 
-    judge = ResNetForImageClassification.from_pretrained(data_dir() / "judge").float().eval()
+    judge = ResNetForImageClassification.from_pretrained(data_dir() / "judge", use_safetensors=True).float().eval()
     x = torch.stack([to_tensor(fit_to(read_picture(picture), (128, 128))) for picture in pictures])
     return (judge_ranks(judge, x, things) == 0).float().mean().item()

@@ -91,7 +91,7 @@ def _dataset(args) -> None:
     check_template(args.prompt, args.style)
     with open_source(args.source, max_bytes=args.max_bytes, offline=args.offline, quiet=True) as opened:
         check_apart(opened, args.to)
-    own = ("prompt", "seed", "size")
+    own = ("prompt", "seed", "size", "style", "style_weight")  # its style is a word of the prompt
     given = {
         name: getattr(args, option)
         for option, name in OPTIONS.items()
