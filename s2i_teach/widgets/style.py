@@ -82,64 +82,64 @@ class Style(ipywidgets.VBox):
         self._refresh()
 
     def _make_parts(self) -> None:
-        said = self.words
         look = LOOKS["two inks"]
         inks = {
-            "style_blue": look.ink,
-            "style_green": LOOKS["forest"].ink,
-            "style_black": (30, 30, 30),
-            "style_brown": (110, 62, 30),
-            "style_purple": (96, 40, 130),
+            self.words["style_blue"]: look.ink,
+            self.words["style_green"]: LOOKS["forest"].ink,
+            self.words["style_black"]: (30, 30, 30),
+            self.words["style_brown"]: (110, 62, 30),
+            self.words["style_purple"]: (96, 40, 130),
         }
         fills = {
-            "style_coral": look.fill,
-            "style_yellow": LOOKS["forest"].fill,
-            "style_sky": (140, 196, 240),
-            "style_mint": (150, 216, 180),
-            "style_white": WHITE,
+            self.words["style_coral"]: look.fill,
+            self.words["style_yellow"]: LOOKS["forest"].fill,
+            self.words["style_sky"]: (140, 196, 240),
+            self.words["style_mint"]: (150, 216, 180),
+            self.words["style_white"]: WHITE,
         }
         self.pad = SketchPad(name="style")
         self._caption = ipywidgets.Text(
-            description=said["style_caption"], placeholder=said["style_example"], style=WHOLE
+            description=self.words["style_caption"], placeholder=self.words["style_example"], style=WHOLE
         )
         self._ink, self._fill = (
-            ipywidgets.Dropdown(
-                description=said[title], options=[(said[key], colour) for key, colour in colours.items()], style=WHOLE
-            )
-            for title, colours in (("style_ink", inks), ("style_fill", fills))
+            ipywidgets.Dropdown(description=title, options=list(colours.items()), style=WHOLE)
+            for title, colours in ((self.words["style_ink"], inks), (self.words["style_fill"], fills))
         )
-        self._add = self._button("style_add", self._add_from_pad)
-        self._take_back = self._button("style_take_back", self.take_back)
+        self._add = self._button(self.words["style_add"], self._add_from_pad)
+        self._take_back = self._button(self.words["style_take_back"], self.take_back)
         self._shown = ipywidgets.HTML()
-        self._train = self._button("style_train", self.train)
+        self._train = self._button(self.words["style_train"], self.train)
         self._progress = ipywidgets.IntProgress(max=self.steps, layout={"width": "20em"})
         self._status = ipywidgets.HTML()
         self._prompt = ipywidgets.Text(
-            value=said["style_prompt_value"], description=said["prompt"], continuous_update=False, style=WHOLE
+            value=self.words["style_prompt_value"],
+            description=self.words["prompt"],
+            continuous_update=False,
+            style=WHOLE,
         )
-        self._leads = ipywidgets.Checkbox(description=said["style_leads"], indent=False)
+        self._leads = ipywidgets.Checkbox(description=self.words["style_leads"], indent=False)
         self._weight = ipywidgets.FloatSlider(
-            value=1.0, min=0.0, max=1.5, step=0.05, description=said["style_weight"], continuous_update=False
+            value=1.0, min=0.0, max=1.5, step=0.05, description=self.words["style_weight"], continuous_update=False
         )
         self._pictures = ipywidgets.HTML()
         for control in (self._prompt, self._leads, self._weight):
             control.observe(lambda change: self._guarded(self.draw), "value")
 
     def _laid_out(self) -> list:
-        def titled(key: str, *parts) -> list:
-            return [ipywidgets.HTML(f"<b>{escape(self.words[key])}</b>"), *parts]
+        def titled(title: str, *parts) -> list:
+            return [ipywidgets.HTML(f"<b>{escape(title)}</b>"), *parts]
 
         return [
-            *titled("style_draw", ipywidgets.HTML(escape(self.words["style_how"])), self.pad),
+            *titled(self.words["style_draw"], ipywidgets.HTML(escape(self.words["style_how"])), self.pad),
             ipywidgets.HBox([self._caption, self._ink, self._fill], layout={"flex_flow": "row wrap"}),
             ipywidgets.HBox([self._add, self._take_back]),
             self._shown,
-            *titled("style_learn", ipywidgets.HBox([self._train, self._progress]), self._status),
-            *titled("style_slide", self._prompt, self._leads, self._weight, self._pictures),
+            *titled(self.words["style_learn"], ipywidgets.HBox([self._train, self._progress]), self._status),
+            *titled(self.words["style_slide"], self._prompt, self._leads, self._weight, self._pictures),
         ]
 
-    def _button(self, key: str, action: Callable) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=self.words[key], layout={"width": "auto"})
+    def _button(self, text: str, action: Callable) -> ipywidgets.Button:
+        button = ipywidgets.Button(description=text, layout={"width": "auto"})
         button.on_click(lambda clicked: self._guarded(action))
         return button
 
