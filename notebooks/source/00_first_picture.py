@@ -250,7 +250,7 @@ if Path(my_file).is_file():
     print(f"your sketch: {my_file}")
     mine = s2i.open_sketch(my_file)
 else:
-    print(f"there is no {my_file} in {Path.cwd()}, so the house is drawn")
+    print(f"there is no {my_file} beside this notebook, so the house is drawn")
     mine = Image.new("RGB", (400, 400), "white")
     pen = ImageDraw.Draw(mine)
     roof = [(90, 190), (200, 80), (310, 190), (90, 190)]
