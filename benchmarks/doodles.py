@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from benchmarks.judging import EMBEDDED, Way, generate, is_led, load_judge, overlap, share
+from benchmarks.judging import EMBEDDED, Way, generate, is_led, overlap, share
 from s2i_teach.evaluate.realism import kernel_distance
 from s2i_teach.gallery import contact_sheet
 from s2i_teach.images import open_sketch, to_picture, to_tensor
@@ -33,7 +33,7 @@ from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import SCHEDULERS
 from s2i_teach.models.small_clip import features, load_clip
 from s2i_teach.training.data import fetch_packages, quickdraw_drawing
-from s2i_teach.training.judge import judge_ranks
+from s2i_teach.training.judge import judge_ranks, load_judge
 from s2i_teach.training.pictures import Pairs, load_pairs
 from s2i_teach.training.vocabulary import STYLES, caption
 from s2i_teach.translation.prepare import outline_mask

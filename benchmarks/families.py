@@ -34,7 +34,6 @@ import torch
 from PIL import Image
 
 from benchmarks.doodles import lottery, other_pictures, pictures_of, read_doodle, shared_categories
-from benchmarks.judging import load_judge
 from s2i_teach.evaluate.agreement import psnr
 from s2i_teach.evaluate.bootstrap import Interval, difference, interval
 from s2i_teach.evaluate.faithfulness import edge_scores
@@ -44,7 +43,7 @@ from s2i_teach.gallery import embedded_pairs
 from s2i_teach.images import to_picture, to_tensor
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.training.data import fetch_packages
-from s2i_teach.training.judge import judge_ranks
+from s2i_teach.training.judge import judge_ranks, load_judge
 from s2i_teach.training.pictures import load_pairs
 from s2i_teach.translation.run import translate
 from s2i_teach.wall import DIFFUSION, HOW, families

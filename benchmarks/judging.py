@@ -9,7 +9,6 @@ from scipy.ndimage import binary_fill_holes
 from s2i_teach.models.catalog import MODELS, find
 from s2i_teach.models.kinds import guesses, hint_of
 from s2i_teach.models.schedulers import make_scheduler
-from s2i_teach.paths import data_dir
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 
 BATCH = 20
@@ -33,13 +32,6 @@ class Way:
 def is_led(pipe) -> bool:
     """Whether the sketch's lines lead a pipeline at each step."""
     return hint_of(pipe) is not None
-
-
-def load_judge():
-    """The judge in fp32."""
-    from transformers import ResNetForImageClassification
-
-    return ResNetForImageClassification.from_pretrained(data_dir() / "judge").float().eval()
 
 
 def generate(

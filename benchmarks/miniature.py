@@ -19,7 +19,7 @@ import time
 
 import torch
 
-from benchmarks.judging import EMBEDDED, Way, generate, is_led, load_judge, overlap, share
+from benchmarks.judging import EMBEDDED, Way, generate, is_led, overlap, share
 from benchmarks.latents import drawn_by_lot, everything, hue_figures, latent_figures, vae_figures
 from benchmarks.scenes import scene_figures
 from s2i_teach.evaluate.realism import kernel_distance
@@ -31,7 +31,7 @@ from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.small_clip import features, load_clip
 from s2i_teach.paths import data_dir
 from s2i_teach.theory.measure import psnr
-from s2i_teach.training.judge import judge_ranks
+from s2i_teach.training.judge import judge_ranks, load_judge
 from s2i_teach.training.pictures import load_pairs, random_pose
 from s2i_teach.training.vae import reconstruct
 from s2i_teach.training.vocabulary import STYLES, caption

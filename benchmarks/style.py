@@ -16,6 +16,7 @@ from s2i_teach.models.devices import one_thread
 from s2i_teach.models.style import save_style
 from s2i_teach.training.drawings import not_to_forget
 from s2i_teach.training.style import train_style
+from s2i_teach.training.vocabulary import with_article
 from s2i_teach.translation.looks import LOOKS
 
 THINGS = (
@@ -63,7 +64,7 @@ def measured(pipe, style: str, words: str, seeds, colours) -> dict:
     """Weight → the named share and the distance from the palette."""
     from PIL import Image
 
-    prompts = {thing: f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}{words}" for thing in THINGS}
+    prompts = {thing: with_article(thing) + words for thing in THINGS}
     given = dict(strength=1.0, style=style, style_weight=[0.0, 0.5, 1.0], seeds=list(seeds), quiet=True)
     made = s2i.sweep(Image.new("RGB", (128, 128), "white"), prompts=list(prompts.values()), pipe=pipe, **given)
     table = {}

@@ -35,6 +35,7 @@ from s2i_teach.models.style import Styled, save_style
 from s2i_teach.theory.lora import LowRank, layers_to_adapt
 from s2i_teach.theory.measure import max_difference
 from s2i_teach.training.style import train_style
+from s2i_teach.training.vocabulary import with_article
 from s2i_teach.translation.looks import LOOKS, in_look
 from s2i_teach.widgets.figures import curves, filmstrip, picture_row
 
@@ -337,7 +338,7 @@ shows = predict("Does the style show on things that were not drawn?", answer=...
 # %%
 blank = Image.new("RGB", (128, 128), "white")
 things = ["turtle", "owl", "strawberry", "star", "bear", "crab"]
-prompts = {thing: f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}" for thing in things}
+prompts = {thing: with_article(thing) for thing in things}
 weights = [0.0, 0.5, 1.0]
 words_alone = s2i.sweep(
     blank, prompts=list(prompts.values()), pipe=pipe, strength=1.0, style=str(own), style_weight=weights, seeds=[1], quiet=True
@@ -387,7 +388,7 @@ forgets = predict("With the style at weight 1, the judge names the thing…", an
 
 # %%
 asked = ["turtle", "owl", "strawberry", "rocket", "cactus", "banana", "penguin", "star", "carrot", "pear", "whale", "rose", "key", "crab", "cupcake"]
-prompts = [f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}" for thing in asked]
+prompts = [with_article(thing) for thing in asked]
 made = s2i.sweep(
     blank, prompts=prompts, pipe=fast, strength=1.0, style=str(own), style_weight=[0.0, 1.0], seeds=[0, 1], quiet=True
 )

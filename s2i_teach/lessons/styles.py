@@ -6,8 +6,7 @@ from PIL import Image
 
 from s2i_teach.gallery import find_sketch
 from s2i_teach.images import fit_to, read_picture, to_tensor
-from s2i_teach.paths import data_dir
-from s2i_teach.training.judge import judge_ranks
+from s2i_teach.training.judge import judge_ranks, load_judge
 from s2i_teach.translation.looks import LOOKS, in_look
 
 TEN = (
@@ -62,8 +61,6 @@ def named_share(pictures, things: list[str]) -> float:
     Raises:
         KeyError: a thing that it does not know.
     """
-    from transformers import ResNetForImageClassification
-
-    judge = ResNetForImageClassification.from_pretrained(data_dir() / "judge", use_safetensors=True).float().eval()
+    judge = load_judge()
     x = torch.stack([to_tensor(fit_to(read_picture(picture), (128, 128))) for picture in pictures])
     return (judge_ranks(judge, x, things) == 0).float().mean().item()

@@ -83,7 +83,7 @@ def _dataset(args) -> None:
     from s2i_teach.translation.dataset.listing import check_apart
     from s2i_teach.translation.dataset.process import pipeline_here, speaks
     from s2i_teach.translation.dataset.request import check_template
-    from s2i_teach.translation.dataset.run import translate_dataset
+    from s2i_teach.translation.dataset.run import OWN, translate_dataset
 
     if args.price is not None and not args.dry_run:
         raise InputError("--price says what a run would cost: add --dry-run, or leave it out.")
@@ -91,11 +91,10 @@ def _dataset(args) -> None:
     check_template(args.prompt, args.style)
     with open_source(args.source, max_bytes=args.max_bytes, offline=args.offline, quiet=True) as opened:
         check_apart(opened, args.to)
-    own = ("prompt", "seed", "size", "style", "style_weight")  # its style is a word of the prompt
     given = {
         name: getattr(args, option)
         for option, name in OPTIONS.items()
-        if name not in own and getattr(args, option) is not None
+        if name not in OWN and getattr(args, option) is not None
     }
     made = translate_dataset(
         args.source,
