@@ -1,13 +1,14 @@
 """Few steps and guidance, part two: equal to diffusers, to a closed form, or to what a fine path gives."""
 
 import copy
+from collections import deque
 
 import pytest
 import torch
 from diffusers import LCMScheduler, StableDiffusionPipeline
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import rescale_noise_cfg
 
-from s2i_teach.theory import consistency, distil, few_steps, guided_density
+from s2i_teach.theory import consistency, distil, few_steps, guided_density, matching
 from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.ideal import ideal_eps
 from s2i_teach.theory.plane import PlaneNet, heart, mean_distance
@@ -125,8 +126,7 @@ def plane():
     torch.manual_seed(0)
     data = heart(60)
     net = PlaneNet(width=64)
-    for step in train(net, data, ALPHA_BAR, steps=600, batch_size=128, kind="v_prediction", lr=2e-3):
-        pass
+    step = last(train(net, data, ALPHA_BAR, steps=600, batch_size=128, kind="v_prediction", lr=2e-3))
 
     def teacher(x, a):
         return ideal_eps(x, data, a)
@@ -137,16 +137,22 @@ def plane():
     return data, teacher, some, step.averaged
 
 
+def last(updates):
+    """The last of them all."""
+    return deque(updates, maxlen=1)[0]
+
+
 def unlearned(plane):
     return copy.deepcopy(plane[3]).requires_grad_(True).train()
 
 
 def test_segments_bring_four_steps_nearer_than_the_teacher_s_own_four(plane):
     data, teacher, some, _ = plane
-    for step in few_steps.distil_segments(
-        unlearned(plane), teacher, some, ALPHA_BAR, steps=300, batch_size=128, teacher_steps=8
-    ):
-        pass
+    step = last(
+        few_steps.distil_segments(
+            unlearned(plane), teacher, some, ALPHA_BAR, steps=300, batch_size=128, teacher_steps=8
+        )
+    )
     noise, stops = draw(400, 2, seed=5), spaced_timesteps(4, 1000, "trailing")
     few = few_steps.follow_teacher(teacher, noise, few_steps.levels_of(ALPHA_BAR, stops))
     own = few_steps.follow_student(step.averaged, noise, ALPHA_BAR, stops)
@@ -159,10 +165,11 @@ def test_segments_bring_four_steps_nearer_than_the_teacher_s_own_four(plane):
 
 def test_consistency_brings_one_step_nearer_than_the_mean(plane):
     data, teacher, some, _ = plane
-    for step in few_steps.distil_consistency(
-        unlearned(plane), teacher, some, ALPHA_BAR, steps=500, batch_size=128, origins=20, decay=0.9
-    ):
-        pass
+    step = last(
+        few_steps.distil_consistency(
+            unlearned(plane), teacher, some, ALPHA_BAR, steps=500, batch_size=128, origins=20, decay=0.9
+        )
+    )
     noise = draw(400, 2, seed=5)
     with torch.no_grad():
         one = few_steps.consistent(step.averaged, noise, ALPHA_BAR, 999)
@@ -174,10 +181,7 @@ def test_consistency_brings_one_step_nearer_than_the_mean(plane):
 def test_distribution_matching_spreads_one_step_over_the_data(plane):
     data, teacher, _, _ = plane
     student, fake = unlearned(plane), unlearned(plane)
-    for _, slow in few_steps.distil_distribution(  # noqa: B007
-        student, teacher, fake, data[0], ALPHA_BAR, steps=250, batch_size=128
-    ):
-        pass
+    _, slow = last(matching.distil_distribution(student, teacher, fake, data[0], ALPHA_BAR, steps=250, batch_size=128))
     noise = draw(400, 2, seed=5)
     made = few_steps.follow_student(slow, noise, ALPHA_BAR, [999])
     mean = few_steps.follow_teacher(teacher, noise, few_steps.levels_of(ALPHA_BAR, [999]))
