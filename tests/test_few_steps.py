@@ -1,237 +1,201 @@
-"""Few steps and guidance, part two: equal to diffusers, to a closed form, or to what a fine path gives."""
+"""Distillation to four steps: the target, the gradient, the teacher's paths against diffusers' pipelines, the training."""
 
 import copy
-from collections import deque
 
 import pytest
 import torch
-from diffusers import LCMScheduler, StableDiffusionPipeline
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import rescale_noise_cfg
 
-from s2i_teach.theory import consistency, distil, few_steps, guided_density, matching
-from s2i_teach.theory.guidance import classifier_free_guidance
-from s2i_teach.theory.ideal import ideal_eps
-from s2i_teach.theory.plane import PlaneNet, heart, mean_distance
+from s2i_teach.models.load import load_pipeline
+from s2i_teach.models.style import read_style
+from s2i_teach.paths import data_dir
+from s2i_teach.theory.distil import average_in, distribution_matching_gradient, jump, one_step_target, turned
+from s2i_teach.theory.lora import add_low_rank
 from s2i_teach.theory.prediction import v_from_x0_and_eps
-from s2i_teach.theory.sampler import ddim_step, spaced_timesteps
-from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
-from s2i_teach.theory.solvers import heun
-from s2i_teach.theory.training import train
-
-STABLE_DIFFUSION = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
-ALPHA_BAR = alphas_cumprod(scaled_linear_betas())
+from s2i_teach.training.few_steps import FILE, STEPS, Change, Stock, Teacher, draw_paths, levels, train_few_steps
+from s2i_teach.training.pages import PageMaker
+from s2i_teach.training.pictures import load_pairs
+from s2i_teach.training.text import tokenize
+from s2i_teach.training.unet import Led
 
 
-def worst(a, b):
-    return (a - b).abs().max().item()
-
-
-def draw(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-# Consistency
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 50])
-def test_lcm_visits_the_timesteps_of_diffusers(n):
-    scheduler = LCMScheduler(**STABLE_DIFFUSION)
-    scheduler.set_timesteps(n)
-    assert consistency.lcm_timesteps(n) == scheduler.timesteps.tolist()
-
-
-def test_lcm_has_no_more_steps_than_it_was_trained_at():
-    with pytest.raises(ValueError, match="51 steps"):
-        consistency.lcm_timesteps(51)
-    with pytest.raises(ValueError, match="0 steps"):
-        consistency.lcm_timesteps(0)
-
-
-def test_the_boundary_is_that_of_diffusers_and_x_itself_at_0():
-    scheduler = LCMScheduler(**STABLE_DIFFUSION)
-    for t in (0, 1, 19, 999):
-        wanted = scheduler.get_scalings_for_boundary_condition_discrete(t)
-        assert consistency.boundary(t) == pytest.approx(wanted, abs=1e-12)
-    x, said = draw(3, 2), draw(3, 2, seed=1)
-    assert worst(consistency.consistency_function(x, said, 0), x) == 0
-    assert worst(consistency.consistency_function(x, said, 999), said) < 1e-4
-
-
-def test_lcm_s_steps_are_those_of_diffusers():
-    scheduler = LCMScheduler(**STABLE_DIFFUSION, clip_sample=False)
-    scheduler.set_timesteps(4)
-    ours = theirs = draw(2, 4, 8, 8)
-    generator = torch.Generator().manual_seed(3)
-    timesteps = scheduler.timesteps.tolist()
-    levels = few_steps.levels_of(ALPHA_BAR, timesteps)
-    for place, t in enumerate(timesteps):
-        eps = draw(2, 4, 8, 8, seed=10 + place)
-        noise = torch.randn(eps.shape, generator=torch.Generator().manual_seed(place))
-        generator.manual_seed(place)
-        theirs = scheduler.step(eps, t, theirs, generator=generator, return_dict=False)[0]
-        ours = consistency.lcm_step(ours, eps, t, levels[place], levels[place + 1], noise)
-        assert worst(ours, theirs) < 2e-4, t
-
-
-def test_the_perfect_consistency_function_is_its_own_target():
-    """Of one data point every path leads to it: f ≡ that point is consistent, and so is what the target gives."""
-    point = torch.tensor([[0.5, -1.0]])
-    x, a, a_next = draw(6, 2), 0.3, 0.6
-    eps = ideal_eps(x, point, a)
-    found = consistency.consistency_target(
-        x, eps, lambda x, t: x - (1 - a_next) ** 0.5 * ideal_eps(x, point, a_next), a, a_next, 300
-    )
-    assert worst(found, a_next**0.5 * point.expand(6, 2)) < 1e-5
-
-
-# Distillation
-
-
-@pytest.mark.parametrize(("a", "a_next"), [(0.005, 0.3), (0.4, 0.9), (0.7, 1.0)])
-def test_one_step_by_the_target_lands_where_the_teacher_landed(a, a_next):
-    x_t, x_s = draw(5, 3), draw(5, 3, seed=1)
-    v = distil.one_step_target(x_t, x_s, a, a_next)
-    assert worst(distil.jump(x_t, v, a, a_next), x_s) < 1e-5
-    x0, eps = draw(5, 3, seed=2), draw(5, 3, seed=3)
-    x = a**0.5 * x0 + (1 - a) ** 0.5 * eps
-    one = ddim_step(x, eps, a, a_next)
-    assert worst(distil.one_step_target(x, one, a, a_next), v_from_x0_and_eps(x0, eps, a)) < 1e-5
-
-
-def test_the_gradient_vanishes_where_both_guesses_agree_and_else_it_points_away_from_the_real():
-    x0, real = draw(4, 2), draw(4, 2, seed=1)
-    assert worst(distil.distribution_matching_gradient(x0, real, real), torch.zeros(4, 2)) == 0
-    # Two bell curves of one width: their scores differ by the same arrow everywhere, from one middle to the other.
-    a, middle, other = 0.5, torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 0.5])
-    x_t = draw(9, 2, seed=2)
-
-    def guess(mean):
-        return mean + a**0.5 * (x_t - a**0.5 * mean)  # E[x_0 | x_t] of N(mean, 1)
-
-    found = distil.distribution_matching_gradient(x_t, guess(middle), guess(other))
-    directions = torch.nn.functional.normalize(found, dim=1)
-    assert worst(directions, torch.nn.functional.normalize(other - middle, dim=0).expand(9, 2)) < 1e-5
-
-
-def test_a_slow_copy_moves_by_a_share():
-    fast, slow = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
-    before = slow.weight.clone()
-    distil.average_in(slow, fast, 0.75)
-    assert worst(slow.weight, 0.75 * before + 0.25 * fast.weight) < 1e-6
+def drawn(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 @pytest.fixture(scope="module")
-def plane():
-    """A heart, its perfect teacher, and a network that has learned it as usual."""
-    torch.manual_seed(0)
-    data = heart(60)
-    net = PlaneNet(width=64)
-    step = last(train(net, data, ALPHA_BAR, steps=600, batch_size=128, kind="v_prediction", lr=2e-3))
-
-    def teacher(x, a):
-        return ideal_eps(x, data, a)
-
-    def some(n, generator):
-        return data[torch.randint(len(data), (n,), generator=generator)]
-
-    return data, teacher, some, step.averaged
+def mini():
+    return load_pipeline("mini", dtype="fp32", device="cpu")
 
 
-def last(updates):
-    """The last of them all."""
-    return deque(updates, maxlen=1)[0]
+def test_a_jump_is_diffusers_step(mini):
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler.from_config(mini.scheduler.config, timestep_spacing="trailing")
+    scheduler.set_timesteps(STEPS)
+    times, alphas = levels(scheduler.alphas_cumprod, STEPS)
+    assert times == scheduler.timesteps.tolist()
+    x, v = drawn(2, 4, 3, 3).float(), drawn(2, 4, 3, 3, seed=1).float()
+    for n, t in enumerate(times):
+        wanted = scheduler.step(v, t, x).prev_sample
+        assert (jump(x, v, float(alphas[n]), float(alphas[n + 1])) - wanted).abs().max() < 1e-5
 
 
-def unlearned(plane):
-    return copy.deepcopy(plane[3]).requires_grad_(True).train()
+def test_the_target_leads_in_one_step_where_many_led():
+    x, a = drawn(2, 3), [0.01, 0.1, 0.4, 0.9]
+    end = x
+    for n in range(3):
+        end = jump(end, drawn(2, 3, seed=n + 1), a[n], a[n + 1])
+    v = one_step_target(x, end, a[0], a[-1])
+    assert (jump(x, v, a[0], a[-1]) - end).abs().max() < 1e-12
+    # One step of the teacher is its own v.
+    own = drawn(2, 3, seed=9)
+    assert (one_step_target(x, jump(x, own, 0.2, 0.7), 0.2, 0.7) - own).abs().max() < 1e-12
 
 
-def test_segments_bring_four_steps_nearer_than_the_teacher_s_own_four(plane):
-    data, teacher, some, _ = plane
-    step = last(
-        few_steps.distil_segments(
-            unlearned(plane), teacher, some, ALPHA_BAR, steps=300, batch_size=128, teacher_steps=8
-        )
-    )
-    noise, stops = draw(400, 2, seed=5), spaced_timesteps(4, 1000, "trailing")
-    few = few_steps.follow_teacher(teacher, noise, few_steps.levels_of(ALPHA_BAR, stops))
-    own = few_steps.follow_student(step.averaged, noise, ALPHA_BAR, stops)
-    fine = few_steps.follow_teacher(
-        teacher, noise, few_steps.levels_of(ALPHA_BAR, spaced_timesteps(32, 1000, "trailing"))
-    )
-    assert mean_distance(own, data) < 0.5 * mean_distance(few, data)
-    assert (own - fine).norm(dim=1).mean() < 0.5 * (few - fine).norm(dim=1).mean(), "the teacher's own picture is meant"
+def test_a_path_to_one_picture_is_straight_already():
+    """Where all data are one picture, every v on the path leads to it: the target for any two places is the v that holds there."""
+    x0, eps = drawn(1, 5), drawn(1, 5, seed=1)
+
+    def at(a):
+        return a**0.5 * x0 + (1 - a) ** 0.5 * eps
+
+    target = one_step_target(at(0.05), at(0.8), 0.05, 0.8)
+    assert (target - v_from_x0_and_eps(x0, eps, 0.05)).abs().max() < 1e-12
+    cosine, sine = turned(0.05, 0.8)
+    assert abs(cosine**2 + sine**2 - 1) < 1e-12
 
 
-def test_consistency_brings_one_step_nearer_than_the_mean(plane):
-    data, teacher, some, _ = plane
-    step = last(
-        few_steps.distil_consistency(
-            unlearned(plane), teacher, some, ALPHA_BAR, steps=500, batch_size=128, origins=20, decay=0.9
-        )
-    )
-    noise = draw(400, 2, seed=5)
+def test_the_gradient_is_that_of_the_divergence_between_gaussians():
+    """KL(N(m, s²) ‖ N(0, s²)) = m² / 2s²: its gradient by m, times what the weight makes of it, is what pulls the pictures."""
+    a, s, m = 0.6, 0.5, 1.5
+    x0 = m + s * drawn(200_000, 1)
+    x = a**0.5 * x0 + (1 - a) ** 0.5 * drawn(200_000, 1, seed=1)
+    noisy = a * s**2 + 1 - a
+
+    def guess(mean):  # E[x_0 | x] of N(mean, s²)
+        return mean + a**0.5 * s**2 / noisy * (x - a**0.5 * mean)
+
+    gradient = distribution_matching_gradient(x0, guess(0.0), guess(m))
+    # The scores differ by √ᾱ m / noisy, in guesses of x_0 by (1 − ᾱ) / √ᾱ times that.
+    wanted = (1 - a) * m / noisy / (x0 - guess(0.0)).abs()
+    assert (gradient - wanted).abs().max() / wanted.max() < 1e-9
+    assert (gradient > 0).all()  # too large a mean is pulled down
+    same = distribution_matching_gradient(x0, guess(m), guess(m))
+    assert same.abs().max() == 0
+
+
+def test_the_average_is_the_closed_form():
+    slow, fast = torch.nn.Linear(1, 1, bias=False).double(), torch.nn.Linear(1, 1, bias=False).double()
+    first = slow.weight.item()
+    for _ in range(5):
+        average_in(slow, fast, 0.9)
+    assert slow.weight.item() == pytest.approx(0.9**5 * first + (1 - 0.9**5) * fast.weight.item(), abs=1e-12)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        average_in(slow, fast, 1.5)
+
+
+def test_a_change_is_a_lora_multiplied_out(mini):
+    unet = copy.deepcopy(mini.unet)
+    change = Change(unet, 2)
     with torch.no_grad():
-        one = few_steps.consistent(step.averaged, noise, ALPHA_BAR, 999)
-    mean = few_steps.follow_teacher(teacher, noise, few_steps.levels_of(ALPHA_BAR, [999]))
-    assert mean_distance(one, data) < 0.6 * mean_distance(mean, data)
-    assert mean_distance(data, one) < 0.3 * mean_distance(data, mean), "and all of the heart is there"
-
-
-def test_distribution_matching_spreads_one_step_over_the_data(plane):
-    data, teacher, _, _ = plane
-    student, fake = unlearned(plane), unlearned(plane)
-    _, slow = last(matching.distil_distribution(student, teacher, fake, data[0], ALPHA_BAR, steps=250, batch_size=128))
-    noise = draw(400, 2, seed=5)
-    made = few_steps.follow_student(slow, noise, ALPHA_BAR, [999])
-    mean = few_steps.follow_teacher(teacher, noise, few_steps.levels_of(ALPHA_BAR, [999]))
-    assert mean_distance(data, made) < 0.4 * mean_distance(data, mean)
-    assert mean_distance(made, data) < 0.8 * mean_distance(mean, data)
-
-
-# Guidance, part two
-
-
-@pytest.mark.parametrize(("c", "u", "s"), [(1.0, 2.0, 3.0), (0.5, 1.0, 1.5), (0.3, 0.9, 7.0), (1.0, 2.0, 1.0)])
-def test_the_guided_ode_arrives_at_the_closed_form_and_not_where_it_aims(c, u, s):
-    def denoise(x, sigma):
-        """From the guided score of two bell curves around 0."""
-        return x + sigma**2 * classifier_free_guidance(-x / (u + sigma**2), -x / (c + sigma**2), s)
-
-    top = 40.0
-    sigmas = [*torch.logspace(torch.tensor(top).log10(), -3, 1500, dtype=torch.float64).tolist(), 0.0]
-    start = torch.tensor([[top]], dtype=torch.float64)  # one standard deviation
-    reached = heun(denoise, start, sigmas).item() ** 2
-    assert reached == pytest.approx(guided_density.reached_variance(c, u, s, sigma=top), rel=1e-3)
-    assert guided_density.reached_variance(c, u, s, sigma=1e4) == pytest.approx(
-        guided_density.reached_variance(c, u, s), rel=1e-6
+        for one in change.added.values():
+            one.up.weight.normal_(std=0.02, generator=torch.Generator().manual_seed(0))
+    x, t, text = torch.randn(1, 4, 16, 16), torch.tensor([300]), torch.randn(1, 32, 128)
+    text = torch.randn(1, 32, unet.config.cross_attention_dim)
+    with torch.no_grad():
+        merged = change(x, t, text).sample
+        thin = copy.deepcopy(mini.unet)
+        beside = add_low_rank(thin, 2)
+        for name, one in beside.items():
+            one.load_state_dict(change.added[name].state_dict())
+        wanted = thin(x, t, text).sample
+    assert (merged - wanted).abs().max() < 1e-4
+    assert sum(p.numel() for p in change.parameters()) == sum(
+        one.down.weight.numel() + one.up.weight.numel() for one in change.added.values()
     )
-    aimed = guided_density.aimed_variance(c, u, s)
-    if s == 1:
-        assert aimed == pytest.approx(c) and reached == pytest.approx(c, rel=1e-2)
-    else:
-        assert reached < 0.95 * aimed, "narrower than what it aims at"
 
 
-def test_the_aimed_density_has_the_aimed_variance():
-    c, u, s = 1.0, 2.0, 3.0
-    grid = torch.linspace(-12, 12, 20_001, dtype=torch.float64)
-    log = guided_density.aimed_log_density(-(grid**2) / (2 * u), -(grid**2) / (2 * c), s)
-    density = log.exp() / log.exp().sum()
-    assert (density * grid**2).sum().item() == pytest.approx(guided_density.aimed_variance(c, u, s), rel=1e-6)
-    with pytest.raises(ValueError, match="no bell curve"):
-        guided_density.aimed_variance(2.0, 1.0, 3.0)
+@pytest.fixture(scope="module")
+def teacher():
+    pipe = load_pipeline("mini-scribble", dtype="fp32", device="cpu")
+
+    def embed(captions):
+        with torch.no_grad():
+            return pipe.text_encoder(tokenize(pipe.tokenizer, captions))[0]
+
+    led = Led(pipe.unet, pipe.controlnet).requires_grad_(False).eval()
+    return Teacher(led, embed, pipe.scheduler.alphas_cumprod, 4.0)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.7, 1.0])
-def test_rescaled_guidance_is_that_of_diffusers(share):
-    guided, conditional = 3 * draw(4, 4, 8, 8), draw(4, 4, 8, 8, seed=1) + 0.1
-    guided[1] *= 5
-    wanted = rescale_noise_cfg(guided, conditional, guidance_rescale=share)
-    assert worst(guided_density.rescale_guidance(guided, conditional, share), wanted) < 1e-5
+def test_the_teacher_draws_what_diffusers_draws(mini, teacher):
+    """By words alone from noise: the path's end is the latents of a StableDiffusionPipeline of twenty steps.
+
+    Of sixteen it would be nearly so: diffusers steps by 1000 // 16 timesteps, which is not from one of its timesteps to the next.
+    """
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+    parts = {**mini.components, "scheduler": DDIMScheduler.from_config(mini.scheduler.config, timestep_spacing="trailing")}
+    pipe = StableDiffusionPipeline(**parts, requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    noise = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    wanted = pipe(
+        "a cat, openmoji style",
+        latents=noise,
+        num_inference_steps=5 * STEPS,
+        guidance_scale=4.0,
+        output_type="latent",
+    ).images
+    finer = Teacher(teacher.led, teacher.embed, mini.scheduler.alphas_cumprod, 4.0, each=5)
+    path = finer.path(noise, ["a cat, openmoji style"], None, 0)
+    assert len(path) == STEPS + 1
+    assert (path[-1] - wanted).abs().max() < 1e-3
 
 
-def test_a_network_is_told_the_scale_as_in_diffusers():
-    scales = torch.tensor([1.0, 4.0, 7.5])
-    theirs = StableDiffusionPipeline.get_guidance_scale_embedding(None, scales - 1, embedding_dim=64)
-    assert worst(guided_density.guidance_embedding(scales, 64), theirs) < 2e-3, "sines of numbers up to 6500, in fp32"
+def test_the_led_are_led_and_the_others_are_not(teacher):
+    noise = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0)).expand(2, -1, -1, -1)
+    hint = torch.zeros(1, 3, 128, 128)
+    hint[:, :, 30:100, 60:64] = 1
+    both = teacher.path(noise, ["a cat"] * 2, hint, 2)
+    alone = teacher.path(noise[1:], ["a cat"], None, 2)
+    assert (both[-1][1:] - alone[-1]).abs().max() < 1e-4
+    assert (both[-1][0] - both[-1][1]).abs().max() > 0.1
+
+
+@pytest.fixture(scope="module")
+def few():
+    return load_pairs("train", keep=lambda row: row["thing"] in ("cat", "house", "tree", "car"))
+
+
+def test_paths_are_pieces_that_join(mini, teacher, few):
+    def encode(x):
+        with torch.no_grad():
+            return mini.vae.encode(x).latent_dist.mode() * mini.vae.config.scaling_factor
+
+    made = list(draw_paths(teacher, PageMaker(few), encode, 4, seed=0, batch=2))
+    again = next(draw_paths(teacher, PageMaker(few), encode, 4, seed=0, batch=2))
+    assert len(made) == 2 and torch.equal(made[0].x_t, again.x_t)
+    for paths in made:
+        steps = len(paths.place.unique())
+        assert len(paths.x_t) == len(paths.captions) == len(paths.hints) == 2 * steps
+        assert torch.equal(paths.x_t[2:], paths.x_s[:-2])  # where one piece ends the next begins
+        assert [hint is not None for hint in paths.hints] == [True, False] * steps
+    stock = Stock(made)
+    x_t, x_s, place, captions, hints = stock.draw(6, torch.Generator().manual_seed(0))
+    assert x_t.shape == x_s.shape and len(captions) == len(place) == len(x_t)
+    assert hints is None or hints.shape[1:] == (3, 8 * x_t.shape[2], 8 * x_t.shape[3])
+
+
+def test_training_learns_goes_on_and_is_a_lora(tmp_path, few):
+    mini = data_dir() / "mini"
+    folders = (mini, mini / "vae", mini / "unet", mini / "controlnet")
+    common = dict(paths=2, batch_size=4, rank=2, pairs=few, device="cpu", seed=0)
+    file = train_few_steps(tmp_path / "whole", *folders, steps=4, **common)
+    assert file.name == FILE
+    style = read_style(file)
+    assert style.numbers > 1000 and any(up.abs().max() > 0 for _, up, _ in style.changes.values())
+    assert all(down.dtype == torch.float16 for down, _, _ in style.changes.values())
+    train_few_steps(tmp_path / "parts", *folders, steps=4, **common)
+    one, other = (read_style(tmp_path / name / FILE) for name in ("whole", "parts"))
+    for name, (down, up, _) in one.changes.items():
+        assert torch.equal(down, other.changes[name][0]) and torch.equal(up, other.changes[name][1])
+    assert (tmp_path / "whole" / "paths-0.pt").is_file()

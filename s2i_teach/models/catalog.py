@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from s2i_teach.paths import data_dir
 
@@ -237,6 +238,16 @@ _SCRIBBLE = Model(
     strength=1.0,
 )
 
+_DISTILLED = Part(role="lora", embedded="mini", file="distilled.safetensors", licence="CC BY-SA 4.0")
+_FOUR_STEPS: dict[str, Any] = {
+    "scheduler": "ddim",
+    "spacing": "trailing",
+    "steps": 4,
+    "guidance_scale": 1.0,
+    "cannot": "be guided, nor take other than 4 steps well: it learned its teacher's steps, guidance included, four at a time",
+}
+"""How the distilled miniature is run: where its training has put its steps (:mod:`s2i_teach.training.few_steps`)."""
+
 
 def _family(name: str, title: str, cannot: str, *, weights: str | None = None, styles: tuple[str, ...] = ()) -> Model:
     """A family of the literature review: a network of its own, and nothing to set but the seed.
@@ -296,6 +307,20 @@ MODELS = {
             guidance_scale=2.5,
             strength=0.75,
         ),
+        Model(
+            name="mini-distilled",
+            title="The miniature, distilled to four steps",
+            ids=(),
+            embedded="mini",
+            styles=_MINI_STYLES,
+            parts=(_DISTILLED,),
+            licence="CC BY-SA 4.0",
+            size=(128, 128),
+            download=0,
+            memory=0.1,
+            strength=0.75,
+            **_FOUR_STEPS,
+        ),
         _SCRIBBLE,
         replace(
             _SCRIBBLE,
@@ -304,6 +329,13 @@ MODELS = {
             scheduler="lcm",
             steps=4,
             guidance_scale=2.5,
+        ),
+        replace(
+            _SCRIBBLE,
+            name="mini-scribble-distilled",
+            title="The miniature, led by the sketch, distilled to four steps",
+            parts=(*_SCRIBBLE.parts, _DISTILLED),
+            **_FOUR_STEPS,
         ),
         replace(
             _SCRIBBLE,

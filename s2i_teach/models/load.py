@@ -37,6 +37,7 @@ from s2i_teach.models.preview import load_small_vae
 from s2i_teach.models.quantise import check_quantize, quantisation, saved_size, wants_quantised
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.shims import dtype_keyword, quiet_loading, saved_parts
+from s2i_teach.models.style import merge_style
 from s2i_teach.paths import data_dir
 
 log = logging.getLogger(__name__)
@@ -294,7 +295,13 @@ def _load(
 
 
 def _add_lora(pipe, part: Part, folder: Path) -> None:
-    """Add a LoRA to the U-Net's own weights, for good: the pipeline is as quick as without it (Hu et al. 2021)."""
+    """Add a LoRA to the U-Net's own weights, for good: the pipeline is as quick as without it (Hu et al. 2021).
+
+    diffusers needs the package peft for it. What comes with the course needs no more than the course.
+    """
+    if part.embedded:
+        merge_style(pipe, folder / str(part.file))
+        return
     with quiet_loading():
         try:
             pipe.load_lora_weights(str(folder), weight_name=part.file, local_files_only=True, use_safetensors=True)

@@ -108,7 +108,7 @@ def style_hash(path) -> str | None:
     return None if path is None else read_style(path).sha256
 
 
-def save_style(added: Mapping[str, LowRank], path) -> Path:
+def save_style(added: Mapping[str, LowRank], path, dtype: torch.dtype = torch.float32) -> Path:
     """Write what was trained as diffusers' LoRA: ``pipe.load_lora_weights(path)`` loads it. Returns the file.
 
     α / r is multiplied into B. A file without α is understood as α = r by every loader, so nothing can be forgotten.
@@ -116,6 +116,7 @@ def save_style(added: Mapping[str, LowRank], path) -> Path:
     Args:
         added: what :func:`s2i_teach.theory.lora.add_low_rank` returned, trained.
         path: a file that ends in ``.safetensors``, or a folder, which is made; there the file has diffusers' name.
+        dtype: of the numbers in the file.
 
     Raises:
         InputError: the place cannot be written.
@@ -128,8 +129,8 @@ def save_style(added: Mapping[str, LowRank], path) -> Path:
     tensors = {}
     for name, layer in added.items():
         up = layer.up.weight.detach().float() * layer.alpha / layer.rank
-        tensors[f"unet.{name}.lora_A.weight"] = layer.down.weight.detach().float().cpu().contiguous()
-        tensors[f"unet.{name}.lora_B.weight"] = up.cpu().contiguous()
+        tensors[f"unet.{name}.lora_A.weight"] = layer.down.weight.detach().to(dtype).cpu().contiguous()
+        tensors[f"unet.{name}.lora_B.weight"] = up.to(dtype).cpu().contiguous()
     data = save(tensors, {"format": "pt"})
     return write_whole(file, lambda opened: opened.write(data))
 
@@ -199,6 +200,17 @@ class Styled:
 
 _worn: WeakKeyDictionary = WeakKeyDictionary()
 """U-Net → the style that it has at present."""
+
+
+@torch.no_grad()
+def merge_style(pipe, path) -> None:
+    """Add a style to the U-Net's own weights, for good.
+
+    Raises:
+        InputError: it is not there or does not fit.
+    """
+    for parameter, changed in _merged(pipe.unet, read_style(path), 1.0):
+        parameter.copy_(changed)
 
 
 @torch.no_grad()

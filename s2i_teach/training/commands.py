@@ -32,6 +32,11 @@ def add_train_parsers(parts) -> None:
     control.add_argument("--hinted", type=float, default=0.6, help="share of samples with a sketch (default: 0.6)")
     control.add_argument("--freeze-unet", action="store_true", help="let only the ControlNet learn")
     control.set_defaults(run=_control)
+    few = _training(parts, "fast-unet", "the U-Net to draw in four steps without guidance: a LoRA, by distillation")
+    few.add_argument("--model", metavar="FOLDER", help="the miniature that is its teacher (default: data/mini)")
+    few.add_argument("--paths", type=int, default=2000, help="pictures that the teacher draws first (default: 2000)")
+    few.add_argument("--rank", type=int, default=32, help="of the change of each layer (default: 32)")
+    few.set_defaults(run=_fast_unet)
     for part in (vae, unet, control):
         part.add_argument(
             "--optimizer",
@@ -121,9 +126,9 @@ def _options(args) -> dict:
         _check_saved(start)
     if args.device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no GPU that this torch can use: leave --device out.")
-    if os.environ.get("WORLD_SIZE", "1") != "1" and args.run not in (_unet, _control, _vae):
+    if os.environ.get("WORLD_SIZE", "1") != "1" and args.run not in (_unet, _control, _vae, _fast_unet):
         raise InputError(
-            "Only VAE, U-Net and ControlNet are trained by several processes: run this part without torchrun."
+            "Only VAE, U-Net, ControlNet and fast-unet are trained by several processes: run this part without torchrun."
         )
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -230,6 +235,30 @@ def _fast(args) -> None:
     from s2i_teach.training.fast import train_fast
 
     train_fast(as_path(args.out) / "fast", _part(args, "vae"), start_from=args.start_from, **_options(args))
+
+
+def _fast_unet(args) -> None:
+    from s2i_teach.paths import data_dir
+    from s2i_teach.training.few_steps import train_few_steps
+
+    for name in ("paths", "rank"):
+        if getattr(args, name) < 1:
+            raise InputError(f"--{name} is {getattr(args, name)}: it must be above 0.")
+    folder = as_path(args.model) if args.model else data_dir() / "mini"
+    for part in ("vae", "unet", "controlnet"):
+        _check_saved(str(folder / part))
+    print(
+        train_few_steps(
+            as_path(args.out) / "fast-unet",
+            folder,
+            folder / "vae",
+            folder / "unet",
+            folder / "controlnet",
+            paths=args.paths,
+            rank=args.rank,
+            **_options(args),
+        )
+    )
 
 
 def _judge(args) -> None:

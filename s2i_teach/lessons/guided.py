@@ -1,0 +1,52 @@
+"""The miniature with the guidance laid open: what it compares with, and how, is a function that a lesson writes."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+
+from s2i_teach.images import to_picture
+from s2i_teach.theory.distil import jump
+from s2i_teach.theory.sampler import spaced_timesteps
+
+Guide = Callable[[float, torch.Tensor, torch.Tensor], torch.Tensor]
+"""t, what it is compared with, and what the words say: both ``(B, 4, h, w)`` → what the step follows."""
+
+
+@torch.no_grad()
+def guided_pictures(pipe, prompts: list[str], guide: Guide, *, steps: int = 20, seed: int = 0, worse=None) -> list:
+    """PIL pictures of the prompts from noise alone, by DDIM in ``steps`` evenly spaced steps; one batch.
+
+    ``guide(t, other, conditional)`` gives the prediction that a step follows. ``other`` is the U-Net's own answer without words, or,
+    where ``worse`` is given, the answer of that U-Net *with* them. ``pipe`` predicts v, as the miniature does. Each prompt has noise
+    of its own from ``seed``, so a prompt's place in the list decides its noise.
+    """
+    text, nothing = pipe.encode_prompt(prompts, pipe.device, 1, True)
+    other_text = nothing if worse is None else text
+    generator = torch.Generator().manual_seed(seed)
+    side = pipe.unet.config.sample_size
+    x = torch.randn((len(prompts), pipe.unet.config.in_channels, side, side), generator=generator).to(text)
+    alpha_bar = pipe.scheduler.alphas_cumprod
+    stops = spaced_timesteps(steps, len(alpha_bar), "trailing")
+    for t, t_next in zip(stops, [*stops[1:], None], strict=True):
+        a, a_next = alpha_bar[t].item(), 1.0 if t_next is None else alpha_bar[t_next].item()
+        conditional = pipe.unet(x, t, text, return_dict=False)[0]
+        other = (worse or pipe.unet)(x, t, other_text, return_dict=False)[0]
+        x = jump(x, guide(t, other, conditional), a, a_next)
+    decoded = pipe.vae.decode(x / pipe.vae.config.scaling_factor, return_dict=False)[0]
+    return [to_picture(picture) for picture in decoded.clamp(-1, 1)]
+
+
+def worsened(unet, amount: float = 0.1, seed: int = 0):
+    """A copy of a U-Net, with noise added to each weight matrix: ``amount`` times its own standard deviation.
+
+    A stand-in for the smaller and less trained network that autoguidance asks for (Karras et al. 2024), which the miniature has not.
+    """
+    bad = copy.deepcopy(unet)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in bad.parameters():
+            if weight.dim() > 1:
+                noise = torch.randn(weight.shape, generator=generator).to(weight)
+                weight.add_(amount * weight.std() * noise)
+    return bad
