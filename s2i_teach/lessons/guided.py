@@ -37,16 +37,33 @@ def guided_pictures(pipe, prompts: list[str], guide: Guide, *, steps: int = 20, 
     return [to_picture(picture) for picture in decoded.clamp(-1, 1)]
 
 
-def worsened(unet, amount: float = 0.1, seed: int = 0):
-    """A copy of a U-Net, with noise added to each weight matrix: ``amount`` times its own standard deviation.
+class _ItselfAlone:
+    """Attention in which each place looks at itself alone, so that its value passes through."""
 
-    A stand-in for the smaller and less trained network that autoguidance asks for (Karras et al. 2024), which the miniature has not.
+    def __call__(self, attn, hidden_states, *_, **__):
+        return attn.to_out[1](attn.to_out[0](attn.to_v(hidden_states)))
+
+
+def worsened(unet):
+    """A copy of a U-Net whose places no longer look at one another: each self-attention map is the identity.
+
+    A worse version of the same network, as autoguidance asks for (Karras et al. 2024, arXiv 2406.02507). There it is smaller and
+    less trained. The miniature has no such sister, so it is crippled, which is what perturbed-attention guidance compares with (Ahn
+    et al. 2024, arXiv 2403.17377).
     """
+    bad = copy.deepcopy(unet)
+    bad.set_attn_processor(
+        {name: _ItselfAlone() if "attn1" in name else old for name, old in unet.attn_processors.items()}
+    )
+    return bad
+
+
+def noisy_copy(unet, amount: float = 0.1, seed: int = 0):
+    """A copy of a U-Net with noise in every weight matrix, of ``amount`` times its standard deviation: worse in another way."""
     bad = copy.deepcopy(unet)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in bad.parameters():
             if weight.dim() > 1:
-                noise = torch.randn(weight.shape, generator=generator).to(weight)
-                weight.add_(amount * weight.std() * noise)
+                weight.add_(amount * weight.std() * torch.randn(weight.shape, generator=generator).to(weight))
     return bad
