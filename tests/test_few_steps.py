@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from s2i_teach.gallery import find_sketch
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.style import read_style
 from s2i_teach.paths import data_dir
@@ -16,6 +17,7 @@ from s2i_teach.training.pages import PageMaker
 from s2i_teach.training.pictures import load_pairs
 from s2i_teach.training.text import tokenize
 from s2i_teach.training.unet import Led
+from s2i_teach.translation.run import translate
 
 
 def drawn(*shape, seed=0):
@@ -199,3 +201,41 @@ def test_training_learns_goes_on_and_is_a_lora(tmp_path, few):
     for name, (down, up, _) in one.changes.items():
         assert torch.equal(down, other.changes[name][0]) and torch.equal(up, other.changes[name][1])
     assert (tmp_path / "whole" / "paths-0.pt").is_file()
+
+
+def test_the_distilled_miniature_is_the_same_weights_and_a_lora(mini):
+    from s2i_teach.models.style import merge_style
+
+    distilled = load_pipeline("mini-distilled", dtype="fp32", device="cpu")
+    plain = copy.deepcopy(mini.unet)
+    assert any(not torch.equal(a, b) for a, b in zip(plain.parameters(), distilled.unet.parameters(), strict=True))
+
+    class Holder:
+        unet = plain
+
+    merge_style(Holder, data_dir() / "mini" / FILE)
+    for ours, theirs in zip(plain.parameters(), distilled.unet.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_diffusers_loads_the_distilled_lora(mini):
+    pytest.importorskip("peft")
+    from diffusers import StableDiffusionImg2ImgPipeline
+
+    theirs = StableDiffusionImg2ImgPipeline.from_pretrained(data_dir() / "mini", use_safetensors=True)
+    theirs.load_lora_weights(str(data_dir() / "mini"), weight_name=FILE)
+    theirs.fuse_lora()
+    theirs.unload_lora_weights()
+    ours = load_pipeline("mini-distilled", dtype="fp32", device="cpu").unet
+    for name, weight in theirs.unet.named_parameters():
+        assert (weight - ours.get_parameter(name)).abs().max() < 1e-4, name
+
+
+@pytest.mark.parametrize("name", ["mini-distilled", "mini-scribble-distilled"])
+def test_its_plan_is_the_four_steps_that_it_learned(name):
+    pipe = load_pipeline(name, dtype="fp32", device="cpu")
+    result = translate(find_sketch("turtle").path, "a turtle, openmoji style", pipe=pipe, strength=1.0, seed=0)
+    assert list(result.plan.timesteps) == levels(pipe.scheduler.alphas_cumprod, STEPS)[0]
+    assert result.plan.evaluations == STEPS and result.settings.guidance_scale == 1.0
+    part = translate(find_sketch("turtle").path, "a turtle", pipe=pipe, strength=0.5, seed=0)
+    assert part.plan.timesteps == result.plan.timesteps[2:]

@@ -336,11 +336,12 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
     assert {plain.vae.dtype, plain.text_encoder.dtype, plain.unet.dtype} == {torch.float32}, "it runs as it is loaded"
     pipe = load_pipeline(tmp_path / "data" / "mini", dtype="fp32")
     assert translate(sketch, "a turtle", pipe=pipe, num_inference_steps=2, strength=1.0).image.size == (128, 128)
-    rewarded = tmp_path / "data" / "mini" / "rewarded.safetensors"
+    changes = [tmp_path / "data" / "mini" / f"{name}.safetensors" for name in ("rewarded", "distilled")]
     for again, stays in ((parts[2], True), (runs / "control" / "unet", False)):  # the changes of one U-Net fit no other
-        rewarded.write_bytes(b"changes")
+        for file in changes:
+            file.write_bytes(b"changes")
         save_everything(*parts[:2], again, *parts[3:], tmp_path / "data", runs / "control" / "controlnet")
-        assert rewarded.exists() is stays
+        assert [file.exists() for file in changes] == [stays] * 2
     assert preview(pipe, torch.zeros(1, 4, 16, 16)).size == (128, 128)
     for config in (tmp_path / "data").rglob("*.json"):
         assert str(tmp_path) not in config.read_text(encoding="utf-8"), config

@@ -44,7 +44,7 @@ def add_train_parsers(parts) -> None:
             default="adamw",
             help="muon is for matrices and convolutions, with AdamW for the rest (default: adamw)",
         )
-    fast = _training(parts, "fast", "a small decoder for previews, on the frozen VAE (few steps need no training)")
+    fast = _training(parts, "fast", "a small decoder for previews, on the frozen VAE")
     fast.set_defaults(run=_fast)
     judge = _training(parts, "judge", "the classifier that says what a picture shows, for the benchmarks")
     judge.set_defaults(run=_judge)

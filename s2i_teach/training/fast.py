@@ -1,6 +1,6 @@
 """Trains a small decoder for previews: a diffusers ``AutoencoderTiny`` that imitates the miniature's VAE.
 
-Few steps need no training of their own: the miniature's U-Net runs in four with LCM's sampler (``mini-fast``).
+What draws in few steps is another training's (:mod:`s2i_teach.training.few_steps`).
 """
 
 from pathlib import Path

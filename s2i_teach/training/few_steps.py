@@ -19,7 +19,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from s2i_teach.models.style import save_style
-from s2i_teach.theory.distil import jump, one_step_target
+from s2i_teach.theory.distil import jump
 from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.lora import LowRank, layers_to_adapt
 from s2i_teach.theory.sampler import spaced_timesteps
@@ -218,7 +218,8 @@ def train_few_steps(
 ) -> Path:
     """Train a student of four steps without guidance and save what it changes as a LoRA. Returns the file in ``out``.
 
-    The ControlNet stays as it is. The loss is the mean squared error of v.
+    The ControlNet stays as it is. The loss is the squared error of where a step lands: that of v with the weight sin² Δ, so
+    that the first step, which turns by little and decides little, does not count most.
 
     Args:
         steps, minutes: budget of the student's training; the paths come on top.
@@ -283,19 +284,19 @@ def train_few_steps(
     times, alphas = torch.tensor(ends[0]), ends[1]
 
     def errors(x_t, x_s, place, captions, hints):
-        """Squared errors of v ``(B,)``."""
+        """Squared errors of where the student's step lands, ``(B,)``."""
         a, a_next = (alphas[place + k].view(-1, 1, 1, 1).to(device) for k in (0, 1))
-        wanted = one_step_target(x_t.to(device), x_s.to(device), a, a_next)
-        text = embed(captions)
+        x_t, text = x_t.to(device), embed(captions)
         with accelerator.autocast():
-            v = led(x_t.to(device), times[place].to(device), text, None if hints is None else hints.to(device)).float()
-        return F.mse_loss(v, wanted, reduction="none").flatten(1).mean(1)
+            v = led(x_t, times[place].to(device), text, None if hints is None else hints.to(device)).float()
+        return F.mse_loss(jump(x_t, v, a, a_next), x_s.to(device), reduction="none").flatten(1).mean(1)
 
     def step_fn(step, generator):
         drawn = stock.draw(batch_size, generator)
         error = errors(*drawn)
         parts = {f"place {n}": error[drawn[2].to(device) == n].detach().mean() for n in range(STEPS)}
-        return {"loss": error.mean()} | {name: value for name, value in parts.items() if value.isfinite()}
+        # Four steps turn by 9 to 31 degrees, so the squared errors are a tenth of v's.
+        return {"loss": 10 * error.mean()} | {name: value for name, value in parts.items() if value.isfinite()}
 
     def save(model, step):
         save_style(student.added, out / FILE, torch.float16)

@@ -19,7 +19,8 @@ def save_miniature(
     """Write the pipeline to ``to`` in diffusers' format, weights in fp16; what else lies there (the card) is kept.
 
     A ControlNet goes to ``to/controlnet``, beside the pipeline and not part of it. It leads the one U-Net that it was
-    trained with, so without a new one an old one is taken away. So is what a reward changed in another U-Net.
+    trained with, so without a new one an old one is taken away. So is what a reward or distillation
+    changed in another U-Net.
 
     The text encoder is copied as ``save_clip`` wrote it: saved anew, it would lose the prefix that old versions need.
     Everything is put together beside its place first, so that a part may come from ``to`` itself.
@@ -55,7 +56,8 @@ def save_miniature(
     if not controlnet_folder:
         shutil.rmtree(to / "controlnet", ignore_errors=True)
     if not (controlnet_folder and all(_same_weights(made / name, to / name) for name in ("unet", "controlnet"))):
-        (to / "rewarded.safetensors").unlink(missing_ok=True)
+        for changes in ("rewarded.safetensors", "distilled.safetensors"):
+            (to / changes).unlink(missing_ok=True)
     for part in made.iterdir():
         _replace(part, to / part.name)
     made.rmdir()
