@@ -56,14 +56,3 @@ def worsened(unet):
         {name: _ItselfAlone() if "attn1" in name else old for name, old in unet.attn_processors.items()}
     )
     return bad
-
-
-def noisy_copy(unet, amount: float = 0.1, seed: int = 0):
-    """A copy of a U-Net with noise in every weight matrix, of ``amount`` times its standard deviation: worse in another way."""
-    bad = copy.deepcopy(unet)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for weight in bad.parameters():
-            if weight.dim() > 1:
-                weight.add_(amount * weight.std() * torch.randn(weight.shape, generator=generator).to(weight))
-    return bad
