@@ -37,8 +37,10 @@ GUIDES = {
 }
 MODELS = {
     "mini, 20 steps": ("mini", 20, None),
-    "mini, 4 steps": ("mini", 4, None),
+    "mini, 4 steps from the top": ("mini", 4, None),
+    "mini, 4 steps, its own stops": ("mini", 4, None),
     "mini-fast, 4 steps": ("mini-fast", 4, None),
+    "mini-fast, guidance 4": ("mini-fast", 4, 4.0),
     "mini-distilled, 4 steps": ("mini-distilled", 4, None),
     "mini-distilled, 8 steps": ("mini-distilled", 8, None),
     "mini-distilled, guidance 4": ("mini-distilled", 4, 4.0),
@@ -62,6 +64,7 @@ def main() -> None:
     """Print the rows of every kind of guidance and of every model that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--things", type=int, default=64, help="how many; each is drawn twice")
+    parser.add_argument("--rows", nargs="+", default=list(MODELS), choices=list(MODELS), help="of the models")
     parser.add_argument("--only", choices=("guidance", "models"), help="one of the two tables")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -80,13 +83,14 @@ def main() -> None:
                 )
             row(f"guidance {name}", made, things, (time.perf_counter() - started) / len(made))
     if args.only != "guidance":
-        for name, (model, steps, scale) in MODELS.items():
+        for name in args.rows:
+            model, steps, scale = MODELS[name]
             try:
                 pipe = s2i.load_pipeline(model, device="cpu", dtype="fp32")
             except (s2i.InputError, OSError) as error:
                 print(f"{name}: left out, {error}")
                 continue
-            if steps < find(model).steps:  # as its students step
+            if steps < find(model).steps and "own" not in name:  # as its students step
                 pipe.scheduler = make_scheduler("ddim", pipe.scheduler, steps)
                 pipe.scheduler.register_to_config(timestep_spacing="trailing")
             started = time.perf_counter()

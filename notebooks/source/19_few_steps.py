@@ -419,7 +419,7 @@ same_picture.compare("yes, nearly" if apart["matching, 1 step"] < 2 * apart["con
 # | model | made from | method | steps |
 # |---|---|---|---|
 # | SD-Turbo, SDXL-Turbo | SD 2.1, SDXL | adversarial diffusion distillation (ADD): a discriminator, and score distillation from a teacher | 1 to 4 |
-# | LCM-LoRA | SD 1.5, SDXL, SSD-1B | latent consistency distillation with a guided teacher, trained as a LoRA | 2 to 8 |
+# | LCM-LoRA | SD 1.5, SDXL, SSD-1B | latent consistency distillation with a guided teacher; the change is a file of its own, a LoRA (lesson 20) | 2 to 8 |
 # | SDXL-Lightning | SDXL | progressive distillation with an adversarial loss; a file for each number of steps | 1, 2, 4, 8 |
 # | Hyper-SD | SD 1.5, SDXL | consistency within segments that get fewer, human feedback, and score distillation for one step | 1 to 8 |
 # | DMD2 | SDXL | distribution matching, with a discriminator added | 1 and 4 |
