@@ -17,6 +17,7 @@ from s2i_teach.errors import InputError
 GITHUB = "https://github.com/"
 OTHERS = {
     "black-forest-labs/flux",
+    "black-forest-labs/flux2",
     "googlecreativelab/quickdraw-dataset",
     "googlefonts/noto-emoji",
     "huggingface/diffusers",
