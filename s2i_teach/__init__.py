@@ -16,7 +16,7 @@ _HOME = {
     "Dataset": "translation.dataset.run",
     "Sweep": "translation.sweep",
     "Settings": "translation.settings",
-    "Plan": "translation.settings",
+    "Plan": "translation.plan",
     "Result": "translation.result",
     "read_record": "translation.result",
     "clean": "data_sources.clean",

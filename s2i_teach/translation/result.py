@@ -14,8 +14,9 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.images import read_picture
+from s2i_teach.translation.plan import Plan
 from s2i_teach.translation.prepare import prepare_sketch
-from s2i_teach.translation.settings import Plan, Settings
+from s2i_teach.translation.settings import Settings
 
 KEY = "s2i_teach"
 """The PNG text entry that holds the record, as JSON."""

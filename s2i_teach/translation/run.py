@@ -33,10 +33,12 @@ from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import is_flow_scheduler, make_scheduler
 from s2i_teach.models.style import Styled, style_hash
 from s2i_teach.translation.page import as_opened, open_page
+from s2i_teach.translation.plan import Plan
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
-from s2i_teach.translation.settings import Plan, Resolved, Settings, note_timing
+from s2i_teach.translation.settings import Resolved, Settings
+from s2i_teach.translation.timing import Timing, note_timing
 
 
 def short_of_memory(pipe, size: tuple[int, int]) -> str:
@@ -197,7 +199,8 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
     seconds = time.perf_counter() - started - watch.aside
     image = as_image(pipe, pixels)
     if watch.done > 1:  # a single step warms up and tells little
-        note_timing(pipe, plan, watch.per_step, seconds)
+        fixed = max(0.0, seconds - watch.per_step * plan.evaluations)
+        note_timing(pipe, plan.size, plan.batch, Timing(watch.per_step, fixed))
     return Result(
         image=image,
         sketch=picture,
