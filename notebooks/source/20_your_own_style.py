@@ -182,6 +182,7 @@ starts.compare({name: "lowered" if line[-1] < 0.9 * line[0] else "not lowered" f
 
 # %%
 layer = unet.get_submodule("conv_in")
+torch.manual_seed(0)  # A is drawn at random
 changed = LowRank(layer, rank=8)
 layer.requires_grad_(True)  # LowRank freezes its layer; here nothing is trained
 x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
