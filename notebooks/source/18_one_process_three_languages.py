@@ -1030,7 +1030,7 @@ lesson.score()
 # - Black Forest Labs, github.com/black-forest-labs/flux, `src/flux/model.py`: the two kinds of blocks of FLUX.1.
 # - The bugs: github.com/huggingface/diffusers, pull request 1512 (Heun) and issue 13243 (shift).
 #
-# **Next:** lesson 20, *Your own style in a minute*.
+# **Next:** lesson 19, *Few steps*.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher
