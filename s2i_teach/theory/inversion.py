@@ -13,9 +13,6 @@ import torch
 
 from s2i_teach.theory.prediction import x0_from_eps
 
-Predict = Callable[[torch.Tensor, int], torch.Tensor]
-"""``predict_eps(x, t)`` gives ε̂, guidance included."""
-
 
 def ddim_inverse_step(
     x: torch.Tensor, eps: torch.Tensor, a: torch.Tensor | float, a_next: torch.Tensor | float
@@ -30,9 +27,9 @@ def ddim_inverse_step(
 
 
 def solved_inverse_step(
-    x: torch.Tensor, predict_eps: Predict, t: int, a: float, a_next: float, rounds: int = 0
+    x: torch.Tensor, predict_eps: Callable, t: int, a: float, a_next: float, rounds: int = 0
 ) -> torch.Tensor:
-    """The step up to timestep ``t`` (where ᾱ is ``a_next``), its ε̂ asked for again ``rounds`` times where it has led.
+    """The step up to timestep ``t``, where ᾱ is ``a_next``: its ε̂ asked for again ``rounds`` times where it has led.
 
     0 rounds is plain inversion: ε̂ is asked for at x itself. Each round puts the last y in its place. Where the rounds
     come to rest, ``ddim_step`` from y leads to x exactly. ``x`` is ``(B, …)``; the network runs ``rounds`` + 1 times.
@@ -48,7 +45,7 @@ def solved_inverse_step(
 
 def ddim_invert(
     x: torch.Tensor,
-    predict_eps: Predict,
+    predict_eps: Callable[[torch.Tensor, int], torch.Tensor],
     alpha_bar: torch.Tensor,
     timesteps: list[int],
     rounds: int = 0,
@@ -58,6 +55,7 @@ def ddim_invert(
 
     Args:
         x: the picture, pixels in [−1, 1] or scaled latents.
+        predict_eps: ``predict_eps(x, t)`` gives ε̂, guidance included.
         alpha_bar: ᾱ ``(T,)``.
         timesteps: those of the way down, the noisiest first: :func:`~s2i_teach.theory.sampler.spaced_timesteps`.
         rounds: as in :func:`solved_inverse_step`.
@@ -75,7 +73,7 @@ def ddim_invert(
 
 
 def ddim_down(
-    x: torch.Tensor, predict_eps: Predict, alpha_bar: torch.Tensor, timesteps: list[int], final: float = 1.0
+    x: torch.Tensor, predict_eps: Callable, alpha_bar: torch.Tensor, timesteps: list[int], final: float = 1.0
 ) -> list[torch.Tensor]:
     """The way back: x, then x after each step of DDIM at η = 0, the picture last. Arguments as in :func:`ddim_invert`."""
     path, levels = [x], [*alpha_bar[torch.tensor(timesteps)].tolist(), final]
@@ -92,7 +90,9 @@ def gaussian_eps(x: torch.Tensor, mean: torch.Tensor | float, deviation: float, 
     return (1 - a) ** 0.5 * (x - a**0.5 * mean) / (a * deviation**2 + 1 - a)
 
 
-def gaussian_path(x: torch.Tensor, mean: torch.Tensor | float, deviation: float, a: float, a_next: float) -> torch.Tensor:
+def gaussian_path(
+    x: torch.Tensor, mean: torch.Tensor | float, deviation: float, a: float, a_next: float
+) -> torch.Tensor:
     """Where infinitely short steps from ᾱ to ᾱ' lead such data: the number of deviations from the mean stays.
 
     The probability-flow ODE's solution (Song et al. 2020, arXiv 2011.13456) for Gaussian data. ``x`` is ``(B, …)``.

@@ -91,7 +91,7 @@ def run_repaint(picture, mask, settings: Settings, pipe, paste: bool = True, on_
     """:func:`repaint` with its settings in one object."""
     if kind_of(pipe).name != "img2img":
         raise InputError(
-            f'{shown(getattr(pipe, "s2i_model", "This pipeline"))} cannot repaint a part: use a model that starts from a '
+            f"{shown(getattr(pipe, 's2i_model', 'This pipeline'))} cannot repaint a part: use a model that starts from a "
             'picture, such as "mini".'
         )
     resolved = settings.resolved(pipe)

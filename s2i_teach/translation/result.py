@@ -190,9 +190,7 @@ def read_record(path: str | Path) -> Record:
         if "mask_png" in table:
             mask = read_picture(base64.b64decode(table["mask_png"], validate=True)).convert("L")
         names = str(table["model"]), str(table["precision"])
-        return Record(
-            *names, settings, sketch, small_vae, quantized, style, mask, table.get("pasted", False) is True
-        )
+        return Record(*names, settings, sketch, small_vae, quantized, style, mask, table.get("pasted", False) is True)
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
