@@ -8,8 +8,8 @@ from PIL import Image
 from s2i_teach.errors import InputError
 from s2i_teach.images import fit_to, to_picture, to_tensor
 from s2i_teach.models.attention_maps import changed_attention
-from s2i_teach.models.kinds import decode_latents, encode_picture, encode_text, evaluate, kind_of, likeliest
 from s2i_teach.models.kinds import Text as Encoded
+from s2i_teach.models.kinds import decode_latents, encode_picture, encode_text, evaluate, kind_of, likeliest
 from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.prediction import to_x0_and_eps
 from s2i_teach.theory.prompt_to_prompt import align, edited_maps, leads

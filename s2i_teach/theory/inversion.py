@@ -1,7 +1,6 @@
 """From a picture back to the noise that it would come from: DDIM walked the other way, and what goes wrong on the way.
 
-DDIM without fresh noise is a fixed path, so it can be walked backwards (Song, Meng & Ermon 2020, section 4.3; Dhariwal
-& Nichol 2021, appendix F). A step down from y, at ᾱ', to x, at ᾱ, asks for ε̂(y). On the way up x is known and y is
+DDIM without fresh noise is a fixed path, so it can be walked backwards (Song, Meng & Ermon 2020, section 4.3). A step down from y, at ᾱ', to x, at ᾱ, asks for ε̂(y). On the way up x is known and y is
 wanted, so ε̂(y) cannot be asked for. Plain inversion asks for ε̂(x) and is wrong by a little at each step. The fixed
 point y = up(x, ε̂(y)) has no such error. Pan et al. 2023 (arXiv 2309.04907) and Garibi et al. 2024 (arXiv 2403.14602)
 find it by asking again where the last answer has led.
