@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will** | invert DDIM and measure its error, take the error away by asking again, spot a published bug, edit with other words, write a mask in latents and a blend, repaint a part on a pad and look at the seams, exchange attention maps, and compare three ways in which a model reads a picture; five checked exercises |
 # | **Time** | two sittings: 55 minutes for sections 1 to 5, two exercises; 60 minutes for sections 6 to 10, three exercises |
-# | **You need** | the noise levels of lesson 2, the steps of lesson 5, attention and guidance of lesson 6, latents of lesson 7, the start in the middle of lesson 8 |
+# | **You need** | the noise levels of lesson 2, the steps of lesson 5, attention and guidance of lesson 6, latents of lesson 7, the start in the middle of lesson 8; for section 9 also the zero convolution of lesson 14 and the tokens of lesson 18 |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 
@@ -58,7 +58,7 @@ s2i.show(sheet, alt=f"The pictures of this lesson, made from sketches. {alt}")
 # ## 1. The path has two directions
 #
 # At $\eta = 0$ DDIM adds no fresh noise. The same noise always gives the same picture. So the way from noise to picture is a path, and a path
-# can be walked in both directions. Walking it from the picture to the noise is called **inversion**.
+# can be walked in both directions. Walking it from the picture to the noise is called **DDIM inversion**, or inversion for short.
 #
 # Why would you want that? The noise at the end is a start that leads to *your* picture. Start there with another prompt, and much of
 # your picture stays.
