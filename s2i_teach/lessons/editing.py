@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from s2i_teach.errors import InputError
-from s2i_teach.images import fit_to, to_picture, to_tensor
+from s2i_teach.images import to_picture, to_tensor
 from s2i_teach.models.attention_maps import changed_attention
 from s2i_teach.models.kinds import Text as Encoded
 from s2i_teach.models.kinds import decode_latents, encode_picture, encode_text, evaluate, kind_of, likeliest
@@ -52,7 +52,7 @@ def guesser(pipe, prompts: str | Sequence[str], guidance_scale: float = 1.0) -> 
         batch = torch.cat([x, x]) if guided else x
         answer = evaluate(pipe, batch, torch.full((len(batch),), t), text)
         if guided:
-            answer = classifier_free_guidance(*answer.chunk(2), guidance_scale)
+            answer = classifier_free_guidance(answer[: len(x)], answer[len(x) :], guidance_scale)
         predict_eps.calls += len(batch)  # type: ignore[attr-defined]
         return to_x0_and_eps(answer, kind, x, alpha_bar[t].item())[1]
 
@@ -123,8 +123,3 @@ def side_by_side(
         for at, (t, a, a_prev) in enumerate(zip(timesteps, levels, levels[1:], strict=False)):  # noqa: B007
             x = step(x, predict(x, t), a, a_prev)
     return x
-
-
-def fitted(picture, size: tuple[int, int]) -> Image.Image:
-    """A picture at a size, without distortion, on white paper."""
-    return fit_to(picture, size)
