@@ -75,7 +75,7 @@ def test_outside_the_touched_blocks_every_pixel_stays(tiny_pipe, picture):
 def test_a_full_mask_is_the_whole_picture_drawn(tiny_pipe, picture):
     made = s2i.repaint(picture, Image.new("L", (64, 64), 255), "a cat", pipe=tiny_pipe, strength=0.6, **FEW)
     plain = s2i.translate(picture, "a cat", pipe=tiny_pipe, strength=0.6, prepare="picture", **FEW)
-    assert abs(pixels(made.image) - pixels(plain.image)).max() == 0
+    assert abs(pixels(made.image) - pixels(plain.image)).max() <= 1  # rounding
     assert made.plan.timesteps == plain.plan.timesteps and made.plan.evaluations == 2
 
 
