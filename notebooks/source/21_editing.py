@@ -19,6 +19,7 @@
 
 # %%
 from collections.abc import Callable  # the library's lines name this
+from functools import cache
 
 import numpy as np
 import torch
@@ -145,7 +146,8 @@ z = latents_of(pipe, turtle)
 words = "a turtle, openmoji style"
 
 
-def there_and_back(z, prompt, steps, guidance_scale=1.0, rounds=0):
+@cache  # what was computed once is kept
+def there_and_back(z, prompt, steps, guidance_scale, rounds):
     """The noise, the latents that come back, and how far off they are, as a share."""
     times = spaced_timesteps(steps, offset=1)
     predict_eps = guesser(pipe, prompt, guidance_scale)
@@ -155,7 +157,7 @@ def there_and_back(z, prompt, steps, guidance_scale=1.0, rounds=0):
 
 
 counts = (5, 10, 20)
-errors = {f"guidance {g:g}": [there_and_back(z, words, steps, g)[2] for steps in counts] for g in (1.0, 4.0)}
+errors = {f"guidance {g:g}": [there_and_back(z, words, steps, g, 0)[2] for steps in counts] for g in (1.0, 4.0)}
 figure, alt = curves(counts, errors, x_label="steps", y_label="error, there and back", title="Inversion with the miniature", log_x=True)
 s2i.show(figure, alt=alt)
 larger = np.mean(errors["guidance 4"]) / np.mean(errors["guidance 1"])
@@ -168,7 +170,7 @@ guided.compare("smaller than" if larger < 0.9 else "about as large as" if larger
 # Is what comes out noise at all? Noise has standard deviation 1 everywhere. Compare the latents of the empty paper with those of the turtle.
 
 # %%
-noise, again, _ = there_and_back(z, words, 20)
+noise, again, _ = there_and_back(z, words, 20, 1.0, 0)
 fresh = torch.randn(noise.shape, generator=torch.Generator().manual_seed(0))
 ink = torch.from_numpy(np.asarray(turtle.convert("L")).copy() < 220)
 paper = ~ink.unfold(0, 8, 8).unfold(1, 8, 8).any(-1).any(-1)  # (16, 16): no ink in the block
@@ -247,10 +249,12 @@ def encode(x, predict_eps, times, final):
 times = spaced_timesteps(20, offset=1)
 predict_eps = guesser(pipe, words)
 wrong = encode(z, predict_eps, times, final)
-right = invert(z, predict_eps, times, final)
+right, right_again, _ = there_and_back(z, words, 20, 1.0, 0)
 rows = {"picture": turtle}
-for name, noise in (("published", wrong), ("plain", right)):
-    again = ddim_down(noise, predict_eps, alpha_bar, times, final)[-1]
+for name, noise, again in (
+    ("published", wrong, ddim_down(wrong, predict_eps, alpha_bar, times, final)[-1]),
+    ("plain", right, right_again),
+):
     print(f"{name:>9}: standard deviation of the noise {noise.std():.2f}, error there and back {(again - z).norm() / z.norm():.2f}")
     rows[f"{name}: noise"], rows[f"{name}: back"] = latent_picture(noise[0]), pictures_of(pipe, again)[0]
 sheet, alt = picture_row(rows, side=128)
