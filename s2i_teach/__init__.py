@@ -11,6 +11,7 @@ _HOME = {
     "open_sketch": "images",
     "load_pipeline": "models.load",
     "translate": "translation.run",
+    "repaint": "translation.repaint",
     "sweep": "translation.sweep",
     "translate_dataset": "translation.dataset.run",
     "Dataset": "translation.dataset.run",
