@@ -24,6 +24,7 @@ OTHERS = {
     "huggingface/peft",
     "jdecked/twemoji",
     "microsoft/fluentui-emoji",
+    "stability-ai/stablediffusion",
 }
 """Repositories that the course names as sources: on GitHub a link to one of these is meant so."""
 

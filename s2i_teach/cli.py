@@ -238,14 +238,16 @@ def _translate(args) -> None:
         settings = replace(settings, **given)
         small_vae = record.small_vae if model == record.model else "auto"
         quantize = _quantize_like(record) if model == record.model else "auto"
-        sketch = record.sketch if args.sketch is None else args.sketch
+        sketch, mask = record.sketch if args.sketch is None else args.sketch, record.mask
     else:
         model, dtype, settings, sketch = args.model or DEFAULT, args.dtype, Settings(**given), args.sketch
         small_vae = quantize = "auto"
+        mask = None
     read_picture(sketch)
     out = _out_path(args)
 
     from s2i_teach.models.load import load_pipeline
+    from s2i_teach.translation.repaint import run_repaint
     from s2i_teach.translation.run import run
 
     slicing = True if args.slicing else "auto"
@@ -253,7 +255,10 @@ def _translate(args) -> None:
     if args.plan:
         print(settings.plan(pipe))
         return
-    result = run(sketch, settings, pipe, _progress)
+    if mask is None:
+        result = run(sketch, settings, pipe, _progress)
+    else:
+        result = run_repaint(sketch, mask, settings, pipe, record.pasted, _progress)
     saved = result.save(out)
     print(result.plan)
     for note in result.notes:

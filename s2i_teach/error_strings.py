@@ -346,6 +346,7 @@ _GERMAN = {
         "{0} enthält Zeichen, die kein Text sind: noch einmal eintippen."
     ),
     "invert must be True or False, not {}.": "invert muss True oder False sein, nicht {0}.",
+    "masking must be True or False, not {}.": "masking muss True oder False sein, nicht {0}.",
     "{} must be {}, not {}.": "{0} muss {1} sein, nicht {2}.",
     "{} must be True or False, not {}.": "{0} muss True oder False sein, nicht {1}.",
     "strength is {}: use a number above 0 (keeps the sketch) and up to 1 (nearly ignores it).": (

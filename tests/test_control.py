@@ -152,7 +152,7 @@ def test_the_plan_in_words(tiny_led, tiny_pipe):
 
 def test_what_the_controlnet_costs_is_predicted(tiny_led, monkeypatch):
     """An evaluation is timed with the ControlNet in it."""
-    monkeypatch.setattr("s2i_teach.translation.settings._timings", {})
+    monkeypatch.setattr("s2i_teach.translation.timing._timings", {})
     calls = []
     handle = tiny_led.controlnet.register_forward_pre_hook(lambda module, args: calls.append(1))
     try:

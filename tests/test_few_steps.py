@@ -136,7 +136,10 @@ def test_the_teacher_draws_what_diffusers_draws(mini, teacher):
     """
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-    parts = {**mini.components, "scheduler": DDIMScheduler.from_config(mini.scheduler.config, timestep_spacing="trailing")}
+    parts = {
+        **mini.components,
+        "scheduler": DDIMScheduler.from_config(mini.scheduler.config, timestep_spacing="trailing"),
+    }
     pipe = StableDiffusionPipeline(**parts, requires_safety_checker=False)
     pipe.set_progress_bar_config(disable=True)
     noise = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))

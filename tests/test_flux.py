@@ -123,7 +123,7 @@ def test_the_plan_in_words(tiny_flux):
 
 
 def test_a_plan_measures_and_learns(tiny_flux, sketch, monkeypatch):
-    monkeypatch.setattr("s2i_teach.translation.settings._timings", {})
+    monkeypatch.setattr("s2i_teach.translation.timing._timings", {})
     first = Settings(PROMPT, **SMALL).plan(tiny_flux)
     assert 0 < first.seconds < 60
     result = translate(sketch, PROMPT, pipe=tiny_flux, **SMALL)
@@ -566,7 +566,7 @@ def test_the_catalog_s_sizes_are_those_of_its_shapes():
 
 
 def test_the_studio_says_what_is_true_of_it(tiny_flux):
-    from s2i_teach.translation.settings import strength_for
+    from s2i_teach.translation.plan import strength_for
     from s2i_teach.widgets import studio
 
     options = studio._model_options("a pipeline", tiny_flux)

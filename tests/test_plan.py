@@ -9,8 +9,8 @@ from torch import nn
 
 from s2i_teach import InputError, Settings
 from s2i_teach.models.schedulers import make_scheduler
+from s2i_teach.translation.plan import start_index
 from s2i_teach.translation.run import run
-from s2i_teach.translation.settings import start_index
 
 NAMES = ["ddim", "dpm++", "euler", "lcm", "pndm"]
 
@@ -160,7 +160,7 @@ def test_counts_calls_of_the_real_unet(tiny_pipe, sketch):
 
 
 def test_seconds_are_predicted_and_learned(tiny_pipe, sketch, monkeypatch):
-    monkeypatch.setattr("s2i_teach.translation.settings._timings", WeakKeyDictionary())  # what other tests measured
+    monkeypatch.setattr("s2i_teach.translation.timing._timings", WeakKeyDictionary())  # what other tests measured
     wanted = Settings("a cat", strength=1.0, num_inference_steps=8, size=(64, 64))
     assert wanted.plan(tiny_pipe, measure=False).seconds is None
     assert wanted.plan(tiny_pipe).seconds > 0

@@ -99,7 +99,7 @@ def test_this_machine_is_measured_once_and_every_kind_takes_time(monkeypatch):
 
 def test_a_plan_for_a_large_model_on_a_cpu_computes_nothing(tiny_pipe, monkeypatch):
     monkeypatch.setattr(devices, "SMALL", 0)
-    monkeypatch.setattr("s2i_teach.translation.settings._timings", {})
+    monkeypatch.setattr("s2i_teach.translation.timing._timings", {})
     monkeypatch.setattr(speed, "measure_speed", lambda *rest: Speed(1e-9, 1e-9, 1e-9, 1e-9, 1e-9, 0))
     monkeypatch.setattr(tiny_pipe.unet, "forward", None)
     settings = Settings("a turtle", size=(64, 64), num_inference_steps=4, strength=1.0, guidance_scale=3.0)

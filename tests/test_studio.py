@@ -14,8 +14,9 @@ from s2i_teach.models import preview as previews
 from s2i_teach.models.catalog import MODELS
 from s2i_teach.models.devices import fitting_threads
 from s2i_teach.training.vocabulary import STYLES
+from s2i_teach.translation.plan import start_index, strength_for
 from s2i_teach.translation.run import run
-from s2i_teach.translation.settings import Settings, start_index, strength_for
+from s2i_teach.translation.settings import Settings
 from s2i_teach.widgets import studio as module
 from s2i_teach.widgets.drawing import Drawing
 from s2i_teach.widgets.worker import Worker

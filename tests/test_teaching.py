@@ -101,7 +101,7 @@ def test_paths_that_are_named_exist():
 
 def test_the_table_of_lessons_is_the_readme_s():
     found = {int(row[0]): row[1] for row in rows(part("## What each lesson needs and gives"))}
-    assert found == MINUTES and len(found) == 21
+    assert found == MINUTES and len(found) == len(lessons())
 
 
 def test_what_a_lesson_needs_is_what_it_says_itself():

@@ -294,7 +294,7 @@ def test_the_second_tokenizer_is_asked_too(tiny_pipe, sketch):
 
 
 def test_the_plan_measures_with_all_that_an_evaluation_takes(xl, monkeypatch):
-    monkeypatch.setattr("s2i_teach.translation.settings._timings", {})
+    monkeypatch.setattr("s2i_teach.translation.timing._timings", {})
     assert Settings("a", **FEW).plan(xl).seconds > 0
 
 

@@ -440,7 +440,7 @@ biased.compare("it is near 0 for both" if max(small, large) < 1 else "it falls" 
 
 # %%
 which_fails = predict(
-    "Which model has more of it?",
+    "Of these two, which one has the higher precision, and which one the higher recall?",
     answer={"precision": ..., "recall": ...},
     options=("ten pictures only", "all blurred"),
 )
@@ -908,10 +908,11 @@ print(f"an unrelated picture has {CHANCE_F1:.2f}")
 #
 # **Choose with one score and judge with another, on sketches that were not used for choosing. And say how many settings you tried.**
 #
-# The same happens to **preference models**, such as ImageReward and PickScore. People saw two pictures for one prompt and chose, as in section
-# 6. A network then learned to give the chosen picture the higher score: it maximises $\log \sigma(r_\text{chosen} - r_\text{other})$, which is
-# Bradley and Terry's model. Such a score agrees with people better than CLIP's cosine does, on pictures like those that people saw. Generators
-# are trained to raise it, and then they make other pictures. Lesson 16 shows what a generator does with a reward that leaves something out.
+# The same happens to **preference models**, such as PickScore and ImageReward. For PickScore people saw two pictures for one prompt and chose, as in
+# section 6. For ImageReward they ranked several, and each ranking gives many pairs. A network then learned to give the chosen picture the higher
+# score $r$. It maximises $\log \sigma(r_\text{chosen} - r_\text{other})$, which is Bradley and Terry's model. Such a score agrees with people better
+# than CLIP's cosine does, on pictures like those that people saw. Some generators are then trained to raise it. After that their pictures may
+# no longer be like those that people saw. Lesson 16 shows what a generator does with a reward that leaves something out.
 #
 # ## Think about it
 #

@@ -764,8 +764,8 @@ control.compare("ε" if abs(at_end["v"] - at_end["ε"]) < abs(at_end["v"] - at_e
 #
 # All of them start at 0. So a new block hands its tokens on unchanged, and learns to do more. `s2i_teach/theory/dit.py` has the whole network.
 #
-# It learns the velocity of the four pictures, as the flow above did. It has as many weights as the U-Net, up to 1 per cent. Its step costs about
-# half as much, so it gets twice as many steps.
+# It learns the velocity of the four pictures, as the flow above did. Its number of weights differs from the U-Net's by less than 1 per cent. A step
+# of it costs about half as much, so it gets twice as many steps.
 
 # %%
 ahead = predict(

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from s2i_teach.models.kinds import blank_text, told
+from s2i_teach.models.kinds import blank_text, told, vae_factor
 from s2i_teach.models.measure import Cost, count, nothing_computed
-from s2i_teach.translation.settings import vae_factor
 
 SIDES = (64, 128, 256, 512, 1024)
 

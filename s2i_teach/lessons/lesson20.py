@@ -33,6 +33,7 @@ def _merge_cases(generator):
         ((4, 5), 0.7, None),
         ((3, 2, 3, 3), 1.5, None),
         ((4, 4), 0.3, torch.half),
+        ((2, 3), -0.5, None),
         ((3, 3), 0, None),
     ):
         weight = torch.randn(shape, generator=generator)
@@ -70,10 +71,11 @@ def _gradients(of_down=None, of_up=None):
 
 
 def _with_the_weight(function):
-    """What a merge gives, and the weight that it was given, afterwards."""
+    """What a merge gives, the weight that it was given, afterwards, and whether they are one tensor."""
 
     def run(weight, update, scale):
-        return function(weight, update, scale), weight
+        result = function(weight, update, scale)
+        return result, weight, result is weight
 
     return run
 
@@ -188,6 +190,10 @@ LESSON = Lesson(
                     ),
                     "α / r is missing in both.",
                 ),
+                "alpha alone": Mistake(
+                    lambda down, up, alpha, x, grad_y: low_rank_gradients(down, up, alpha * len(down), x, grad_y),
+                    "you multiply by α: it is α / r in both.",
+                ),
                 "factor twice": Mistake(
                     _gradients(
                         lambda s, down, up, x, grad_y: s * s * (grad_y @ up).T @ x,
@@ -221,6 +227,10 @@ LESSON = Lesson(
                 "At s = 0 give back the weight itself, before anything is computed.",
             ),
             mistakes={
+                "a copy": Mistake(  # first: at s = 0 other mistakes give a copy as well
+                    lambda w, u, s: (w.float() + s * u.float()).to(w.dtype, copy=True),
+                    "at scale 0 you give back a copy: give back weight itself, before anything is computed.",
+                ),
                 "no scale": Mistake(
                     lambda w, u, s: merged(w, u, 1.0), "the scale is missing: this is the whole change."
                 ),
@@ -235,6 +245,10 @@ LESSON = Lesson(
                 "in place": Mistake(
                     _in_place,
                     "the weight that you were given has changed: at the next s you would add to what is there.",
+                ),
+                "rounded first": Mistake(
+                    lambda w, u, s: w + (s * u).to(w.dtype),
+                    "the change is rounded before it is added: add in fp32, and round once, at the end.",
                 ),
                 "in half precision": Mistake(
                     _in_half, "you add in half precision: add in fp32, and round once, at the end."
@@ -262,6 +276,14 @@ LESSON = Lesson(
                 "one heap": Mistake(
                     lambda own, prior, weight: torch.cat([own, weight * prior]).mean(),
                     "one mean over all: whichever has more pictures counts more. Take two means.",
+                ),
+                "no weight": Mistake(
+                    lambda own, prior, weight: own.mean() + prior.mean(),
+                    "λ is missing: it multiplies the prior's mean.",
+                ),
+                "shared out": Mistake(
+                    lambda own, prior, weight: (own.mean() + weight * prior.mean()) / (1 + weight),
+                    "you divide by 1 + λ: the two are added, and nothing is divided.",
                 ),
                 "own alone": Mistake(
                     lambda own, prior, weight: own.mean(),

@@ -1,5 +1,6 @@
-"""Where a U-Net looks for each word: the cross-attention's weights, recorded as it runs."""
+"""Where a U-Net looks for each word: the cross-attention's weights, recorded or changed as it runs."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -26,11 +27,31 @@ def recorded_attention(unet):
     Raises:
         InputError: the network has no cross-attention, as FLUX's transformer has none: words and picture are one sequence.
     """
+    seen: list[Seen] = []
+
+    def noted(layer: str, weights: torch.Tensor) -> torch.Tensor:
+        seen.append(Seen(layer, weights.detach()))
+        return weights
+
+    with changed_attention(unet, noted):
+        yield seen
+
+
+@contextmanager
+def changed_attention(unet, change: Callable[[str, torch.Tensor], torch.Tensor]):
+    """Within this context every cross-attention of ``unet`` uses ``change(layer, weights)`` in place of its weights.
+
+    Weights are ``(B, heads, h·w, tokens)``; with guidance the batch's first half is without words. Prompt-to-prompt
+    (Hertz et al. 2022) is a change of the second half's: :func:`s2i_teach.theory.prompt_to_prompt.edited_maps`.
+
+    Raises:
+        InputError: as :func:`recorded_attention`.
+    """
     if not any(".attn2." in name for name in unet.attn_processors):
         raise InputError(f"A {type(unet).__name__} has no cross-attention whose maps could be shown: use a U-Net's.")
     from diffusers.models.attention_processor import AttnProcessor
 
-    class Recorder(AttnProcessor):
+    class Changer(AttnProcessor):
         def __init__(self, layer: str):
             super().__init__()
             self.layer = layer
@@ -38,23 +59,22 @@ def recorded_attention(unet):
         def __call__(self, attn, *args, **kwargs):
             scores = attn.get_attention_scores
 
-            def noted(query, key, mask=None):
+            def changed(query, key, mask=None):
                 weights = scores(query, key, mask)
-                seen.append(Seen(self.layer, weights.detach().unflatten(0, (-1, attn.heads))))
-                return weights
+                return change(self.layer, weights.unflatten(0, (-1, attn.heads))).flatten(0, 1)
 
-            attn.get_attention_scores = noted
+            attn.get_attention_scores = changed
             try:
                 return super().__call__(attn, *args, **kwargs)
             finally:
                 del attn.get_attention_scores
 
-    seen, before = [], dict(unet.attn_processors)
+    before = dict(unet.attn_processors)
     unet.set_attn_processor(
-        {name: Recorder(name) if ".attn2." in name else processor for name, processor in before.items()}
+        {name: Changer(name) if ".attn2." in name else processor for name, processor in before.items()}
     )
     try:
-        yield seen
+        yield
     finally:
         unet.set_attn_processor(before)
 

@@ -309,6 +309,11 @@ def told(pipe, text: Text, latents: torch.Tensor) -> dict[str, Any]:
     return {"encoder_hidden_states": text.words, "added_cond_kwargs": added}
 
 
+def vae_factor(pipe) -> int:
+    """Pixels a side of a latent, 2^(resolutions − 1); in a flow of a token, which is two latents wide."""
+    return 2 ** (len(pipe.vae.config.block_out_channels) - 1) * (2 if kind_of(pipe).is_flow else 1)
+
+
 def overflows(pipe) -> bool:
     """Whether the VAE must not run in fp16, as its configuration says and SDXL's pipelines heed."""
     return kind_of(pipe).is_xl and bool(pipe.vae.config.force_upcast)

@@ -36,16 +36,12 @@ def one_step_target(
     return (cosine * x_t - x_s) / sine
 
 
-def jump(
-    x_t: torch.Tensor, v: torch.Tensor, a: torch.Tensor | float, a_next: torch.Tensor | float
-) -> torch.Tensor:
+def jump(x_t: torch.Tensor, v: torch.Tensor, a: torch.Tensor | float, a_next: torch.Tensor | float) -> torch.Tensor:
     """One step of DDIM at η = 0 by v from ᾱ = ``a`` to ``a_next``: ``(B, …)``. The inverse of :func:`one_step_target`."""
     return a_next**0.5 * x0_from_v(x_t, v, a) + (1 - a_next) ** 0.5 * eps_from_v(x_t, v, a)
 
 
-def distribution_matching_gradient(
-    x0: torch.Tensor, real_x0: torch.Tensor, fake_x0: torch.Tensor
-) -> torch.Tensor:
+def distribution_matching_gradient(x0: torch.Tensor, real_x0: torch.Tensor, fake_x0: torch.Tensor) -> torch.Tensor:
     """Where a generator's pictures ``x0`` should *not* go: the gradient of distribution-matching distillation.
 
     Both guesses are of ``x0`` after the same noise was added: ``real_x0`` by the teacher, which knows real pictures,

@@ -75,9 +75,7 @@ class Teacher:
         each: its steps for one of the student's.
     """
 
-    def __init__(
-        self, led: Led, embed, alpha_bar: torch.Tensor, guidance_scale: float = GUIDANCE, each: int = EACH
-    ):
+    def __init__(self, led: Led, embed, alpha_bar: torch.Tensor, guidance_scale: float = GUIDANCE, each: int = EACH):
         self.led, self.embed, self.guidance_scale = led, embed, guidance_scale
         self.dtype, self.device = next(led.parameters()).dtype, next(led.parameters()).device
         self.each = each
@@ -268,7 +266,9 @@ def train_few_steps(
     else:
         number = -(-paths // accelerator.num_processes)
         drawn = draw_paths(teacher, PageMaker(pairs), encode, number, own_seed)
-        made = list(tqdm(drawn, desc="paths", total=-(-number // 16), mininterval=10, disable=accelerator.process_index))
+        made = list(
+            tqdm(drawn, desc="paths", total=-(-number // 16), mininterval=10, disable=accelerator.process_index)
+        )
         save_atomically({"paths": [vars(one) for one in made], "seed": own_seed}, kept)
         stock = Stock(made)
     del teacher

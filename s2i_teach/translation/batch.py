@@ -29,9 +29,10 @@ from s2i_teach.models.kinds import (
 from s2i_teach.models.schedulers import make_scheduler
 from s2i_teach.models.style import Styled
 from s2i_teach.translation.page import Pages
+from s2i_teach.translation.plan import set_timesteps, start_index
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.run import BLACKED_OUT, call_pipeline, finite, in_use, ran_short, short_of_memory
-from s2i_teach.translation.settings import Resolved, set_timesteps, start_index
+from s2i_teach.translation.settings import Resolved
 
 CPU_BATCH = 16
 """Samples in one call of the U-Net at 16 × 16 latents on a CPU; more are no faster (``benchmarks.sweep``)."""

@@ -14,8 +14,9 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, write_whole
 from s2i_teach.images import read_picture
+from s2i_teach.translation.plan import Plan
 from s2i_teach.translation.prepare import prepare_sketch
-from s2i_teach.translation.settings import Plan, Settings
+from s2i_teach.translation.settings import Settings
 
 KEY = "s2i_teach"
 """The PNG text entry that holds the record, as JSON."""
@@ -42,6 +43,8 @@ class Result:
         quantized: whether the weights were in 4 bits each (``load_pipeline(quantize="nf4")``).
         style_sha256: of the style's file, where there was a style.
         hint: the picture that led the network at each step, white lines on black, or None for a model that takes none.
+        mask: 255 where :func:`s2i_teach.repaint` drew the picture ``sketch`` anew, "L", or None where all was drawn.
+        pasted: whether the pixels outside are those of ``sketch``.
     """
 
     image: Image.Image
@@ -57,6 +60,8 @@ class Result:
     small_vae: bool = False
     quantized: bool = False
     style_sha256: str | None = None
+    mask: Image.Image | None = None
+    pasted: bool = False
 
     @property
     def prepared(self) -> Image.Image:
@@ -65,9 +70,8 @@ class Result:
 
     def record(self) -> dict:
         """What must be known to make the picture again: model, precision, settings, and the sketch itself."""
-        with io.BytesIO() as file:
-            self.sketch.save(file, "PNG")
-            sketch = file.getvalue()
+        sketch = _png(self.sketch)
+        mask = {} if self.mask is None else {"mask_png": _text(_png(self.mask.convert("1"))), "pasted": self.pasted}
         return {
             "format": FORMAT,
             "model": self.model,
@@ -77,7 +81,8 @@ class Result:
             **({"style_sha256": self.style_sha256} if self.style_sha256 else {}),
             "settings": self.settings.to_dict(),
             "sketch_sha256": hashlib.sha256(sketch).hexdigest(),
-            "sketch_png": base64.b64encode(sketch).decode("ascii"),
+            "sketch_png": _text(sketch),
+            **mask,
         }
 
     def save(self, path: str | Path) -> Path:
@@ -103,6 +108,16 @@ class Result:
         with io.BytesIO() as file:
             self.image.save(file, "PNG")
             return file.getvalue()
+
+
+def _png(picture: Image.Image) -> bytes:
+    with io.BytesIO() as file:
+        picture.save(file, "PNG")
+        return file.getvalue()
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def check_png_path(path: str | Path) -> Path:
@@ -141,6 +156,8 @@ class Record:
     small_vae: bool = False
     quantized: bool = False
     style_sha256: str | None = None
+    mask: Image.Image | None = None
+    pasted: bool = False
 
 
 def read_record(path: str | Path) -> Record:
@@ -170,8 +187,11 @@ def read_record(path: str | Path) -> Record:
         settings = Settings.from_dict(table["settings"])
         small_vae, quantized = (table.get(name, False) is True for name in ("small_vae", "quantized"))
         style = str(table["style_sha256"]) if table.get("style_sha256") else None
-        sketch = read_picture(png)
-        return Record(str(table["model"]), str(table["precision"]), settings, sketch, small_vae, quantized, style)
+        sketch, mask = read_picture(png), None
+        if "mask_png" in table:
+            mask = read_picture(base64.b64decode(table["mask_png"], validate=True)).convert("L")
+        names = str(table["model"]), str(table["precision"])
+        return Record(*names, settings, sketch, small_vae, quantized, style, mask, table.get("pasted", False) is True)
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -33,10 +33,12 @@ from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.schedulers import is_flow_scheduler, make_scheduler
 from s2i_teach.models.style import Styled, style_hash
 from s2i_teach.translation.page import as_opened, open_page
+from s2i_teach.translation.plan import Plan
 from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
-from s2i_teach.translation.settings import Plan, Resolved, Settings, note_timing
+from s2i_teach.translation.settings import Resolved, Settings
+from s2i_teach.translation.timing import Timing, note_timing
 
 
 def short_of_memory(pipe, size: tuple[int, int]) -> str:
@@ -174,30 +176,34 @@ def run(
     pipe,
     on_step: Callable[[int, int], None] | None = None,
     on_x0: Callable[[torch.Tensor], None] | None = None,
+    blend=None,
 ) -> Result:
     """:func:`translate` with its settings in one object.
 
     ``on_x0`` is called before every step with the clean latents ``(1, C, h, w)`` that the network believes in, x̂_0.
     An exception that either of the two raises ends the run and comes out here; the pipeline stays usable.
+    ``blend`` changes the latents after each step: :class:`s2i_teach.translation.repaint.Blend`.
     """
     with in_use(pipe):
-        return _run(sketch, settings, pipe, on_step, on_x0)
+        return _run(sketch, settings, pipe, on_step, on_x0, blend)
 
 
-def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
+def _run(sketch, asked: Settings, pipe, on_step, on_x0, blend) -> Result:
     resolved = asked.resolved(pipe)
     plan = resolved.plan(pipe, measure=False)
     picture, page_notes = open_page(sketch, resolved)
     settings = as_opened(resolved)  # the result keeps the sketch as it is now
     hint = make_hint(picture, hint_of(pipe))
-    called = call_pipeline(pipe, settings, plan, prepare_sketch(picture, settings.prepare), hint, on_step, on_x0)
+    prepared = prepare_sketch(picture, settings.prepare)
+    called = call_pipeline(pipe, settings, plan, prepared, hint, on_step, on_x0, blend)
     watch, started, pixels, notes = called
     notes = page_notes + notes + prompt_notes(pipe, settings)
     wait_for(device_of(pipe))
     seconds = time.perf_counter() - started - watch.aside
     image = as_image(pipe, pixels)
     if watch.done > 1:  # a single step warms up and tells little
-        note_timing(pipe, plan, watch.per_step, seconds)
+        fixed = max(0.0, seconds - watch.per_step * plan.evaluations)
+        note_timing(pipe, plan.size, plan.batch, Timing(watch.per_step, fixed))
     return Result(
         image=image,
         sketch=picture,
@@ -215,7 +221,7 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0) -> Result:
     )
 
 
-def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=None, on_x0=None):
+def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=None, on_x0=None, blend=None):
     """One call of a pipeline with a prepared sketch, again with less memory where it ran short.
 
     Returns:
@@ -230,7 +236,7 @@ def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=
         arguments["guess_mode"] = True
 
     def once():
-        watch = _Watch(plan.evaluations, on_step)
+        watch = _Watch(plan.evaluations, on_step, blend)
         started = time.perf_counter()
         try:
             # A scheduler remembers its last run; each run gets its own.
@@ -238,6 +244,8 @@ def call_pipeline(pipe, settings: Resolved, plan: Plan, prepared, hint, on_step=
             if on_x0:
                 _watch_x0(pipe.scheduler, watch.look(lambda x0: on_x0(unpacked(pipe, x0, settings.size))))
             with fitting_threads(pipe), Styled(pipe, settings.style, settings.style_weight):
+                if blend:
+                    blend.begin(pipe, prepared)
                 negative = settings.negative_prompt if is_guided(pipe, settings.guidance_scale) else None
                 output = pipe(
                     image=prepared,
@@ -308,8 +316,8 @@ def _watch_x0(scheduler, on_x0: Callable[[torch.Tensor], None]) -> None:
 class _Watch:
     """diffusers' callback: counts the steps, times them and keeps the last latents."""
 
-    def __init__(self, total: int, on_step):
-        self.total, self.on_step, self.done = total, on_step, 0
+    def __init__(self, total: int, on_step, blend=None):
+        self.total, self.on_step, self.blend, self.done = total, on_step, blend, 0
         self.latents = torch.empty(0)
         self.first = self.last = 0.0
         self.aside = self.aside_between = 0.0  # seconds that the caller's own functions took
@@ -318,11 +326,11 @@ class _Watch:
         wait_for(tensors["latents"].device)
         self.last = time.perf_counter()
         self.first = self.first or self.last
-        self.latents = tensors["latents"]
+        self.latents = self.blend(pipe, step, tensors["latents"]) if self.blend else tensors["latents"]
         self.done += 1
         if self.on_step:
             self.on_step(self.done, self.total)
-        return {}
+        return {"latents": self.latents} if self.blend else {}
 
     def look(self, on_x0: Callable) -> Callable:
         """``on_x0`` with its own time kept apart: it is not the model's."""

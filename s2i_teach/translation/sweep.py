@@ -17,10 +17,11 @@ from s2i_teach.models.load import shared_pipeline
 from s2i_teach.models.style import style_hash
 from s2i_teach.translation.batch import Counts, run_batch
 from s2i_teach.translation.page import Pages, as_opened
+from s2i_teach.translation.plan import Plan
 from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.result import Result, read_record
 from s2i_teach.translation.run import as_image, prompt_notes
-from s2i_teach.translation.settings import Plan, Resolved, Settings
+from s2i_teach.translation.settings import Resolved, Settings
 from s2i_teach.translation.wording import value_words
 
 PLURALS = {"prompts": "prompt", "seeds": "seed", "strengths": "strength"}

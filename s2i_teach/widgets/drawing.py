@@ -22,6 +22,8 @@ CURVE = 6
 """Straight pieces that a curve between two noted points is drawn with; the browser's code uses the same."""
 SHARPER = 4
 """Pixels are computed as many times finer, each way, and then averaged."""
+MASKING = {"mask": 255, "unmask": 0}
+"""Tools that mark the part to be painted anew, and what they leave on the mask."""
 MOST_BYTES = 20_000_000
 MOST_PIXELS = 1024
 """Of the longer side of a picture on the page, which travels with every stroke."""
@@ -37,7 +39,8 @@ class Drawing:
         width, height: of the page, in its own units.
         ops: each a dict. ``{"tool": "brush" or "eraser", "size": width in units, "points": [[x, y, pressure], …]}`` with
             pressure from 0 to 1 (½ is what a mouse has and gives the width itself, 0 half and 1 one and a half of it),
-            ``{"tool": "picture", "png": data URL}``, or ``{"tool": "clear"}``.
+            ``{"tool": "picture", "png": data URL}``, or ``{"tool": "clear"}``. ``"mask"`` and ``"unmask"`` are strokes as
+            well: they mark the part that is to be painted anew, and are no ink.
         done: how many of them count; those behind were undone and can be done again.
     """
 
@@ -55,8 +58,8 @@ class Drawing:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was drawn."""
-        return all(op["tool"] == "eraser" for op in self.visible)
+        """Whether nothing was drawn; a mask is no drawing."""
+        return all(op["tool"] == "eraser" or op["tool"] in MASKING for op in self.visible)
 
     def then(self, op: dict) -> "Drawing":
         """With one more operation; what had been undone is gone."""
@@ -85,17 +88,11 @@ class Drawing:
         Raises:
             InputError: a size that cannot be used.
         """
-        if width is None:
-            width = self.width
-        if height is None:
-            height = self.height if isinstance(width, int) and width == self.width else width
-        width, height = check_size((width, height))
-        finer = max(1, min(SHARPER, math.isqrt(4096 * 4096 // (width * height))))
-        page = Image.new("RGB", (width * finer, height * finer), PAPER)
-        scale = min(page.width / self.width, page.height / self.height)
-        offset = (page.width - self.width * scale) / 2, (page.height - self.height * scale) / 2
+        page, finer, scale, offset = self._canvas(width, height, "RGB", PAPER)
         draw = ImageDraw.Draw(page)
         for op in self.visible:
+            if op["tool"] in MASKING:
+                continue
             if op["tool"] == "picture":
                 size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
                 page.paste(_resized(op["png"], size), (round(offset[0]), round(offset[1])))
@@ -103,6 +100,32 @@ class Drawing:
                 ink = PAPER if op["tool"] == "eraser" else (0, 0, 0)
                 _stroke(draw, flatten(op["points"], op["size"]), ink, scale, offset)
         return page.reduce(finer) if finer > 1 else page
+
+    def mask(self, width: int | None = None, height: int | None = None) -> Image.Image | None:
+        """The part that was marked, white on black, "L", at the size that :meth:`image` has; None where nothing is marked.
+
+        Raises:
+            InputError: a size that cannot be used.
+        """
+        page, finer, scale, offset = self._canvas(width, height, "L", 0)
+        draw = ImageDraw.Draw(page)
+        for op in self.visible:
+            if op["tool"] in MASKING:
+                _stroke(draw, flatten(op["points"], op["size"]), MASKING[op["tool"]], scale, offset)
+        made = page.reduce(finer) if finer > 1 else page
+        return made if made.getextrema()[1] >= 128 else None
+
+    def _canvas(self, width, height, mode: str, ground):
+        """An empty page to paint on, how many times finer it is, and the scale and offset of the page's units on it."""
+        if width is None:
+            width = self.width
+        if height is None:
+            height = self.height if isinstance(width, int) and width == self.width else width
+        width, height = check_size((width, height))
+        finer = max(1, min(SHARPER, math.isqrt(4096 * 4096 // (width * height))))
+        page = Image.new(mode, (width * finer, height * finer), ground)
+        scale = min(page.width / self.width, page.height / self.height)
+        return page, finer, scale, ((page.width - self.width * scale) / 2, (page.height - self.height * scale) / 2)
 
     def checked(self) -> "Drawing":
         """The same, if its page can be one.
@@ -162,6 +185,8 @@ class Drawing:
         ElementTree.SubElement(root, "metadata").text = json.dumps(self.to_dict())
         ElementTree.SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": "white"})
         for op in self.visible:
+            if op["tool"] in MASKING:
+                continue
             if op["tool"] == "picture":
                 size = {"width": str(self.width), "height": str(self.height)}
                 ElementTree.SubElement(root, "image", {"href": op["png"], **size})
@@ -331,7 +356,7 @@ def _checked(op, number: int) -> dict:
     if tool == "picture":
         url_picture(op.get("png"))
         return {"tool": "picture", "png": op["png"]}
-    if tool not in ("brush", "eraser"):
+    if tool not in ("brush", "eraser", *MASKING):
         raise wrong(f"the tool {shown(tool)} is not known")
     try:
         size = float(op["size"])

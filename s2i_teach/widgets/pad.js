@@ -4,6 +4,8 @@ const CURVE = 6; // straight pieces to a curve, as in drawing.py
 const NEAR = 1.5; // units; a point nearer to the last one is left out
 const MOST_BYTES = 7_000_000; // of a file that the browser cannot make smaller; servers end a connection at 10 MB
 const MOST_PIXELS = 1024;
+const MASKING = ["mask", "unmask"]; // tools that mark a part, and leave no ink
+const MASK_COLOUR = "#b3008f";
 const PALM = 5000; // ms after the pen in which fingers do not draw
 const KEY_STEP = 8;
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -36,12 +38,13 @@ function visibleOps(drawing) {
  * Makes the pad.
  *
  * options: drawing, sketches (names of the gallery), words (from makeWords), onDraw(drawing, final), ask(request) for what
- * only Python can do: {do: "sketch", name, how} and {do: "file", name, data, how}; how is "draw" or "trace".
+ * only Python can do: {do: "sketch", name, how} and {do: "file", name, data, how}; how is "draw" or "trace". With masking there
+ * are two more tools, which mark a part of the page.
  * Returns {element, canvas, set(drawing), trace(url), say(sentence), complain(sentence), kept({said, wrong})}.
  */
-function makePad({ drawing, sketches, words, onDraw, ask }) {
+function makePad({ drawing, sketches, words, onDraw, ask, masking = false }) {
   let tool = "brush";
-  let size = 10;
+  let size = masking ? 40 : 10;
   let stroke = null; // the one being drawn
   let tip = null; // where its pen is now
   let pointer = null; // its pointer's id, or "keyboard"
@@ -63,7 +66,10 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   const paint = canvas.getContext("2d");
   const settled = h("canvas"); // the ink of finished strokes
   const ink = h("canvas"); // with the stroke that is being drawn
-  const status = h("p", { class: "s2i-status", role: "status" }, words("keys"));
+  const marked = h("canvas"); // the mask of finished strokes
+  const mark = h("canvas"); // with the stroke that is being drawn
+  const keys = words("keys") + (masking ? " " + words("mask_keys") : "");
+  const status = h("p", { class: "s2i-status", role: "status" }, keys);
   const failure = h("p", { class: "s2i-error", role: "alert", hidden: true });
   const keptLine = h("p", { class: "s2i-kept", role: "status", hidden: true });
 
@@ -72,7 +78,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   function scaleInk() {
     const most = 1536 / Math.max(drawing.width, drawing.height);
     const sharp = Math.min(most, Math.max(1, Math.min(3, window.devicePixelRatio || 1)));
-    for (const each of [canvas, settled, ink]) {
+    for (const each of [canvas, settled, ink, marked, mark]) {
       each.width = Math.round(drawing.width * sharp);
       each.height = Math.round(drawing.height * sharp);
     }
@@ -84,7 +90,8 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     const line = flatten(op.points, op.size);
     context.save();
     context.scale(scale, scale);
-    context.globalCompositeOperation = op.tool === "eraser" ? "destination-out" : "source-over";
+    context.globalCompositeOperation = op.tool === "eraser" || op.tool === "unmask" ? "destination-out" : "source-over";
+    if (op.tool === "mask") context.fillStyle = MASK_COLOUR;
     // Dots and the quadrilaterals between them, as drawing.py paints them, filled as one so that edges do not add up.
     context.beginPath();
     line.forEach(([x, y, width], i) => {
@@ -117,21 +124,26 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
 
   function redraw() {
     const context = settled.getContext("2d");
+    const part = marked.getContext("2d");
     context.clearRect(0, 0, settled.width, settled.height);
+    part.clearRect(0, 0, marked.width, marked.height);
     for (const op of visibleOps(drawing)) {
       if (op.tool === "picture") {
         const picture = pictureOf(op.png);
         if (picture.complete && picture.naturalWidth) context.drawImage(picture, 0, 0, settled.width, settled.height);
-      } else paintStroke(context, op);
+      } else paintStroke(MASKING.includes(op.tool) ? part : context, op);
     }
     show();
   }
 
   const show = onceAFrame(() => {
-    const layer = ink.getContext("2d");
-    layer.clearRect(0, 0, ink.width, ink.height);
-    layer.drawImage(settled, 0, 0);
-    if (stroke) paintStroke(layer, stroke);
+    const marking = stroke && MASKING.includes(stroke.tool);
+    for (const [layer, finished, grows] of [[ink, settled, stroke && !marking], [mark, marked, marking]]) {
+      const context = layer.getContext("2d");
+      context.clearRect(0, 0, layer.width, layer.height);
+      context.drawImage(finished, 0, 0);
+      if (grows) paintStroke(context, stroke);
+    }
     paint.globalCompositeOperation = "source-over";
     paint.fillStyle = "white";
     paint.fillRect(0, 0, canvas.width, canvas.height);
@@ -142,6 +154,10 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     }
     paint.globalCompositeOperation = "multiply"; // so that white paper of a loaded picture lets the trace through
     paint.drawImage(ink, 0, 0);
+    paint.globalCompositeOperation = "source-over";
+    paint.globalAlpha = 0.45;
+    paint.drawImage(mark, 0, 0);
+    paint.globalAlpha = 1;
     if (cursor) paintCursor();
   });
 
@@ -166,7 +182,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
 
   function change(next, final = true) {
     complain("");
-    if (status.textContent === words("cleared")) say(words("keys"));
+    if (status.textContent === words("cleared")) say(keys);
     drawing = next;
     redraw();
     buttons();
@@ -198,7 +214,8 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   function begin(point, by, erasing) {
     pointer = by;
     tip = point;
-    stroke = { tool: erasing ? "eraser" : tool, size, points: [point] };
+    const rubber = MASKING.includes(tool) ? "unmask" : "eraser";
+    stroke = { tool: erasing ? rubber : tool, size, points: [point] };
     show();
   }
 
@@ -267,6 +284,8 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     else if (key === "Escape" && (stroke || cursor)) liftKeyboardPen();
     else if (key === "b") pick("brush");
     else if (key === "e") pick("eraser");
+    else if (masking && key === "m") pick("mask");
+    else if (masking && key === "k") pick("unmask");
     else if (key === "[" || key === "]") {
       width.value = String(size + (key === "]" ? 2 : -2));
       width.dispatchEvent(new Event("input"));
@@ -302,7 +321,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     end();
     cursor = null;
     clearTimeout(telling);
-    say(words("keys"));
+    say(keys);
     show();
   }
 
@@ -316,8 +335,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
 
   function pick(name) {
     tool = name;
-    for (const [each, button] of [["brush", brush], ["eraser", eraser]])
-      button.setAttribute("aria-pressed", String(each === tool));
+    for (const [each, button] of Object.entries(tools)) button.setAttribute("aria-pressed", String(each === tool));
   }
 
   function buttons() {
@@ -341,8 +359,14 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     keptLine.classList.toggle("s2i-error", Boolean(wrong));
   }
 
-  const brush = iconButton("brush", words("brush"), () => pick("brush"), "B");
-  const eraser = iconButton("eraser", words("eraser"), () => pick("eraser"), "E");
+  const tools = {
+    brush: iconButton("brush", words("brush"), () => pick("brush"), "B"),
+    eraser: iconButton("eraser", words("eraser"), () => pick("eraser"), "E"),
+  };
+  if (masking) {
+    tools.mask = iconButton("mask", words("mask_brush"), () => pick("mask"), "M");
+    tools.unmask = iconButton("unmask", words("mask_eraser"), () => pick("unmask"), "K");
+  }
   const undoButton = iconButton("undo", words("undo"), undo, words("ctrl") + "+Z");
   const redoButton = iconButton("redo", words("redo"), redo, words("ctrl") + "+Y");
   const clearButton = iconButton("page", words("clear"), clear);
@@ -416,8 +440,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
     h(
       "div",
       { class: "s2i-tools", role: "group", "aria-label": words("tools") },
-      brush,
-      eraser,
+      ...Object.values(tools),
       h("label", {}, words("width"), width, widthValue),
       undoButton,
       redoButton,
@@ -453,7 +476,7 @@ function makePad({ drawing, sketches, words, onDraw, ask }) {
   }
 
   scaleInk();
-  pick("brush");
+  pick(masking ? "mask" : "brush");
   set(drawing);
   return { element, canvas, set, trace, say, complain, kept };
 }

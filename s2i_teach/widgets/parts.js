@@ -19,6 +19,8 @@ function h(tag, attributes = {}, ...children) {
 const ICONS = {
   brush: "M4 20c3 0 4-1 4-3a2.5 2.5 0 0 0-5 0c0 1 0 2-1 2M9 15 19 4",
   eraser: "m8 20-5-5 10-11 7 7-8 9zM7 11l7 7M8 20h12",
+  mask: "M4 7V4h3M11 4h2M17 4h3v3M20 11v2M20 17v3h-3M13 20h-2M7 20H4v-3M4 13v-2M8 15l3-3 2 2 3-4",
+  unmask: "M4 7V4h3M11 4h2M17 4h3v3M20 11v2M20 17v3h-3M13 20h-2M7 20H4v-3M4 13v-2M9 9l6 6M15 9l-6 6",
   undo: "M8 5 3 10l5 5M3 10h11a6 6 0 0 1 0 12h-3",
   redo: "m16 5 5 5-5 5M21 10H10a6 6 0 0 0 0 12h3",
   page: "M6 3h8l5 5v13H6zM14 3v5h5M12 11v7M8.5 14.5h7",

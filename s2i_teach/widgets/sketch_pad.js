@@ -8,6 +8,7 @@ export default {
       drawing: model.get("drawing"),
       sketches: model.get("sketches"),
       words,
+      masking: model.get("masking"),
       onDraw: (drawing, final) => {
         if (!final) return;
         model.set("drawing", drawing);

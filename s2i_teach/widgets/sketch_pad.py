@@ -7,7 +7,7 @@ from pathlib import Path
 import traitlets
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown
+from s2i_teach.files import as_path, shown, written
 from s2i_teach.gallery import find_sketch, sketches
 from s2i_teach.images import open_sketch, read_picture
 from s2i_teach.translation.page import open_page
@@ -246,6 +246,8 @@ class SketchPad(PadHolder):
         what: to start from: a file that a pad saved, the name of an embedded sketch (``"turtle"``), or any picture.
             None is an empty page.
         width, height: of the page, in units; its proportions are what counts.
+        masking: with two more tools, which mark the part that :func:`s2i_teach.repaint` draws anew: :attr:`mask`. ``what`` is then
+            laid on the page as it is, a coloured picture for instance.
         name: of the pad; the drawing of that name is opened at once, one without a name when the pad is shown.
         keep: False keeps nothing on the disk and opens nothing from there.
 
@@ -255,16 +257,37 @@ class SketchPad(PadHolder):
 
     _esm = source("parts.js", "pad.js", "keeping.js", "sketch_pad.js")
 
+    masking = traitlets.Bool(False).tag(sync=True)
+
     def __init__(
-        self, what=None, width: int = PAGE[0], height: int = PAGE[1], *, name: str | None = None, keep: bool = True
+        self,
+        what=None,
+        width: int = PAGE[0],
+        height: int = PAGE[1],
+        *,
+        masking: bool = False,
+        name: str | None = None,
+        keep: bool = True,
     ):
+        if not isinstance(masking, bool):
+            raise InputError(f"masking must be True or False, not {written(masking)}.")
         page = Drawing(width, height).checked()
-        super().__init__(page if what is None else open_drawing(what, page), keep, name)
+        super().__init__(
+            page if what is None else open_drawing(what, page, clean=not masking), keep, name, masking=masking
+        )
         self.observe(lambda change: self._renew_still(), "drawing")
 
     def image(self, width: int | None = None, height: int | None = None):
         """The drawing at ``width`` × ``height`` pixels, without distortion: see :meth:`Drawing.image`."""
         return self.page.image(width, height)
+
+    @property
+    def mask(self):
+        """The part that was marked: an "L" picture of the page's size, white where it is marked; None where nothing is.
+
+        It goes into :func:`s2i_teach.repaint`. The tools for it are there with ``masking=True``.
+        """
+        return self.page.mask()
 
     def clear(self) -> None:
         """Begin a new page; :meth:`undo` brings the drawing back."""

@@ -27,9 +27,10 @@ from s2i_teach.models.preview import preview
 from s2i_teach.models.schedulers import SCHEDULERS, scheduler_name
 from s2i_teach.translation.choices import CONTROLS
 from s2i_teach.translation.compare import differences
+from s2i_teach.translation.plan import Plan, strength_for
 from s2i_teach.translation.result import Result, save_png
 from s2i_teach.translation.run import in_use, run
-from s2i_teach.translation.settings import Plan, Resolved, Settings, strength_for
+from s2i_teach.translation.settings import Resolved, Settings
 from s2i_teach.widgets.base import source
 from s2i_teach.widgets.drawing import Drawing, picture_url
 from s2i_teach.widgets.sketch_pad import PadHolder, open_drawing

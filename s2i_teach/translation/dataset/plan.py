@@ -11,7 +11,8 @@ from s2i_teach.models.devices import device_of
 from s2i_teach.translation.dataset.listing import Listing
 from s2i_teach.translation.dataset.request import Request
 from s2i_teach.translation.dataset.rows import Rows
-from s2i_teach.translation.settings import Plan, Timing, timing
+from s2i_teach.translation.plan import Plan
+from s2i_teach.translation.timing import Timing, timing
 
 BYTES_A_PIXEL = 2.0
 """Of a PNG with its record and its sketch inside, at most about: the miniature's have 1.2, photographs 1.5 and a sketch."""

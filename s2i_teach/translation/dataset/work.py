@@ -26,8 +26,9 @@ from s2i_teach.translation.dataset.places import KEPT
 from s2i_teach.translation.dataset.request import Request
 from s2i_teach.translation.dataset.rows import Rows, filled, row_of
 from s2i_teach.translation.page import Pages
+from s2i_teach.translation.plan import Plan
 from s2i_teach.translation.result import Result
-from s2i_teach.translation.settings import Plan, Resolved
+from s2i_teach.translation.settings import Resolved
 from s2i_teach.translation.sweep import result_of
 
 T = TypeVar("T")
