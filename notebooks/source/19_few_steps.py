@@ -67,7 +67,9 @@ noise = torch.randn(1000, 2, generator=torch.Generator().manual_seed(5))
 
 # %%
 off = predict(
-    "Four steps instead of 64, with a perfect denoiser. The points are how many times as far off the heart?", answer=...
+    "Four steps instead of 64, with a perfect denoiser. How many times as far off the heart are the points?",
+    answer=...,
+    options=("less than 3 times", "3 to 10 times", "more than 10 times"),
 )
 
 
@@ -89,7 +91,9 @@ def told(points):
 by_steps = {n: follow_teacher(teacher, noise, levels_of(alpha_bar, stops(n))) for n in (1, 2, 4, 8, 16, 64)}
 for n, points in by_steps.items():
     print(f"{n:>2} steps: {told(points)}")
-off.compare(mean_distance(by_steps[4], outline) / mean_distance(by_steps[64], outline))
+times = mean_distance(by_steps[4], outline) / mean_distance(by_steps[64], outline)
+print(f"four steps are {times:.0f} times as far off as 64")
+off.compare(off.options[0 if times < 3 else 1 if times <= 10 else 2])
 
 
 # %%
@@ -107,14 +111,14 @@ s2i.show(figure, alt=f"The same seven starts. {alt}")
 
 # %% [markdown]
 # The fine paths are bent. At first there is only noise, and the best guess of the picture is the middle of everything. So a path begins towards the middle. Later the guess is
-# sure, and the path turns towards one place on the outline. A long step does not turn. It follows the guess at its
-# start to its end. **The guess is a mean of all that could be. A short step in its direction is right. A long step lands on the mean.**
+# sure, and the path turns towards one place on the outline. A long step does not turn. It keeps to the guess that was made
+# where it began. **The guess is a mean of all that could be. A short step in its direction is right. A long step lands on the mean.**
 #
 # ### What a student could know
 #
-# Is there a way out? One step from pure noise ends in the middle, and no training makes a denoiser better than perfect. But look at what
-# the two ends of a path know of each other. Take one noise. The next cell draws two hundred clean points that could have become it, each as often as is
-# probable. Then it follows the fine path from the same noise, and prints how widely both are spread.
+# Is there a way out? One step from pure noise ends in the middle, and no training makes a denoiser better than perfect. But one can ask for something
+# else: where does the path from this noise end? Compare the two questions. Take one noise. The next cell draws two hundred clean points that could have become it. A likely
+# point is drawn more often. Then the cell follows the fine path from the same noise two hundred times. It prints how widely both are spread.
 
 # %%
 a_top = alpha_bar[999].item()
@@ -134,8 +138,8 @@ print(f"where the fine path from this noise ends:       spread {ends.std(0).norm
 # **Progressive distillation** (Salimans and Ho 2022) lets the teacher make two steps. The student learns to reach the same place in one. Then the
 # student becomes the teacher of the next one: 64 steps, 32, 16, 8, 4.
 #
-# We do all halvings at once. The path is cut into four segments. In each the teacher makes eight steps, from $x_t$ to $x_s$. What has the student to say
-# at $x_t$, so that *one* step of DDIM leads to $x_s$?
+# We do all halvings at once. The path is cut into four segments. In each the teacher makes eight steps, from $x_t$ to $x_s$. So this teacher has 32 steps in all.
+# What must the student say at $x_t$, so that *one* step of DDIM leads to $x_s$?
 #
 # Write DDIM with $v$ (lesson 3). Let $\cos\varphi = \sqrt{\bar\alpha}$ and $\sin\varphi = \sqrt{1-\bar\alpha}$. A step from the angle
 # $\varphi_t$ to the smaller $\varphi_s$ is a turn by $\Delta = \varphi_t - \varphi_s$:
@@ -207,8 +211,10 @@ part = mean_distance(four, outline) / mean_distance(by_steps[4], outline)
 student_off.compare(student_off.options[2 if part < 0.25 else 1 if part < 0.75 else 0])
 
 # %% [markdown]
-# It is the same network in size, with as many evaluations. Only the question was another one. And its points are the *teacher's own* points. The
-# next line compares them one by one.
+# The student is as large as the denoiser, and makes as many evaluations. Only the question was another one. Some of its points still lie inside the heart. There the teacher's
+# paths part: noises side by side end far from each other. A smooth network bridges such a gap.
+#
+# And the student's points are the *teacher's own* points. The next line compares them one by one.
 
 # %%
 own = (four - by_steps[64]).norm(dim=1).mean().item()
@@ -218,7 +224,7 @@ print(f"from the student's point to the teacher's of the same noise: {own:.2f}; 
 # %% [markdown]
 # ## 3. The same answer all along the path
 #
-# Progressive distillation needs whole paths of the teacher. **Consistency models** (Song et al. 2023) need one short step of it. The idea: take the function
+# In section 2 the teacher made eight steps for each target. **Consistency models** (Song et al. 2023) need one short step of it. The idea: take the function
 # $f(x_t, t)$ that jumps from a place on a path to the path's end. From all places of one path it gives the same end. This is the **consistency function**. So ask for just that:
 # *neighbours on a path must get the same answer.*
 #
@@ -244,7 +250,7 @@ consistency_function = lesson.consistency_function.use(consistency_function)
 # Now the target. From $x_t$ the teacher makes one short step, to $x_s$. There an **averaged copy** of the student is asked. Its weights are a running mean of the student's
 # weights. What it says is what the student should say at $x_t$. No gradient may flow into the target.
 #
-# `averaged(x, t)` is the copy's $f$. `ddim_step(x_t, eps, a, a_next)` is the teacher's step.
+# `averaged(x, t)` is the copy's $f$. The two factors are in it already. `ddim_step(x_t, eps, a, a_next)` is the teacher's step.
 
 
 # %% tags=["exercise-consistency_target"]
@@ -290,12 +296,12 @@ which_target.compare("with an averaged copy" if near < 0.8 * far else "its own t
 # %% [markdown]
 # The student that runs after itself takes its own mistakes for the truth. Each update moves the target, so an error at one noise level is handed on to the next. The average is slow and
 # smooth. There are other cures: later work goes without a copy and makes the training calm by other means (Song and Dhariwal 2023, Lu and Song 2024).
-# The same happened with the miniature. A first try, with the student as its own target, learned to leave the noise in, and was thrown away.
+# The miniature may have met the same. In a first try the student was its own target. It learned to leave the noise in, and was thrown away.
 #
 # ### Several steps, and a bug
 #
 # A consistency student draws in one step. Can more steps help it? LCM's sampler does it so: jump to the picture, add *fresh* noise, less than before, and jump again. You know
-# this sampler from lesson 9. It was published with the method (Luo et al. 2023).
+# this sampler from lesson 9. Luo et al. (2023) published it together with their student.
 #
 # The first version in diffusers had a bug, which was repaired in November 2023 (pull request 5681). Here is the core of its step. Predict what its points look like, and find the line.
 
@@ -344,7 +350,10 @@ far, near = (mean_distance(points, outline) for points in by_lcm.values())
 looks.compare("further off the heart" if far > 1.2 * near else "nearer to the heart" if near > 1.2 * far else "the same")
 
 # %% [markdown]
-# At the last step there is no next timestep. So `t_next` stays `t`, and noise is added once more: the picture is noised again just before it is handed out. The comment
+# First the question above: do more steps help? Compare the repaired sampler's line with the student's one step. It misses a little less, but is no nearer to the heart. Each jump starts
+# afresh from a noisier place, so the last jump's own mistake stays. This student's few seconds of training leave such mistakes.
+#
+# Now the bug. At the last step there is no next timestep. So `t_next` stays `t`, and noise is added once more: the picture is noised again just before it is handed out. The comment
 # thinks of one step only. The rule that is right asks whether *this* step is the last.
 #
 # Nobody saw it at first, for LCM's own pipeline did not take `x`. It took `picture`, which the step returned as well. In any other pipeline the pictures came out noisy. A test of the scheduler
@@ -406,7 +415,8 @@ s2i.show(figure, alt=alt)
 same_picture.compare("yes, nearly" if apart["matching, 1 step"] < 2 * apart["consistency, 1 step"] else "no, others")
 
 # %% [markdown]
-# Read the three columns together. No way wins in all of them. Crossing segments follows the teacher most closely, but takes four steps. These trainings took
+# Read the three columns together. Among the students, the one of the segments is first in each of them, but it takes four steps. Of the two that take one step, consistency keeps close to the
+# teacher's own points. Matching does not try to, and its points lie several times as far from them. Its crowd covers the heart, and is still blurred. These trainings took
 # seconds, and each has settings that were not searched for. So this is no ranking of the methods. It shows *what each is after*.
 #
 # A fourth way has a judge that learns. An **adversarial** loss asks a discriminator whether a picture is real or made, as in the GANs of lesson 16. A blurred picture is
@@ -421,7 +431,7 @@ same_picture.compare("yes, nearly" if apart["matching, 1 step"] < 2 * apart["con
 # | SD-Turbo, SDXL-Turbo | SD 2.1, SDXL | adversarial diffusion distillation (ADD): a discriminator, and score distillation from a teacher | 1 to 4 |
 # | LCM-LoRA | SD 1.5, SDXL, SSD-1B | latent consistency distillation with a guided teacher; the change is a file of its own, a LoRA (lesson 20) | 2 to 8 |
 # | SDXL-Lightning | SDXL | progressive distillation with an adversarial loss; a file for each number of steps | 1, 2, 4, 8 |
-# | Hyper-SD | SD 1.5, SDXL | consistency within segments that get fewer, human feedback, and score distillation for one step | 1 to 8 |
+# | Hyper-SD | SD 1.5, SDXL; later SD 3, FLUX.1 dev | consistency within segments that get fewer, human feedback, and score distillation for one step | 1 to 8; later files up to 16 |
 # | DMD2 | SDXL | distribution matching, with a discriminator added | 1 and 4 |
 # | FLUX.1 schnell | FLUX.1 | latent adversarial diffusion distillation (LADD) | 1 to 4 |
 # | FLUX.1 dev | FLUX.1 | guidance is distilled, steps are not | many |
@@ -429,7 +439,7 @@ same_picture.compare("yes, nearly" if apart["matching, 1 step"] < 2 * apart["con
 # | `mini-distilled` | `mini` | segments, as in section 2, with a guided teacher; a LoRA | 4 |
 # | `mini-fast` | `mini` | **none** | 4 |
 #
-# The last row is the honest one. `mini-fast` sounds like a student and is none. It has the same weights as `mini`, to the last bit. What it has of LCM is the sampler,
+# Look at the last row. `mini-fast` sounds like a student and is none. It has the same weights as `mini`, to the last bit. What it has of LCM is the sampler,
 # which was made for consistency students: it jumps to the guess, and noises it again. Does that help a network that was never distilled? You will measure it.
 #
 # **A student knows its stops.** It learned its answer for certain timesteps. Run it at others, and it was never trained there. The page of DMD2 warns that the LCM scheduler's
@@ -450,7 +460,6 @@ from s2i_teach.evaluate.realism import picture_features
 from s2i_teach.lessons.guided import guided_pictures, worsened
 from s2i_teach.lessons.styles import named_share
 from s2i_teach.models.schedulers import make_scheduler
-from s2i_teach.paths import data_dir
 from s2i_teach.theory.guidance import classifier_free_guidance, guidance_at
 from s2i_teach.theory.guided_density import aimed_log_density, aimed_variance, reached_variance
 from s2i_teach.theory.score import mixture_log_density, mixture_score
@@ -465,12 +474,15 @@ ways = {
     "mini, 20 steps": dict(pipe="mini"),
     "mini, 4 steps": dict(pipe="mini", num_inference_steps=4),
     "mini-fast, 4 steps": dict(pipe="mini-fast"),
+    "mini-distilled, 4 steps": dict(pipe="mini-distilled"),
 }
-if (data_dir() / "mini" / "distilled.safetensors").is_file():
-    ways["mini-distilled, 4 steps"] = dict(pipe="mini-distilled")
 
 # %%
-better = predict("mini in four steps of DDIM and mini-fast: which has more things named?", answer=..., options=("mini", "mini-fast", "equally many"))
+better = predict(
+    "Mini in four steps of DDIM and mini-fast, sixteen pictures each: which has more things named?",
+    answer=...,
+    options=("mini, by three or more", "mini-fast, by three or more", "no clear difference"),
+)
 
 # %%
 rows, named = {}, {}
@@ -489,8 +501,8 @@ for name, settings in ways.items():
     print(f"{name:>23}: named {named[name]:.0%}, variety {variety:.1f}, {runs:>2} runs, {seconds:.2f} s a picture")
 sheet, alt = filmstrip(rows, things, side=92, steps=False)
 s2i.show(sheet, alt=f"Pictures from words alone. {alt}")
-gap = named["mini-fast, 4 steps"] - named["mini, 4 steps"]
-better.compare("mini-fast" if gap > 0.05 else "mini" if gap < -0.05 else "equally many")
+gap = round(len(things) * 2 * (named["mini, 4 steps"] - named["mini-fast, 4 steps"]))  # in pictures
+better.compare(better.options[0 if gap > 2 else 1 if gap < -2 else 2])
 
 # %% [markdown]
 # Sixteen pictures prove little: two of them more or less are within chance (lesson 12). So here are larger figures, of forty things, twice each (`python -m benchmarks.few_steps`, November 2026). *Fréchet*, precision and recall are lesson 12's figures,
@@ -504,15 +516,15 @@ better.compare("mini-fast" if gap > 0.05 else "mini" if gap < -0.05 else "equall
 # | `mini-fast`, 4 steps of LCM's sampler | 4 | 8 | 65 % | 27.5 | 0.93 | 0.75 | 4.9 |
 # | `mini-fast`, as it comes | 2.5 | 8 | 59 % | 28.0 | 0.91 | 0.85 | 4.5 |
 #
-# With eighty pictures, 59 % to 71 % are hardly different. What four steps cost shows elsewhere: all rows of four steps lie further from real pictures. A blurred rocket is still named a rocket. And `mini-fast` is
-# *not better* than plain DDIM, if both begin at the top. DDIM's own stops begin with less noise, at t = 751. From pure noise that goes wrong. The course's first test compared LCM's sampler with those stops, and gave the merit to the sampler.
-# Where a sampler stops is as much a part of it as its formula.
+# With eighty pictures, 59 % to 71 % are hardly different. What four steps cost shows elsewhere: all rows of four steps lie further from real pictures. The judge asks what a picture shows. It does
+# not ask how well. And `mini-fast` is *not better* than plain DDIM, if both begin at the top. DDIM's own stops begin with less noise, at t = 751. From pure noise that goes wrong. The course's first test
+# compared LCM's sampler with those stops, and gave the merit to the sampler. Where a sampler stops is as much a part of it as its formula.
 #
 # ### What a student gives up
 #
 # - **The slider.** The student learned its teacher's *guided* steps. Guidance is in its answers. To guide it again would guide twice.
-# - **The negative prompt.** It works by being compared with (lesson 13). At guidance 1 nothing is compared, and no evaluation is spent on it. So it has no place to enter. Hyper-SD has a file that keeps both, and pays
-#   two evaluations a step for it.
+# - **The negative prompt.** It works by being compared with (lesson 13). At guidance 1 nothing is compared, and no evaluation is spent on it. So it has no place to enter. Hyper-SD has files that keep both, with 8 and 12 steps for
+#   SD 1.5 and SDXL. They pay two evaluations a step for it.
 # - **More steps.** For a denoiser more steps are better. A student of four steps was trained at four stops.
 # - **Variety.** Guidance takes variety away, and the student has learned guided pictures. A loss that follows the teacher noise by noise keeps what variety the teacher has. A loss on the crowd or by a
 #   discriminator may drop rare kinds: this is the mode collapse of lesson 12.
@@ -526,8 +538,8 @@ better.compare("mini-fast" if gap > 0.05 else "mini" if gap < -0.05 else "equall
 #
 # It looks as if guidance draws pictures from $p(x)\,p(c \mid x)^s$: pictures in which the words are recognised $s$ times as surely. Does it?
 #
-# Take a case that can be solved on paper. Both crowds are bell curves around 0. With the words the variance is $c = 1$, without them $u = 2$. The aimed density is then a bell curve as well, of variance
-# $1 / (s/c + (1-s)/u)$. And the guided ODE can be solved: its end has the variance $c^{\,s}\,u^{\,1-s}$ (after Bradley and Nakkiran 2024).
+# Take a case that can be solved on paper. Both crowds are bell curves around 0. With the words the variance is $m = 1$, without them it is $o = 2$. The aimed density is then a bell curve as well, of variance
+# $1 / (s/m + (1-s)/o)$. The guided ODE can be solved too. First guess what it gives.
 
 # %%
 arrives = predict("At s = 3 guidance aims at a variance of 0.5. It arrives at…", answer=...)
@@ -535,10 +547,10 @@ arrives = predict("At s = 3 guidance aims at a variance of 0.5. It arrives at…
 # %%
 for s in (1, 1.5, 2, 3, 5, 8):
     print(f"s = {s:<3}: aims at {aimed_variance(1, 2, s):.3f}, arrives at {reached_variance(1, 2, s):.3f}")
-arrives.compare(reached_variance(1, 2, 3))
+arrives.compare(reached_variance(1, 2, 3), within=0.1)
 
 # %% [markdown]
-# At $s = 1$ both agree. Above it guidance is *narrower* than what it aims at, and the more so the larger $s$ is. The reason: at each noise level the guided score belongs to the sharpened
+# The end of the guided ODE has the variance $m^{\,s}\,o^{\,1-s}$ (after Bradley and Nakkiran 2024). At $s = 1$ both agree. Above it guidance is *narrower* than what it aims at, and the more so the larger $s$ is. The reason: at each noise level the guided score belongs to the sharpened
 # density of the noisy pictures. But to sharpen and then to add noise is not the same as to add noise and then to sharpen. The aims of the single levels do not fit together.
 #
 # In the plane it can be seen. Two half moons are two kinds of pictures. We ask for the upper one. Left is what was asked for, $p(x \mid c)$. In the middle the density is counted out on a grid, and points
@@ -585,7 +597,7 @@ for name, points in crowds.items():
 #
 # ## 8. Four repairs, side by side
 #
-# **In the middle only.** Kynkäänniemi et al. (2024) guide at middle noise levels alone. `guidance_at` of the library gives $s$ within an interval and 1 outside.
+# **In the middle only.** Kynkäänniemi et al. (2024) guide at middle noise levels alone. Below, these are the timesteps from 800 to 200. `guidance_at` of the library gives $s$ within an interval and 1 outside.
 #
 # **Rescaled.** A large $s$ makes predictions too large, and the pictures glaring. Lin et al. (2023) scale each guided prediction back to the standard deviation that the
 # conditional one has. Then they mix: a share of the scaled one, the rest as it was. Write it. Each picture of the batch has its own standard deviation, over all its numbers.
@@ -609,7 +621,8 @@ rescale_guidance = lesson.rescale_guidance.use(rescale_guidance)
 # **Guidance distillation** (Meng et al. 2022) spares the second evaluation. A student learns to say at once what the guided teacher says. It may be *told* the scale as it is told the timestep, as in FLUX.1 dev. Or it learns one scale
 # for good, as `mini-distilled` did with 4.
 #
-# Below, the first four repairs draw the same things from the same noise. You wrote what is compared: `guide(t, other, conditional)` is a line of yours at each step.
+# Below, the first three repairs draw the same things from the same noise. Beside them stand no guidance and a plain scale of 8. In each row `guide(t, other, conditional)` says what a step follows. The
+# row "8, rescaled" runs your function.
 
 # %%
 repaired_best = predict(
@@ -636,7 +649,8 @@ sheet, alt = filmstrip(rows, things, side=92, steps=False)
 s2i.show(sheet, alt=f"The same noise under five kinds of guidance. {alt}")
 shares = {name: named_share(pictures, things) for name, pictures in rows.items()}
 print(", ".join(f"{name}: {share:.0%}" for name, share in shares.items()))
-repaired_best.compare(max(shares, key=shares.get))
+best = [name for name, share in shares.items() if share == max(shares.values())]
+repaired_best.compare(repaired_best.answer if repaired_best.answer in best else best[0])  # a tie counts for each
 
 # %% [markdown]
 # Look before you count. Eight pictures a row say little in numbers, and a lot to the eye. Which row has the calmest colours? Which one has lost the thing? And what does the last row do well?
@@ -653,6 +667,8 @@ repaired_best.compare(max(shares, key=shares.get))
 # | 8, rescaled by 0.7 | 76 % | 19.3 | 0.90 | 0.65 | 4.9 | 66 |
 # | 2, against a worse one | 29 % | 17.1 | 0.89 | 0.84 | 9.8 | 47 |
 # | 4, against a worse one | 38 % | 26.5 | 0.88 | 0.90 | 9.0 | 52 |
+#
+# The row of 4 is the model of section 6's first row once more. There it was named 66 %, with other noise and with its sampler's usual stops. Keep such gaps in mind when you compare two rows.
 #
 # Rescaling takes the glare of 8 away, and as many things are named. Guidance in the middle keeps more variety than 8 everywhere, and names about as many as 4 everywhere. The crippled opponent keeps nearly all
 # variety. But it names far fewer than words do, since words are what it does not compare with. With a larger scale its pictures lie further from real ones than any others. The smaller sister of the paper may well be

@@ -24,7 +24,12 @@ def _bent(x, t):
 
 
 def _target_cases(generator):
-    for shape, a, a_next, t_next in (((3, 2), 0.2, 0.5, 300), ((2, 4, 4, 4), 0.05, 0.15, 640), ((4, 2), 0.9, 0.97, 20)):
+    for shape, a, a_next, t_next in (
+        ((3, 2), 0.2, 0.5, 300),
+        ((2, 4, 4, 4), 0.05, 0.15, 640),
+        ((4, 2), 0.9, 0.97, 20),
+        ((3, 2), 0.99, 0.999, 0.03),
+    ):
         yield torch.randn(shape, generator=generator), torch.randn(shape, generator=generator), _bent, a, a_next, t_next
 
 
@@ -67,6 +72,12 @@ def _target(place=None, answer=None):
 
 def _through_the_copy(x_t, eps, averaged, a, a_next, t_next):
     return averaged(ddim_step(x_t, eps, a, a_next), t_next)
+
+
+def _factors_again(x_t, eps, averaged, a, a_next, t_next):
+    with torch.no_grad():
+        x = ddim_step(x_t, eps, a, a_next)
+        return consistency_function(x, averaged(x, t_next), t_next)
 
 
 def _step(of):
@@ -204,6 +215,10 @@ LESSON = Lesson(
                     _target(place=lambda x_t, eps, a, a_next: a_next**0.5 * x_t + (1 - a_next) ** 0.5 * eps),
                     "you add noise to x_t: a step of DDIM takes noise away.",
                 ),
+                "factors again": Mistake(
+                    _factors_again,
+                    "you put c_skip and c_out in once more: averaged(x, t) is f, they are in it already.",
+                ),
                 "gradient": Mistake(
                     _through_the_copy,
                     "a gradient flows through the slow copy: the two answers would then meet half way, at any constant.",
@@ -248,6 +263,10 @@ LESSON = Lesson(
                     _matching(lambda x, r, f: (x - r).abs().mean()),
                     "one number for the whole batch: each picture has its own.",
                 ),
+                "one axis": Mistake(
+                    _matching(lambda x, r, f: (x - r).abs().mean(1, keepdim=True)),
+                    "you take the mean over one axis: it is over all numbers of a picture.",
+                ),
                 "squares": Mistake(
                     _matching(lambda x, r, f: (x - r).pow(2).flatten(1).mean(1)),
                     "you take squares: the mean is over absolute values.",
@@ -289,6 +308,12 @@ LESSON = Lesson(
                 "the other share": Mistake(
                     _rescale(mixed=lambda guided, scaled, share: (1 - share) * scaled + share * guided),
                     "the shares are swapped: at 0 nothing should change.",
+                ),
+                "the rest conditional": Mistake(
+                    lambda guided, conditional, share: (
+                        share * rescale_guidance(guided, conditional, 1.0) + (1 - share) * conditional
+                    ),
+                    "the rest is the guided prediction as it was: you fill up with the conditional one.",
                 ),
                 "towards the conditional": Mistake(
                     lambda guided, conditional, share: share * conditional + (1 - share) * guided,
