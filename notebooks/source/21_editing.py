@@ -230,8 +230,8 @@ helps.compare({name: "yes" if line[-1] < 0.1 * line[0] else "no" for name, line 
 #
 # ## 4. Spot the bug
 #
-# Below is the core of an inversion that was published with Stable Diffusion 2, shortened and with our names. In March
-# 2023 pull request 226 of that repository said what is wrong. Nobody has merged it. Read the code, and decide what is wrong before you run on.
+# Below is the core of an inversion that was published with Stable Diffusion 2, shortened and with our names. In March 2023
+# pull request 226 of that repository said what is wrong. Nobody has merged it. Read the code, and decide what is wrong before you run on.
 
 # %%
 bug = predict("What is wrong?", answer=..., options=("the levels", "the timestep", "the sign of the noise"))
@@ -445,7 +445,7 @@ s2i.show(sheet, alt=f"A part drawn anew, without and with steps up in between. {
 # ## 7. On the pad
 #
 # `s2i.repaint` does the same with any Stable Diffusion 1 or 2 that starts from a picture. It starts at the noisiest level, where very little of the
-# picture is left; its plan says how much, and calls every picture a sketch. `s2i.SketchPad(…, masking=True)` has two more tools. The
+# picture is left. The plan says how much; its word for the picture is sketch. `s2i.SketchPad(…, masking=True)` has two more tools. The
 # first marks a part: press M, and draw with mouse, finger, pen or the arrow keys. The second takes marks away: press K. **Mark a part of the turtle,**
 # and run the cell below. If you mark nothing, its shell is taken.
 
@@ -626,7 +626,7 @@ print(f"Of all attention at timestep 500, {looks[word].sum():.0%} goes to the wo
 # | FLUX.1 Kontext (2025), FLUX.2 [klein] | more tokens: the picture's tokens stand in the row behind the noisy ones | Kontext: millions of pairs with instructions |
 #
 # **More channels.** The first convolution of the U-Net gets more inputs. Everything else stays. New inputs begin with weights of zero, as your zero convolution
-# in lesson 14. In this first layer a place of the result meets only the places of the picture next to it. InstructPix2Pix has two scales of guidance, one for
+# in lesson 14. In this first layer each place of the noisy latents meets the same place of the picture and its neighbours, and no other. InstructPix2Pix has two scales of guidance, one for
 # the words and one for the picture, and three evaluations a step.
 #
 # **More tokens.** A diffusion transformer is a row of tokens (lesson 18). The picture is encoded by the same VAE, cut into tokens, and put behind the noisy
