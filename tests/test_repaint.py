@@ -113,7 +113,28 @@ def test_a_mask_is_brought_to_the_pictures_size():
     assert set(np.unique(pixels(area))) == {0, 255}
 
 
-@pytest.mark.parametrize("mask", [Image.new("L", (64, 64)), Image.new("L", (64, 64), 100)])
+def test_a_mask_is_read_from_arrays_tensors_and_transparent_pictures(tmp_path):
+    white = mask_of([16, 24, 47, 55])
+    wanted = pixels(open_mask(white, (64, 64)))
+    ones = (np.asarray(white) > 0).astype(int)
+    transparent = Image.new("RGBA", white.size, (255, 255, 255, 0))
+    transparent.paste((255, 255, 255, 255), None, white)
+    transparent.save(tmp_path / "mask.png")
+    tensor = torch.from_numpy(ones).float()
+    for mask in (
+        ones, ones.astype(np.uint8), ones > 0, ones.astype(float), ones[None], ones[..., None],
+        tensor, tensor[None], tensor[None, None], tensor.bool(), tensor.long(), tensor.bfloat16(),
+        transparent, tmp_path / "mask.png", str(tmp_path / "mask.png"),
+    ):  # fmt: skip
+        assert (pixels(open_mask(mask, (64, 64))) == wanted).all()
+    for mask in (tensor[None].repeat(2, 1, 1)[None], 3, "nowhere.png", np.zeros((0, 0)), tensor * 255):
+        with pytest.raises(InputError):
+            open_mask(mask, (64, 64))
+
+
+@pytest.mark.parametrize(
+    "mask", [None, Image.new("L", (64, 64)), Image.new("L", (64, 64), 100), np.zeros((64, 64), int)]
+)
 def test_an_empty_mask_is_said(tiny_pipe, picture, mask):
     with pytest.raises(InputError, match="The mask is empty"):
         s2i.repaint(picture, mask, "a cat", pipe=tiny_pipe, **FEW)

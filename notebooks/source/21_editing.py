@@ -85,14 +85,16 @@ up = ddim_inverse_step(x, eps, 0.8, 0.3)
 print(f"Up and down again with the same ε: off by {max_difference(ddim_step(up, eps, 0.3, 0.8), x):.1e}.")
 
 # %% [markdown]
-# With the same $\varepsilon$, up and down cancel. That is the catch. On the way down the step from $y$ to $x$ asks the network at $y$.
-# On the way up you stand at $x$, and $y$ is what you look for. You cannot ask at a place where you have not been. So the plain way asks
-# at $x$, and takes the answer for the one at $y$. Song et al. (2020) do it so, and so does `DDIMInverseScheduler` of diffusers.
+# With the same $\varepsilon$, up and down cancel. The catch is that you do not have this $\varepsilon$. Let $y$ be the noisier point of a
+# step and $x$ the cleaner one. On the way down the network is asked at $y$. On the way up you stand at $x$, and $y$ is what you look for.
+# You cannot ask at a place where you have not been. So the plain way asks at $x$, and takes the answer for the one at $y$. It names the
+# timestep of $y$, as the way down does. `DDIMInverseScheduler` of diffusers does the same.
 #
 # ## 2. How wrong is it?
 #
-# First with a perfect network. If the data are Gaussian, the best guess of the noise is known in closed form. So is the exact path of
-# infinitely many steps. Take numbers with mean 0.7 and standard deviation 0.5, invert them, and walk back.
+# First with a perfect network. If the data are Gaussian, a formula gives the best guess of the noise. Another formula gives the exact path,
+# that of infinitely many steps. Take numbers with mean 0.7 and standard deviation 0.5, invert them, and walk back. The figure has two errors:
+# how far the noise is from the exact path, and how far you come back from where you began.
 
 # %%
 halves = predict("Twice as many steps make the error of going there and back…", answer=..., options=("as large", "half as large", "a quarter as large"))
@@ -132,8 +134,9 @@ ratio = back[-2] / back[-1]
 halves.compare("as large" if ratio < 1.4 else "half as large" if ratio < 2.8 else "a quarter as large")
 
 # %% [markdown]
-# The network is perfect, and there is an error nevertheless. It comes from asking at the wrong place alone. DDIM is a method of first
-# order, as you may know from lesson 18: half the step, half the error.
+# The network is perfect, and you do not come back to where you began. The only cause is that you asked at the wrong place. Look at the line of
+# there and back: DDIM is a method of first order, as you may know from lesson 18. Half the step gives half the error. The other line also has
+# the error of the long steps themselves. It comes near this rule only with many steps.
 #
 # Now the miniature with a real picture. `guesser` gives you `predict_eps(x, t)` for a prompt, with guidance in it. The error is the length of
 # the difference, divided by the length of the latents.
@@ -167,7 +170,7 @@ guided.compare("smaller than" if larger < 0.9 else "about as large as" if larger
 # Guidance multiplies the difference of two guesses. It multiplies their change from $x$ to $y$ as well. So the wrong place costs more.
 # With guidance more steps need not even help: look at the line of guidance 4.
 #
-# Is what comes out noise at all? Noise has standard deviation 1 everywhere. Compare the latents of the empty paper with those of the turtle.
+# Is what comes out noise at all? Noise has standard deviation 1 everywhere. Compare the places where the paper is empty with those of the turtle.
 
 # %%
 noise, again, _ = there_and_back(z, words, 20, 1.0, 0)
@@ -182,14 +185,13 @@ sheet, alt = picture_row(
 s2i.show(sheet, alt=f"A picture, the noise that inversion finds for it, fresh noise, and the picture that comes back. {alt}")
 
 # %% [markdown]
-# It looks like noise, and it is not quite. The shape of your picture is still in it: empty paper gives quieter noise. Keep this in mind for
-# section 5.
+# It is not quite noise. The shape of your picture is still in it: empty paper gives quieter noise. Keep this in mind for section 5.
 #
 # ## 3. Ask again
 #
-# The wanted point $y$ solves an equation: $y = \text{up}(x, \hat\varepsilon(y))$. You know how to evaluate the right side for any $y$. So
-# begin with a poor $y$, evaluate, and put the result in again. This is called a **fixed-point iteration**. Pan et al. (2023) and Garibi
-# et al. (2024) use it for inversion.
+# The wanted point $y$ solves an equation: $y = \text{up}(x, \hat\varepsilon(y))$. Here up is your step from section 1. You can evaluate the right
+# side for any $y$. So take the $y$ of the plain way, evaluate, and put the result in again. Each time the step begins at $x$. This is called a
+# **fixed-point iteration**. Pan et al. (2023) and Garibi et al. (2024) use it for inversion.
 
 
 # %% tags=["exercise-solved_inverse_step"]
@@ -204,7 +206,7 @@ solved_inverse_step = lesson.solved_inverse_step.use(solved_inverse_step)
 
 # %%
 helps = predict(
-    "Four rounds, ten steps: is the error below a tenth of that of no rounds?",
+    "Ten steps: do four rounds bring the error below a tenth of what it is without rounds?",
     answer={"guidance 1": ..., "guidance 4": ...},
     options=("yes", "no"),
 )
@@ -219,17 +221,17 @@ s2i.show(figure, alt=alt)
 helps.compare({name: "yes" if line[-1] < 0.1 * line[0] else "no" for name, line in errors.items()})
 
 # %% [markdown]
-# Without guidance the error all but vanishes. Each round costs an evaluation per step. Compare with the figure before: twenty plain steps are
-# forty evaluations, there and back. Ten steps with four rounds are sixty, and their error is far smaller.
+# Without guidance the rounds take nearly all of the error away. Each round costs an evaluation per step. Compare with the figure of section 2:
+# twenty plain steps are forty evaluations, there and back. Ten steps with four rounds are sixty, and their error is far smaller.
 #
-# With guidance 4 the rounds do not come to rest here. A round helps only if the answer changes less than the question did. Guidance
-# makes the network's answers change more, and long steps make them count more. Shorter steps cure it, or less guidance. This is why
-# most editing methods invert without guidance.
+# With guidance 4 the rounds do not come to rest here. A round helps only if the answer changes less than the question did. Guidance makes the network's answers
+# change more, and long steps make them count more. Shorter steps cure it: with 40 steps, four rounds leave an error below 0.01 at guidance 4. Less guidance
+# helps as well: at guidance 2 ten steps are enough. This is why most editing methods invert without guidance.
 #
 # ## 4. Spot the bug
 #
-# Below is the core of an inversion that was published with Stable Diffusion 2, shortened and with our names. Its steps are right. Pull request
-# 226 of that repository says what is wrong (March 2023). It is not merged to this day. Read it, and decide what is wrong before you run on.
+# Below is the core of an inversion that was published with Stable Diffusion 2, shortened and with our names. In March 2023
+# pull request 226 of that repository said what is wrong. Nobody has merged it. Read the code, and decide what is wrong before you run on.
 
 # %%
 bug = predict("What is wrong?", answer=..., options=("the levels", "the timestep", "the sign of the noise"))
@@ -263,10 +265,10 @@ bug.compare("the timestep")
 
 # %% [markdown]
 # The network is asked with `i`, the number of the step, in place of `timesteps[i]`. It is told 0, 1, 2 and so on up to 19, while the latents stand at up to
-# 951. So it takes noisy latents for nearly clean ones all the way. Nothing crashes, since both are whole numbers. What comes out has the right shape, and
-# even looks like noise.
+# timestep 951. So it takes noisy latents for nearly clean ones all the way. Nothing crashes, since both are whole numbers. What comes out even looks more
+# like noise than what the right code finds: its standard deviation is nearer to 1.
 #
-# A round trip finds such a bug in a second. It is the test to write first for anything that claims to be an inverse.
+# A round trip finds such a bug in seconds. It is the test to write first for anything that claims to be an inverse.
 #
 # ## 5. The same start, other words
 #
@@ -315,8 +317,8 @@ gap = np.mean(shares["inverted"]) - np.mean(shares["fresh"])
 keeps.compare("those from inverted noise" if gap > 0.1 else "those from fresh noise" if gap < -0.1 else "neither")
 
 # %% [markdown]
-# Place, size and pose come over with the noise. What the thing *is* comes from the words. But you cannot say what shall stay. If a part
-# must stay to the pixel, you need a mask.
+# Place, size and pose come over with the noise, in part. What the thing *is* comes from the words. Fresh noise has some overlap as well: the
+# miniature puts nearly everything in the middle. But you cannot say what shall stay. If a part must stay to the pixel, you need a mask.
 #
 # # Second sitting: a part, a word
 #
@@ -329,8 +331,8 @@ keeps.compare("those from inverted noise" if gap > 0.1 else "those from fresh no
 # step put the known part back, as noisy as the rest is now. At the next step the network sees a picture in which the known part is right, and
 # fits its own part to it.
 #
-# The steps run in latents, so the mask must get there too. A latent stands for 8 × 8 pixels. It is 1 where *any* of its pixels is
-# marked.
+# The steps run in latents, so the mask must get there too. One place of the latents stands for a block of 8 × 8 pixels. The small mask is 1
+# there if *any* pixel of the block is marked, and 0 otherwise.
 
 
 # %% tags=["exercise-mask_to_latents"]
@@ -419,8 +421,8 @@ print(f"Outside the mask the latents differ by {max_difference(x * (1 - blocks),
 # ### Going back up
 #
 # At each step the known part is put in from outside. The network had no say in it. So the two parts may not fit, above all at the start, when both are nearly
-# noise. RePaint (Lugmayr et al. 2022) gives the network more chances: after some steps down it adds fresh noise, goes some steps up, and comes down
-# again. It costs as many times the evaluations. The library's `inpaint` has it.
+# noise. RePaint (Lugmayr et al. 2022) gives the network more chances. After some steps down it adds fresh noise, so that the picture is some levels
+# higher again. From there it comes down once more. Three times down cost three times the evaluations. The library's `inpaint` has it.
 
 # %%
 row = {"the mask": marked(cactus, flower)}
@@ -442,7 +444,8 @@ s2i.show(sheet, alt=f"A part drawn anew, without and with steps up in between. {
 #
 # ## 7. On the pad
 #
-# `s2i.repaint` does the same with any Stable Diffusion 1 or 2 that starts from a picture. `s2i.SketchPad(…, masking=True)` has two more tools. The
+# `s2i.repaint` does the same with any Stable Diffusion 1 or 2 that starts from a picture. It starts at the noisiest level, where very little of the
+# picture is left. The plan says how much; its word for the picture is sketch. `s2i.SketchPad(…, masking=True)` has two more tools. The
 # first marks a part: press M, and draw with mouse, finger, pen or the arrow keys. The second takes marks away: press K. **Mark a part of the turtle,**
 # and run the cell below. If you mark nothing, its shell is taken.
 
@@ -500,24 +503,25 @@ s2i.show(sheet, alt=f"The same run with its rest pasted in and as the decoder ma
 seam.compare({name: "smaller" if pasted[name] < 0.9 * decoded[name] else "larger" if pasted[name] > 1.1 * decoded[name] else "as large" for name in pasted})
 
 # %% [markdown]
-# This is the trade. Pixels that stay to the bit meet pixels that a decoder made, and the edge shows. The decoder smooths the edge, since it looks at neighbouring
-# latents, and it changes the whole picture a little. Blended latent diffusion (Avrahami et al. 2022) therefore fine-tunes the decoder for each picture.
+# This is the trade. Pixels that stay to the bit meet pixels that a decoder made, and the edge shows. The decoder smooths the edge, since it looks at
+# neighbouring latents, and it changes the whole picture a little. Blended latent diffusion (Avrahami et al. 2022) therefore fine-tunes the decoder for each
+# picture.
 #
 # A saved result keeps its mask. `s2i translate --like` makes it again.
 #
 # ## 8. A word
 #
-# Here is a third way. It needs neither inversion nor a mask. In lesson 6 you looked at attention maps: how much each place of the picture looks at each
-# word. Hertz et al. (2022) draw two prompts side by side from the same noise. In the first part of the run the second prompt uses the *maps* of the first. Where the
-# words look is then decided by the first prompt, and what they bring by the second. This is called **prompt-to-prompt**.
+# Here is a third way. It needs neither inversion nor a mask. In lesson 6 you looked at attention maps: how much each place of the picture looks at each word.
+# Hertz et al. (2022) draw two prompts side by side from the same noise. In the first part of the run the second prompt uses the *maps* of the first. So the
+# first prompt decides which place looks at which word, and the second decides what the words bring. This is called **prompt-to-prompt**.
 #
-# The tokens of the two prompts must be paired. `source_of[j]` is the place in the source of the target's token j, or −1 if it is new. A new token keeps its own map.
-# `scale` is a factor for each of the target's tokens: so a word can count more or less.
+# The tokens of the two prompts must be paired. `source_of[j]` is the place in the source of the target's token j, or −1 if it is new. A new token keeps its own
+# map. `scale` is a factor for each of the target's tokens, new ones as well: so a word can count more or less. The rows need not add up to 1 afterwards.
 
 
 # %% tags=["exercise-edited_maps"]
 def edited_maps(source, target, source_of, scale=None):
-    """The maps for the target's run. source and target are (..., N, M), source_of and scale (M,)."""
+    """The maps for the target's run. source and target are (..., N, M): N places, M tokens. source_of and scale are (M,)."""
     ...
 
 
@@ -543,16 +547,17 @@ for name, (source, target) in pairs.items():
 sheet, alt = filmstrip(rows, ["first", "own maps", "first's maps"], side=128, steps=False)
 s2i.show(sheet, alt=f"Two prompts from the same noise, without and with the first one's maps. {alt}")
 for share, values in distances.items():
-    print(f"maps of the first prompt in {share:.0%} of the steps: the pictures are {np.mean(values):.2f} apart")
+    print(f"maps of the first prompt in {share:.0%} of the steps: the latents are {np.mean(values):.2f} of their length apart")
 nearer = np.mean(distances[0.8]) / np.mean(distances[0.0])
 layout.compare("much nearer" if nearer < 0.7 else "a little nearer" if nearer < 0.97 else "no nearer")
 
 # %% [markdown]
 # In the paper, with a far larger model, this keeps a whole scene. Here it changes little: the common noise keeps the layout already, and the maps add hardly
-# anything. Do not blame your code: it is checked. Ask where the miniature keeps its words.
+# anything. The numbers are large because another colour counts as a distance too. Do not blame your code: it is checked. Ask where the miniature keeps its
+# words.
 #
-# The text encoder mixes the words before attention sees them. Each token's vector knows of all tokens before it (lesson 6). So test it. Take the vectors of "a red
-# apple". Exchange *only* the vector of the word itself for that of "green", from the other prompt. Then exchange all vectors *but* that one.
+# The text encoder mixes the words before attention sees them. Each token's vector knows of all tokens before it (lesson 6). So test it. Take the vectors of "a
+# red apple". Exchange *only* the vector of the word itself for that of "green", from the other prompt. Then exchange all vectors *but* that one.
 
 # %%
 where = predict("The apple becomes green if you exchange…", answer=..., options=("the word's vector", "all but the word's"))
@@ -605,9 +610,9 @@ looks = torch.stack([one.weights[-1].mean((0, 1)) for one in seen]).mean(0)
 print(f"Of all attention at timestep 500, {looks[word].sum():.0%} goes to the word 'red'.")
 
 # %% [markdown]
-# The colour does not sit in its word. The vectors after it carry it too: those of the other words, of the end, and of the padding. So a map that belongs
-# to one token does not steer one thing. "The map of a word" is a useful picture of what happens. It is not the whole of it, and how far it holds has to be tested for each
-# model.
+# The colour does not sit in its word. The vectors after it carry it. They belong to "apple", to the style, to the end and to the padding, and this test does
+# not say which of them counts. The last line fits: little of the attention goes to the word. So a map that belongs to one token does not steer one thing. "The
+# map of a word" is a useful picture of what happens. It is not the whole of it, and how far it holds has to be tested for each model.
 #
 # ## 9. Models that read a picture
 #
@@ -617,16 +622,16 @@ print(f"Of all attention at timestep 500, {looks[word].sum():.0%} goes to the wo
 # | | how the picture gets in | what it learned from |
 # |---|---|---|
 # | Stable Diffusion's inpainting models | more channels: 4 of the noisy latents, 4 of the masked picture, 1 of the mask | pictures with made-up masks |
-# | InstructPix2Pix (Brooks et al. 2022) | more channels: 4 of the noisy latents, 4 of the picture | made pairs: their captions by a language model, their pictures by prompt-to-prompt |
+# | InstructPix2Pix (Brooks et al. 2022) | more channels: 4 of the noisy latents, 4 of the picture | made pairs: a language model wrote captions and instructions, prompt-to-prompt drew the pictures |
 # | FLUX.1 Kontext (2025), FLUX.2 [klein] | more tokens: the picture's tokens stand in the row behind the noisy ones | Kontext: millions of pairs with instructions |
 #
-# **More channels.** The first convolution of the U-Net gets more inputs. Everything else stays. New inputs begin with weights of zero, as your zero convolution in
-# lesson 14. Place (x, y) of the picture can only meet place (x, y) of the result at the door. InstructPix2Pix has two scales of guidance, one for the words and
-# one for the picture, and three evaluations a step.
+# **More channels.** The first convolution of the U-Net gets more inputs. Everything else stays. New inputs begin with weights of zero, as your zero convolution
+# in lesson 14. In this first layer each place of the noisy latents meets the same place of the picture and its neighbours, and no other. InstructPix2Pix has two scales of guidance, one for
+# the words and one for the picture, and three evaluations a step.
 #
-# **More tokens.** A diffusion transformer is a row of tokens (lesson 18). The picture is encoded by the same VAE, cut into tokens, and put behind the noisy ones.
-# Attention then lets every place of the result look at every place of the picture. So a thing can move. A position with three numbers or more tells
-# which picture a token comes from. After the last block only the noisy tokens are kept. The picture's tokens are never noised.
+# **More tokens.** A diffusion transformer is a row of tokens (lesson 18). The picture is encoded by the same VAE, cut into tokens, and put behind the noisy
+# ones. Attention then lets every place of the result look at every place of the picture. So a thing can move. Besides its row and column, each token's position
+# has a number that tells which picture the token comes from. After the last block only the noisy tokens are kept. The picture's tokens are never noised.
 #
 # `flux2-klein` in this course's catalog is of this kind. Your sketch is *not* a start, as in lesson 8. It is read at every one of its four steps. So it has no
 # strength. What does it cost?
@@ -643,13 +648,13 @@ text = 512
 alone, reading = tokens(1024, 1024) + text, 2 * tokens(1024, 1024) + text
 print(f"1024 × 1024: {tokens(1024, 1024)} tokens a picture and {text} of text; {alone**2:,} pairs alone, {reading**2:,} with a picture to read")
 cost.compare(reading**2 / alone**2, within=0.5)
-first = (320, 4, 3, 3)  # Stable Diffusion's first convolution
 for name, channels in (("InstructPix2Pix", 8), ("inpainting", 9)):
-    more = 320 * (channels - 4) * 9
+    more = 320 * (channels - 4) * 3 * 3  # Stable Diffusion's first convolution: 320 outputs, 4 inputs, 3 × 3
     print(f"{name}: {more:,} more numbers in the first convolution, {more / 859_520_964:.4%} of the U-Net's")
 
 # %% [markdown]
-# More channels are nearly free. More tokens cost as much again as the picture itself, at every step.
+# More channels are nearly free. More tokens are not: the row is nearly twice as long, and attention compares more than three times as many pairs, at every
+# step.
 #
 # On a GPU with 16 GB the following asks klein. **This cell was not run** for the course: it needs a download of 16 GB.
 #
@@ -691,16 +696,16 @@ lesson.score()
 # section 6 with two exercises, 12 for the pad and its seams, 16 for section 8, 8 for section 9, 4 for the open question. With one sitting take sections 1,
 # 2, 5, 6 and 7.
 #
-# **Typical mistakes.** Fresh noise in the inverse step: inversion is taken for the forward process. Stepping on from $y$ in a round. A mask that is looked at in one
-# pixel of each block. A clean known part beside noisy latents. −1 as an index.
+# **Typical mistakes.** Fresh noise in the inverse step: inversion is taken for the forward process. Stepping on from $y$ in a round. A mask that is looked at
+# in one pixel of each block. A clean known part beside noisy latents. −1 as an index.
 #
-# **What to listen for.** "Inversion finds the noise that the picture came from." A photograph came from no noise: it finds *a* noise that leads there. "The mask
-# protects the rest." In the latents it does; ask what the decoder does.
+# **What to listen for.** "Inversion finds the noise that the picture came from." A photograph came from no noise: it finds *a* noise that leads there. "The
+# mask protects the rest." In the latents it does; ask what the decoder does.
 #
-# **Section 8 is a negative result.** It is there on purpose. A method is checked, it is known to work elsewhere, and it does little here. The experiment with the
-# vectors says why. Let students propose that experiment before they see it: what would you exchange, if you wanted to know where the colour is?
+# **Section 8 is a negative result.** It is there on purpose. A method is checked, it is known to work elsewhere, and it does little here. The experiment with
+# the vectors says why. Let students propose that experiment before they see it: what would you exchange, if you wanted to know where the colour is?
 #
 # **The pad.** With `name=` its marks are kept in `s2i_pads/`. A class that shares a folder needs other names.
 #
-# **The open question.** For the stranger a mask, since the rest must stay. For the face an instruction, or inversion. Good answers ask the person shown, and speak of a
-# record that travels with the picture (lesson 17, section on signing).
+# **The open question.** For the stranger a mask, since the rest must stay. For the face an instruction, or inversion. Good answers ask the person shown, and
+# speak of a record that travels with the picture (lesson 17, section on signing).

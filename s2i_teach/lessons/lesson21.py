@@ -36,6 +36,10 @@ def _mask_cases(generator):
     line = torch.zeros(1, 1, 16, 16)
     line[..., 5, :9] = 1  # thin, and away from each block's corner
     yield line, 8
+    yield (
+        torch.tensor([[0.5, 0.4], [0.2, 0.6]])[None, None].repeat(1, 1, 2, 2).repeat_interleave(2, -1),
+        2,
+    )  # at the limit
 
 
 def _blend_cases(generator):
@@ -132,6 +136,10 @@ LESSON = Lesson(
                     lambda x, eps, a, a_next: a_next**0.5 * x0_from_eps(x, eps, a) - (1 - a_next) ** 0.5 * eps,
                     "you take ε away: going up, it is added.",
                 ),
+                "not divided": Mistake(
+                    lambda x, eps, a, a_next: a_next**0.5 * (x - (1 - a) ** 0.5 * eps) + (1 - a_next) ** 0.5 * eps,
+                    "the guess of the picture is not finished: divide by √a once ε is taken away.",
+                ),
             },
             minutes=5,
             difficulty=1,
@@ -153,7 +161,7 @@ LESSON = Lesson(
                 ),
                 "one too few": Mistake(
                     _solved(count=lambda rounds: rounds),
-                    "one round is missing: 0 rounds still ask once, at x.",
+                    "one round is missing: ask once at x, and then once more in each round.",
                 ),
                 "one too many": Mistake(_solved(count=lambda rounds: rounds + 2), "one round too many."),
                 "never asks again": Mistake(
@@ -204,9 +212,17 @@ LESSON = Lesson(
                     _pooled(torch.nn.functional.max_pool2d),
                     "grey values come through: make 0 and 1 of the mask first, 1 from 0.5 on.",
                 ),
+                "above a half": Mistake(
+                    lambda mask, factor=8: torch.nn.functional.max_pool2d((mask > 0.5).to(mask.dtype), factor),
+                    "a pixel of exactly 0.5 is marked: ask for ≥ 0.5.",
+                ),
+                "any light": Mistake(
+                    lambda mask, factor=8: torch.nn.functional.max_pool2d((mask > 0).to(mask.dtype), factor),
+                    "you take every pixel above 0 for marked: marked is 0.5 and more.",
+                ),
                 "always 8": Mistake(
-                    lambda mask, factor=8: torch.nn.functional.max_pool2d((mask >= 0.5).to(mask.dtype), 2),
-                    "your blocks are 2 pixels wide: they are factor pixels wide.",
+                    lambda mask, factor=8: torch.nn.functional.max_pool2d((mask >= 0.5).to(mask.dtype), 8),
+                    "your blocks are 8 pixels wide: they are factor pixels wide.",
                 ),
             },
             minutes=5,
@@ -245,6 +261,10 @@ LESSON = Lesson(
                 "added": Mistake(
                     lambda x, known, mask, noise, a: mask * x + a**0.5 * known + (1 - a) ** 0.5 * noise,
                     "the known part shines through inside the mask: multiply it by 1 − mask.",
+                ),
+                "x everywhere": Mistake(
+                    lambda x, known, mask, noise, a: x + (1 - mask) * (a**0.5 * known + (1 - a) ** 0.5 * noise),
+                    "x is still there outside the mask: multiply it by mask.",
                 ),
             },
             minutes=5,
@@ -286,6 +306,17 @@ LESSON = Lesson(
                 "scale for known": Mistake(
                     _edited(scaled=lambda maps, known, scale: torch.where(known, maps * scale, maps)),
                     "a new word has its factor as well: multiply all maps by scale.",
+                ),
+                "no scale": Mistake(
+                    _edited(scaled=lambda maps, known, scale: maps),
+                    "scale is not used: multiply all maps by it at the end.",
+                ),
+                "first for new": Mistake(
+                    lambda source, target, source_of, scale=None: (
+                        torch.where(source_of > 0, source[..., source_of.clamp(min=0)], target)
+                        * (1 if scale is None else scale)
+                    ),
+                    "place 0 is a place too: a word is new only where source_of is −1.",
                 ),
                 "added": Mistake(
                     _edited(scaled=lambda maps, known, scale: maps + scale - 1),

@@ -1,5 +1,6 @@
 """A part of a picture is drawn anew, and the rest stays."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from PIL import Image, ImageOps
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown, written
+from s2i_teach.files import as_path, shown, written
 from s2i_teach.images import fit_to, read_picture, to_tensor
 from s2i_teach.models.devices import device_of
 from s2i_teach.models.kinds import drawn, encode_picture, kind_of
@@ -52,12 +53,12 @@ def repaint(
 
     Args:
         picture: a :class:`Result`, or anything that :func:`s2i_teach.open_sketch` opens; it is taken as it is.
-        mask: white where the picture is drawn anew, black where it stays: ``pad.mask``, the pad itself, or any picture. It is
-            brought to the picture's size as the picture is.
+        mask: white where the picture is drawn anew, black where it stays: ``pad.mask``, the pad itself, any picture, or an array
+            or a tensor of 0 and 1. It is brought to the picture's size as the picture is.
         prompt: what the *whole* picture shows afterwards, or what is in the part.
         pipe: from :func:`s2i_teach.load_pipeline`, or a model's name; None is ``"mini"``. A model that starts from a picture, as
             ``"mini"``, ``"sd15"`` and their fast ones.
-        strength: 1 draws the part from noise; less keeps something of what was there.
+        strength: 1 draws the part from noise in which next to nothing of it is left; less keeps more of what was there.
         guidance_scale, num_inference_steps, seed, negative_prompt, size, fit, scheduler, style, style_weight: see
             :class:`s2i_teach.Settings`.
         paste: put the picture's own pixels back outside the blocks; else all pixels come from the VAE's decoder.
@@ -110,22 +111,43 @@ def run_repaint(picture, mask, settings: Settings, pipe, paste: bool = True, on_
 def open_mask(mask, size: tuple[int, int], fit: str = "pad") -> Image.Image:
     """A mask at ``size``, "L", of 0 and 255 alone: 255 where the picture is drawn anew.
 
-    ``mask`` is a pad with a mask on it, or any picture whose white says where; grey counts from the middle on. Its margins, where it
-    has another shape than the picture, stay as they are.
+    ``mask`` is a pad with a mask on it, or any picture whose white says where; grey counts from the middle on, and what is
+    transparent stays. An array or a tensor of 0 and 1, or of floats in [0, 1], is a mask as well. Where the mask has another
+    shape than the picture, its margins stay as they are.
 
     Raises:
         InputError: no mask, or one with nothing to draw anew.
     """
     nothing = InputError("The mask is empty: paint white what is to be drawn anew, or use the pad's mask brush.")
-    if hasattr(mask, "page"):  # a pad: not its drawing
-        mask = mask.mask
-        if mask is None:
-            raise nothing
-    opened = ImageOps.invert(fit_to(ImageOps.invert(read_picture(mask)), size, fit)).convert("L")
+    mask = mask.mask if hasattr(mask, "page") else mask  # a pad: not its drawing
+    if mask is None:  # a pad's mask with no mark on it
+        raise nothing
+    if isinstance(mask, torch.Tensor):  # (H, W), (1, H, W) or (1, 1, H, W)
+        mask = mask.detach().cpu().float() if mask.is_floating_point() else mask.detach().cpu()
+        mask = (mask[0] if mask.ndim == 4 and len(mask) == 1 else mask).numpy()
+    if isinstance(mask, np.ndarray):
+        mask = mask[0] if mask.ndim == 3 and len(mask) == 1 else mask
+        if mask.dtype.kind in "iu" and mask.size and mask.max() <= 1:
+            mask = mask > 0
+    opened = read_picture(mask)
+    opaque = _opacity(mask)
+    if opaque is not None:
+        opened = Image.composite(opened, Image.new("RGB", opened.size), opaque)
+    opened = ImageOps.invert(fit_to(ImageOps.invert(opened), size, fit)).convert("L")
     area = opened.point([255 if level >= 128 else 0 for level in range(256)])
     if area.getextrema()[1] == 0:
         raise nothing
     return area
+
+
+def _opacity(mask) -> Image.Image | None:
+    """How opaque a picture, or a picture's file that can be read, is at each place, "L"; None where it has no transparency."""
+    if isinstance(mask, (str, os.PathLike)):
+        with Image.open(as_path(mask)) as opened:
+            return _opacity(opened)
+    if not isinstance(mask, Image.Image) or not mask.has_transparency_data:
+        return None
+    return ImageOps.exif_transpose(mask.convert("RGBA")).getchannel("A")
 
 
 class Blend:
