@@ -203,7 +203,12 @@ def test_training_learns_goes_on_and_is_a_lora(tmp_path, few):
     one, other = (read_style(tmp_path / name / FILE) for name in ("whole", "parts"))
     for name, (down, up, _) in one.changes.items():
         assert torch.equal(down, other.changes[name][0]) and torch.equal(up, other.changes[name][1])
-    assert (tmp_path / "whole" / "paths-0.pt").is_file()
+    kept = tmp_path / "whole" / "paths-0.pt"
+    before = kept.stat().st_mtime_ns
+    train_few_steps(tmp_path / "whole", *folders, steps=6, resume=True, **common)
+    assert kept.stat().st_mtime_ns == before  # the paths are read, not drawn again
+    on = read_style(tmp_path / "whole" / FILE)
+    assert any(not torch.equal(up, on.changes[name][1]) for name, (_, up, _) in one.changes.items())
 
 
 def test_the_distilled_miniature_is_the_same_weights_and_a_lora(mini):

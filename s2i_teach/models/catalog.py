@@ -244,7 +244,7 @@ _FOUR_STEPS: dict[str, Any] = {
     "spacing": "trailing",
     "steps": 4,
     "guidance_scale": 1.0,
-    "cannot": "be guided, nor take other than 4 steps well: it learned its teacher's steps, guidance included, four at a time",
+    "cannot": "steer away with a negative prompt: its teacher's guidance is learned along, and more of it makes colours glare",
 }
 """How the distilled miniature is run: where its training has put its steps (:mod:`s2i_teach.training.few_steps`)."""
 
@@ -296,8 +296,8 @@ MODELS = {
             ids=(),
             embedded="mini",
             styles=_MINI_STYLES,
-            # LCM's sampler jumps to the guessed picture and noises it again. It was made for distilled networks, but the
-            # miniature needs no distilling for it: docs/decisions.md.
+            # LCM's sampler jumps to the guessed picture and noises it again. It was made for distilled networks, and this one
+            # is none: docs/decisions.md.
             scheduler="lcm",
             licence="CC BY-SA 4.0",
             size=(128, 128),

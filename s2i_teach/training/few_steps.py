@@ -56,7 +56,7 @@ class Paths:
     x_s: torch.Tensor
     place: torch.Tensor
     captions: list[str]
-    hints: list[np.ndarray | None]
+    hints: list[torch.Tensor | None]
 
 
 def levels(alpha_bar: torch.Tensor, steps: int) -> tuple[list[int], torch.Tensor]:
@@ -123,7 +123,7 @@ def draw_paths(teacher: Teacher, maker: PageMaker, encode, number: int, seed: in
         level = float(alpha_bar[start]) if start else 0.0
         x = (level**0.5 * x0.cpu() + (1 - level) ** 0.5 * eps).to(teacher.device)
         found = teacher.path(x, captions, hints, start)
-        packed = [np.packbits((hint[0] > 0.5).numpy(), axis=-1) for hint in hints]
+        packed = [torch.from_numpy(np.packbits((hint[0] > 0.5).numpy(), axis=-1)) for hint in hints]
         yield Paths(
             torch.cat(found[:-1]).half().cpu(),
             torch.cat(found[1:]).half().cpu(),
@@ -160,7 +160,7 @@ class Stock:
         chosen.sort(key=lambda one: one[0].hints[one[1]] is None)
         hints = [one.hints[i] for one, i in chosen if one.hints[i] is not None]
         drawn = [torch.stack([getattr(one, name)[i] for one, i in chosen]) for name in ("x_t", "x_s", "place")]
-        unpacked = torch.from_numpy(np.unpackbits(np.stack(hints), axis=-1)).float() if hints else None
+        unpacked = torch.from_numpy(np.unpackbits(torch.stack(hints).numpy(), axis=-1)).float() if hints else None
         return (
             drawn[0].float(),
             drawn[1].float(),
