@@ -724,6 +724,10 @@ _GERMAN_PARTS = {
     "negative prompt": "negativen Prompt",
     "The miniature": "Die Miniatur",
     "The miniature in few steps": "Die Miniatur in wenigen Schritten",
+    "The miniature, distilled to four steps": "Die Miniatur, auf vier Schritte destilliert",
+    "The miniature, led by the sketch, distilled to four steps": (
+        "Die Miniatur, von der Skizze geführt, auf vier Schritte destilliert"
+    ),
     "The miniature, led by the sketch": "Die Miniatur, von der Skizze geführt",
     "The miniature, led by the sketch, fine-tuned by a reward for kept lines": (
         "Die Miniatur, von der Skizze geführt, feinjustiert durch eine Belohnung für erhaltene Linien"

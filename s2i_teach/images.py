@@ -123,7 +123,7 @@ def _decoded(source, name: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd files; MAX_PIXELS is the limit on size
-            picture = source if isinstance(source, Image.Image) else _identified(source)
+            picture = source if isinstance(source, Image.Image) else identified(source)
             _check_pixels(*picture.size, name, MAX_IN_FILE)
             frames = getattr(picture, "n_frames", 1)
             if frames > 1 and picture.format in ANIMATED:
@@ -143,7 +143,8 @@ def _decoded(source, name: str) -> Image.Image:
         raise InputError(f"{name} is damaged or cut off ({words}): save or copy it again.") from error
 
 
-def _identified(file) -> Image.Image:
+def identified(file) -> Image.Image:
+    """A file object as a Pillow image that is not decoded yet, by the decoders of ``FORMATS`` alone."""
     Image.init()
     if "HEIF" not in Image.OPEN and _head(file)[4:12] in [b"ftyp" + kind for kind in HEIC]:
         with contextlib.suppress(ImportError):

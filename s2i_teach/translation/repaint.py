@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import as_path, shown, written
-from s2i_teach.images import fit_to, read_picture, to_tensor
+from s2i_teach.images import fit_to, identified, read_picture, to_tensor
 from s2i_teach.models.devices import device_of
 from s2i_teach.models.kinds import drawn, encode_picture, kind_of
 from s2i_teach.models.load import shared_pipeline
@@ -132,7 +132,7 @@ def open_mask(mask, size: tuple[int, int], fit: str = "pad") -> Image.Image:
     opened = read_picture(mask)
     opaque = _opacity(mask)
     if opaque is not None:
-        opened = Image.composite(opened, Image.new("RGB", opened.size), opaque)
+        opened = Image.composite(opened, Image.new("RGB", opened.size), opaque.resize(opened.size))
     opened = ImageOps.invert(fit_to(ImageOps.invert(opened), size, fit)).convert("L")
     area = opened.point([255 if level >= 128 else 0 for level in range(256)])
     if area.getextrema()[1] == 0:
@@ -143,7 +143,7 @@ def open_mask(mask, size: tuple[int, int], fit: str = "pad") -> Image.Image:
 def _opacity(mask) -> Image.Image | None:
     """How opaque a picture, or a picture's file that can be read, is at each place, "L"; None where it has no transparency."""
     if isinstance(mask, (str, os.PathLike)):
-        with Image.open(as_path(mask)) as opened:
+        with as_path(mask).open("rb") as file, identified(file) as opened:
             return _opacity(opened)
     if not isinstance(mask, Image.Image) or not mask.has_transparency_data:
         return None
