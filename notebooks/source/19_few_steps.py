@@ -721,5 +721,8 @@ lesson.score()
 # **What to listen for.** "Few steps blur since the network is small." Section 1's denoiser is perfect. "The student is better than the teacher." It is faster; section 2 measures that it follows. "mini-fast
 # is distilled." Ask for the weights.
 #
+# **Section 8's picture.** The row without guidance has the calmest colours, and has lost rocket and key. The plain 8 has the sharpest things and the hardest colours. In the middle only, and rescaled, most of it stays, with softer
+# colours. The last row draws what the first row draws, in one piece and with clean edges. So a worse opponent mends the drawing, and does not bring the words.
+#
 # **The open question.** The first one was probably trained along the teacher's paths: progressive or consistency distillation. The second one on the crowd or by a
 # discriminator. For a preview the first is better, as it shows what the slow model will draw. There is no one answer for the final picture: crisp is not all, and rare kinds may be missing.
