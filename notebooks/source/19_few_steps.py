@@ -36,13 +36,12 @@ from s2i_teach.theory.few_steps import (
     distil_segments,
     follow_student,
     follow_teacher,
-    levels_of,
 )
 from s2i_teach.theory.ideal import ideal_eps, weights
 from s2i_teach.theory.matching import distil_distribution
 from s2i_teach.theory.measure import max_difference
 from s2i_teach.theory.plane import PlaneNet, heart, mean_distance, moons
-from s2i_teach.theory.sampler import ddim_step, spaced_timesteps
+from s2i_teach.theory.sampler import ddim_step, levels_of, spaced_timesteps
 from s2i_teach.theory.schedule import alphas_cumprod, scaled_linear_betas
 from s2i_teach.theory.training import train
 from s2i_teach.widgets.figures import scatter, trails

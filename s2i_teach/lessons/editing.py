@@ -9,17 +9,17 @@ from s2i_teach.errors import InputError
 from s2i_teach.images import to_picture, to_tensor
 from s2i_teach.models.attention_maps import changed_attention
 from s2i_teach.models.kinds import Text as Encoded
-from s2i_teach.models.kinds import decode_latents, encode_picture, encode_text, evaluate, kind_of, likeliest
+from s2i_teach.models.kinds import decode_latents, encode_text, evaluate, kind_of
 from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.prediction import to_x0_and_eps
 from s2i_teach.theory.prompt_to_prompt import align, edited_maps, leads
+from s2i_teach.theory.sampler import levels_of
+from s2i_teach.training import style
 
 
-@torch.no_grad()
 def latents_of(pipe, picture) -> torch.Tensor:
     """A picture as scaled latents ``(1, C, h, w)``, the likeliest that the VAE's encoder gives; always the same ones."""
-    encoded = encode_picture(pipe, to_tensor(picture)[None])
-    return likeliest(encoded) * pipe.vae.config.scaling_factor
+    return style.latents_of(pipe, to_tensor(picture)[None])
 
 
 @torch.no_grad()
@@ -109,7 +109,7 @@ def side_by_side(
     for word, factor in (weights or {}).items():
         scale[places_of(pipe, target, word)] = factor
     alpha_bar = pipe.scheduler.alphas_cumprod
-    levels = [*alpha_bar[torch.tensor(timesteps)].tolist(), alpha_bar[0].item()]
+    levels = levels_of(alpha_bar, timesteps, final=alpha_bar[0].item())
     at = 0
 
     def change(layer: str, maps: torch.Tensor) -> torch.Tensor:

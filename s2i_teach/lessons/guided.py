@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 
 from s2i_teach.images import to_picture
 from s2i_teach.theory.distil import jump
-from s2i_teach.theory.sampler import spaced_timesteps
+from s2i_teach.theory.sampler import levels_of, spaced_timesteps
 
 Guide = Callable[[float, torch.Tensor, torch.Tensor], torch.Tensor]
 """t, what it is compared with, and what the words say: both ``(B, 4, h, w)`` → what the step follows."""
@@ -28,8 +29,7 @@ def guided_pictures(pipe, prompts: list[str], guide: Guide, *, steps: int = 20, 
     x = torch.randn((len(prompts), pipe.unet.config.in_channels, side, side), generator=generator).to(text)
     alpha_bar = pipe.scheduler.alphas_cumprod
     stops = spaced_timesteps(steps, len(alpha_bar), "trailing")
-    for t, t_next in zip(stops, [*stops[1:], None], strict=True):
-        a, a_next = alpha_bar[t].item(), 1.0 if t_next is None else alpha_bar[t_next].item()
+    for t, (a, a_next) in zip(stops, pairwise(levels_of(alpha_bar, stops)), strict=True):
         conditional = pipe.unet(x, t, text, return_dict=False)[0]
         other = (worse or pipe.unet)(x, t, other_text, return_dict=False)[0]
         x = jump(x, guide(t, other, conditional), a, a_next)

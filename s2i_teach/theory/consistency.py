@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import torch
 
+from s2i_teach.theory.prediction import x0_from_eps
 from s2i_teach.theory.sampler import ddim_step
 
 
@@ -82,6 +83,5 @@ def lcm_step(
     √ᾱ' · f(x_t, t) + √(1 − ᾱ') · n (Luo et al. 2023, algorithm 3). The last step goes to ``a_next`` = 1, where no noise is added.
     Equals diffusers' ``LCMScheduler.step``.
     """
-    x0 = (x_t - (1 - a) ** 0.5 * eps) / a**0.5
-    picture = consistency_function(x_t, x0, t)
+    picture = consistency_function(x_t, x0_from_eps(x_t, eps, a), t)
     return a_next**0.5 * picture + (1 - a_next) ** 0.5 * noise

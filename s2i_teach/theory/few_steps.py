@@ -16,16 +16,11 @@ from s2i_teach.theory.consistency import consistency_function, consistency_targe
 from s2i_teach.theory.distil import average_in, jump, one_step_target
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.prediction import x0_from_v
-from s2i_teach.theory.sampler import ddim_step, spaced_timesteps
+from s2i_teach.theory.sampler import ddim_step, levels_of, spaced_timesteps
 from s2i_teach.theory.training import Step, fit
 
 Teacher = Callable[[torch.Tensor, float], torch.Tensor]
 Draw = Callable[[int, torch.Generator], torch.Tensor]
-
-
-def levels_of(alpha_bar: torch.Tensor, timesteps: list[int]) -> list[float]:
-    """ᾱ at each of the timesteps, and 1 for the finished picture at the end."""
-    return [*alpha_bar[timesteps].tolist(), 1.0]
 
 
 @torch.no_grad()

@@ -7,10 +7,12 @@ find it by asking again where the last answer has led.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 
 from s2i_teach.theory.prediction import x0_from_eps
+from s2i_teach.theory.sampler import levels_of
 
 
 def ddim_inverse_step(
@@ -75,8 +77,8 @@ def ddim_down(
     x: torch.Tensor, predict_eps: Callable, alpha_bar: torch.Tensor, timesteps: list[int], final: float = 1.0
 ) -> list[torch.Tensor]:
     """The way back: x, then x after each step of DDIM at η = 0, the picture last. Arguments as in :func:`ddim_invert`."""
-    path, levels = [x], [*alpha_bar[torch.tensor(timesteps)].tolist(), final]
-    for t, a, a_prev in zip(timesteps, levels, levels[1:], strict=False):
+    path = [x]
+    for t, (a, a_prev) in zip(timesteps, pairwise(levels_of(alpha_bar, timesteps, final)), strict=True):
         path.append(ddim_inverse_step(path[-1], predict_eps(path[-1], t), a, a_prev))
     return path
 

@@ -95,6 +95,14 @@ def spaced_timesteps(
     raise ValueError(f'The spacing {spacing!r} is not known: use "leading", "trailing" or "linspace".')
 
 
+def levels_of(alpha_bar: torch.Tensor, timesteps: list[int], final: float = 1.0) -> list[float]:
+    """ᾱ at each of the timesteps of a run, and where its last step ends: 1 is the finished picture.
+
+    ``alpha_bar`` is ``(T,)``. Stable Diffusion's DDIM ends at ``alpha_bar[0]`` (``set_alpha_to_one=False``).
+    """
+    return [*alpha_bar[timesteps].tolist(), final]
+
+
 def space_timesteps(num_train_timesteps: int, timestep_respacing: int | str) -> list[int]:
     """The timesteps that are kept, ascending: improved-diffusion's ``timestep_respacing`` (Nichol & Dhariwal 2021).
 
