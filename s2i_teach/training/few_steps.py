@@ -22,15 +22,14 @@ from s2i_teach.models.style import save_style
 from s2i_teach.theory.distil import jump
 from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.lora import LowRank, layers_to_adapt
-from s2i_teach.theory.sampler import spaced_timesteps
+from s2i_teach.theory.sampler import levels_of, spaced_timesteps
 from s2i_teach.training.checkpoints import load_own, save_atomically
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator
 from s2i_teach.training.pages import PageMaker
 from s2i_teach.training.pictures import Pairs, load_pairs
 from s2i_teach.training.pool import Pool
-from s2i_teach.training.text import tokenize
-from s2i_teach.training.unet import SCHEDULE, Led, load_parts
+from s2i_teach.training.unet import FrozenParts, Led
 
 STEPS, EACH = 4, 4
 """Steps of the student, and of the teacher for each of them."""
@@ -62,7 +61,7 @@ class Paths:
 def levels(alpha_bar: torch.Tensor, steps: int) -> tuple[list[int], torch.Tensor]:
     """Timesteps of a sampler of ``steps`` steps, and ᾱ at each and where the last one ends, ``(steps + 1,)``."""
     times = spaced_timesteps(steps, len(alpha_bar), "trailing")
-    return times, torch.cat([alpha_bar[times], alpha_bar[:1]])
+    return times, torch.tensor(levels_of(alpha_bar, times, final=alpha_bar[0].item()))
 
 
 class Teacher:
@@ -225,36 +224,21 @@ def train_few_steps(
         rank: of the change of each layer.
         guidance_scale: of the teacher, which the student learns along.
     """
-    from diffusers import ControlNetModel, DDPMScheduler, UNet2DConditionModel
+    from diffusers import ControlNetModel, UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     accelerator = make_accelerator(device)
     device = accelerator.device
-    tokenizer, text_encoder, vae = load_parts(text_folder, vae_folder)
-    text_encoder.to(device)
-    vae.to(device)
-    scheduler = DDPMScheduler(**{k: v for k, v in SCHEDULE.items() if k not in ("set_alpha_to_one", "steps_offset")})
-    alpha_bar = scheduler.alphas_cumprod
-
-    @torch.no_grad()
-    def encode(x: torch.Tensor) -> torch.Tensor:
-        with accelerator.autocast():
-            z = vae.encode(x.to(device)).latent_dist.mode()
-        return z.float() * vae.config.scaling_factor
-
-    @torch.no_grad()
-    def embed(captions: list[str]) -> torch.Tensor:
-        with accelerator.autocast():
-            return text_encoder(tokenize(tokenizer, captions).to(device))[0]
-
+    frozen = FrozenParts(text_folder, vae_folder, accelerator)
+    alpha_bar = frozen.alpha_bar.cpu()
     unet = UNet2DConditionModel.from_pretrained(unet_folder, use_safetensors=True)
     controlnet = ControlNetModel.from_pretrained(control_folder, use_safetensors=True).requires_grad_(False)
     fast = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
     teacher = Teacher(
         Led(copy.deepcopy(unet), copy.deepcopy(controlnet)).requires_grad_(False).to(device, fast).eval(),
-        embed,
+        frozen.embed,
         alpha_bar,
         guidance_scale,
     )
@@ -265,7 +249,7 @@ def train_few_steps(
         stock = Stock([Paths(**one) for one in load_own(kept, own_seed)["paths"]])
     else:
         number = -(-paths // accelerator.num_processes)
-        drawn = draw_paths(teacher, PageMaker(pairs), encode, number, own_seed)
+        drawn = draw_paths(teacher, PageMaker(pairs), frozen.encode, number, own_seed)
         made = list(
             tqdm(drawn, desc="paths", total=-(-number // 16), mininterval=10, disable=accelerator.process_index)
         )
@@ -286,7 +270,7 @@ def train_few_steps(
     def errors(x_t, x_s, place, captions, hints):
         """Squared errors of where the student's step lands, ``(B,)``."""
         a, a_next = (alphas[place + k].view(-1, 1, 1, 1).to(device) for k in (0, 1))
-        x_t, text = x_t.to(device), embed(captions)
+        x_t, text = x_t.to(device), frozen.embed(captions)
         with accelerator.autocast():
             v = led(x_t, times[place].to(device), text, None if hints is None else hints.to(device)).float()
         return F.mse_loss(jump(x_t, v, a, a_next), x_s.to(device), reduction="none").flatten(1).mean(1)

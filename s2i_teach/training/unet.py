@@ -135,6 +135,37 @@ def load_parts(text_folder: str | Path, vae_folder: str | Path):
     return tokenizer, text_encoder, vae
 
 
+class FrozenParts:
+    """What the trainings of the U-Net look at and do not change: VAE, text tower and the noise schedule ᾱ.
+
+    Attributes:
+        alpha_bar: ``(T,)`` on the device.
+    """
+
+    def __init__(self, text_folder: str | Path, vae_folder: str | Path, accelerator):
+        from diffusers import DDPMScheduler
+
+        self.tokenizer, self.text_encoder, self.vae = load_parts(text_folder, vae_folder)
+        self.device, self._autocast = accelerator.device, accelerator.autocast
+        self.text_encoder.to(self.device)
+        self.vae.to(self.device, memory_format=torch.channels_last)
+        schedule = {k: v for k, v in SCHEDULE.items() if k not in ("set_alpha_to_one", "steps_offset")}
+        self.alpha_bar = DDPMScheduler(**schedule).alphas_cumprod.to(self.device)
+
+    @torch.no_grad()
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Pictures ``(B, 3, H, W)`` → scaled latents ``(B, 4, H / 8, W / 8)``, the likeliest ones."""
+        with self._autocast():
+            z = self.vae.encode(x.to(self.device).contiguous(memory_format=torch.channels_last)).latent_dist.mode()
+        return z.float() * self.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def embed(self, captions: list[str]) -> torch.Tensor:
+        """Captions as the U-Net takes them, ``(B, L, D)``."""
+        with self._autocast():
+            return self.text_encoder(tokenize(self.tokenizer, captions).to(self.device))[0]
+
+
 def train_unet(
     out: str | Path,
     text_folder: str | Path,
@@ -175,27 +206,19 @@ def train_unet(
         samples: draws a sheet of pictures every ``sample_every`` seconds, and prints the errors of fixed pages.
         pool_batches: see :class:`s2i_teach.training.pool.Pool`.
     """
-    from diffusers import ControlNetModel, DDPMScheduler, UNet2DConditionModel
+    from diffusers import ControlNetModel, UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     accelerator = make_accelerator(device)
     device = accelerator.device
-    tokenizer, text_encoder, vae = load_parts(text_folder, vae_folder)
-    text_encoder.to(device)
-    vae.to(device, memory_format=torch.channels_last)
+    frozen = FrozenParts(text_folder, vae_folder, accelerator)
     pairs = pairs or load_pairs("train").select(lambda row: row["core"] or not core_only)
-
-    @torch.no_grad()
-    def encode(x: torch.Tensor) -> torch.Tensor:
-        with accelerator.autocast():
-            z = vae.encode(x.to(device).contiguous(memory_format=torch.channels_last)).latent_dist.mode()
-        return z.float() * vae.config.scaling_factor
 
     maker = PageMaker(pairs)
     own_seed = seed + 1000 * accelerator.process_index
-    pool = Pool(maker, encode, batches=pool_batches, seed=own_seed)
+    pool = Pool(maker, frozen.encode, batches=pool_batches, seed=own_seed)
 
     torch.manual_seed(seed)
     # In bf16 on a CPU these small maps are faster as they are (52 pictures/s a core against 46), else in channels_last
@@ -221,20 +244,14 @@ def train_unet(
             part.set_attn_processor(AttnProcessor())
     if freeze_unet:
         unet.requires_grad_(False)
-    scheduler = DDPMScheduler(**{k: v for k, v in SCHEDULE.items() if k not in ("set_alpha_to_one", "steps_offset")})
-    alpha_bar = scheduler.alphas_cumprod.to(device)
+    alpha_bar = frozen.alpha_bar
     snr = alpha_bar / (1 - alpha_bar)
-
-    @torch.no_grad()
-    def embed(captions: list[str]) -> torch.Tensor:
-        with accelerator.autocast():
-            return text_encoder(tokenize(tokenizer, captions).to(device))[0]
 
     def errors(x0, eps, t, captions, hints):
         """Squared errors of v ``(B,)``."""
         root = alpha_bar[t].view(-1, 1, 1, 1)
         x_t = (root.sqrt() * x0 + (1 - root).sqrt() * eps).contiguous(memory_format=layout)
-        text = embed(captions)
+        text = frozen.embed(captions)
         with accelerator.autocast():
             predicted = led(x_t, t, text, hints).float()
         return F.mse_loss(predicted, v_from_x0_and_eps(x0, eps, root), reduction="none").flatten(1).mean(1)
@@ -275,14 +292,14 @@ def train_unet(
                 table.append(torch.cat(parts).mean().item())
             said.append(f"{name} " + " ".join(f"{value:.4f}" for value in table))
         print(f"step {step}: mse of v at t = 100, 300, 500, 700, 900: {'; '.join(said)}", flush=True)
-        pipe = assemble(vae, text_encoder, tokenizer, unet)
+        pipe = assemble(frozen.vae, frozen.text_encoder, frozen.tokenizer, unet)
         with accelerator.autocast():
             draw_samples(pipe, pairs, out / f"unet-{step:06d}.png")
             if controlnet is not None:
                 draw_led(pipe, controlnet, out / f"led-{step:06d}.png")
 
     if samples and accelerator.is_main_process:
-        fixed = Pool(maker, encode, batches=24, seed=seed + 99)
+        fixed = Pool(maker, frozen.encode, batches=24, seed=seed + 99)
         fixed.advance(0)
     trainer = Trainer(
         out,
