@@ -21,11 +21,12 @@ PROSE := git ls-files '*.py' '*.js' '*.css' '*.md' '*.toml' '*.yml' '*.cff' Make
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-check: .venv/.check  ## format, lint, types, spelling, links, and whether the notebooks are fresh
+check: .venv/.check  ## format, lint, types, spelling, workflows, links, and whether the notebooks are fresh
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/codespell $$($(PROSE))
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/python -m tests.links
 	$(BIN)/python -m notebooks.fork --check
 	$(BIN)/python -m notebooks.build --check
