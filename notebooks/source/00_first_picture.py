@@ -83,7 +83,8 @@ s2i.show(sheet, alt=f"Left: the sketch {sketch}. Right: the picture made for: {p
 # ## 2. The most important knob: strength
 #
 # **Strength** is a number above 0 and up to 1. It says how deep the sketch is buried under noise before the denoising starts. The next
-# cells make five pictures of one sketch, from strength 0.2 to 1.0.
+# cells make five pictures of one sketch, from strength 0.2 to 1.0. If you give no strength, the model takes its own: for `"mini"`, the model of
+# these sections, 0.7.
 #
 # **Predict first.** Throughout the course you write a prediction down before you see a result. Replace the `...` behind `answer=` and
 # run the cell. A wrong prediction costs nothing, and it helps you to remember.
@@ -302,8 +303,8 @@ print("the same to the byte:", Path("again.png").read_bytes() == path.read_bytes
 # Until here the sketch was the *start*, and no more. After the first step nobody looked at it again. That is why strength
 # is hard to set: with little of it your lines stay a sketch, with much of it they are lost.
 #
-# `"mini-scribble"` works in another way. It is the same model with a second network beside it. Its own strength is 1: it starts from noise. But the second
-# network looks at your lines at *every* step, and says where they are. No area need be filled. The prompts below name no style either.
+# `"mini-scribble"` works in another way. It is the same model with a second network beside it. If you give no strength, it takes 1: it starts from nearly
+# pure noise. But the second network looks at your lines at *every* step, and says where they are. No area need be filled. The prompts below name no style either.
 #
 # **Predict** two things over four sketches. In which of the pictures do the edges lie nearer to your lines? Which are more colourful?
 

@@ -403,7 +403,7 @@ s2i.interact(look, t=slider)
 # With Stable Diffusion's schedule the last step still holds some of the picture's amplitude; section 2 printed how much. But when we
 # make a picture from words alone, we start from pure noise, which holds none. What will the model believe about the brightness of the
 # picture that it is asked to make? Lin et al. (2023) found what went wrong. Their remedy is `rescale_zero_terminal_snr` in
-# `s2i_teach.theory.schedule`. Plot its $\bar\alpha$ beside the others.
+# `s2i_teach.theory.schedule`. It takes a list of $\beta$ and gives a new one, and `alphas_cumprod` makes $\bar\alpha$ of it. Plot it beside the others.
 #
 # ## Sources
 #

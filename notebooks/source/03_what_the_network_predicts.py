@@ -212,7 +212,8 @@ worst.compare(
 #
 # The makers of this course have seen it happen. The miniature's first network was asked for $\varepsilon$. It never learned which shape
 # belongs to which word. Then they trained two networks from nothing, side by side, with 1,371 updates each and everything else
-# equal. This is the mean squared error of what they guessed. A network that always answers 0 would have an error of about 1:
+# equal. The table shows the mean squared error of the guessed picture $\hat x_0$, whatever the network was asked for. The picture is a latent here
+# (section 5). A network that always answers 0 would have an error of about 1:
 #
 # | asked for | $t = 700$ | $t = 900$ | $t = 990$ |
 # |---|---|---|---|
@@ -487,7 +488,9 @@ lead_at.compare(max(lead, key=lead.get))
 # %% [markdown]
 # A blur knows nothing about owls: it averages neighbours. The network has learned from *pictures*, and the words help it. It
 # puts edges back that the noise had destroyed. At large $t$ it cannot know which owl it was, of what size, and
-# where. It answers with something like the mean of all owls. This is the heart again, with 1,024 dimensions in place of two.
+# where. It answers with something like the mean of all owls. This is the heart again, with 1,024 dimensions in place of two. Its lead
+# over the blur may be largest there all the same: with so much noise even the mean over many places is mostly noise, so the blur has
+# nothing to show.
 #
 # So what is true of the first sentence? The network predicts *all* of the noise at every step, or something that amounts to it. The step
 # then mixes the guessed picture and the guessed noise again, with the factors of the next, lower noise level. Written out,

@@ -611,14 +611,14 @@ sheet, alt = picture_row({key: guesses[key] for key in steps[::7]}, side=96)
 s2i.show(sheet, alt=f"The guess x̂0 for seed 0 on its way. {alt}")
 
 # %% [markdown]
-# Which of the eight pictures do you recognise? Then look for two faults. Is there a fine grain? The last steps, at small $t$, should
-# remove it. There your network finds the noise hardest (section 5), and no later step mends what they leave. Are some pages tinted? The
-# brightness of a page is decided in the first steps, at large $t$, where the $\varepsilon$-loss weighs an error of the picture least
-# (section 6). More training helps against both. Section 6 of lesson 2 names a second cause of the tint.
+# Which of the eight pictures do you recognise? Then look for two faults. Is there a grain? Look at the row of guesses: it is strongest in the
+# first ones. At large $t$ the $\varepsilon$-loss weighs an error of the picture least (section 6), and the table there shows how large that error is.
+# The later steps take a part of the grain away. What they leave stays in the picture. Are some pages tinted? That has the same cause: the
+# brightness of a page is decided in the first steps, too. More training helps against both. Section 6 of lesson 2 names a second cause of the tint.
 #
 # ## 9. Think about it
 #
-# Each picture here is one of the eight, learned by heart. The miniature learned from 1,710 pictures. Stable Diffusion learned from some
+# Most pictures here are one of the eight, learned by heart. A few may be mixtures of two. The miniature learned from 1,710 pictures. Stable Diffusion learned from some
 # two billion, and it has not nearly enough room to keep them. Can *it* have learned pictures by heart? How would you find out? Carlini et
 # al. (2023) did.
 #

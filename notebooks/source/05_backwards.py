@@ -219,8 +219,8 @@ s2i.show(figure, alt=alt)
 
 # %% [markdown]
 # So there is some truth in section 1's answer. A step does subtract a multiple of $\hat\varepsilon$. But the multiple is another one at
-# each $t$, and $x_t$ is enlarged as well. All the multiples add up to more than 1, since each step adds fresh noise that later steps must
-# take away again. Written out, the whole step is (Ho et al. 2020, equation 11 and algorithm 2)
+# each $t$, and $x_t$ is enlarged as well. All the multiples add up to much more than 1, for two reasons. Each step enlarges $x_t$, and with
+# it the noise that is still there. And each step of DDPM adds fresh noise. Later steps must take both away. Written out, the whole step is (Ho et al. 2020, equation 11 and algorithm 2)
 #
 # $$x' = \frac{1}{\sqrt\alpha}\Big(x_t-\frac{1-\alpha}{\sqrt{1-\bar\alpha}}\,\hat\varepsilon\Big) + \sigma n .$$
 #

@@ -158,7 +158,8 @@ s2i.show(
 # %% [markdown]
 # The cosines are the same in both tables. At $\tau = 1$ even the best possible answer, 1 for its own and −1 for all others, has a share of only
 # $e / (e + 7/e)$, which is 51 %. Dividing by a small $\tau$ lets a small lead count. The learned one is small for that reason. What the table
-# still mixes up looks alike to this small CLIP: apple and strawberry, dog and owl, and the yellow cat with the lemon.
+# still mixes up looks alike to this small CLIP: apple and strawberry, dog and owl, pear and lemon, and the yellow cat
+# with the lemon and the lion.
 #
 # The loss compares *whole* captions. Nothing in it asks which word belongs to which thing. Keep that in mind for the next measurement.
 #
@@ -433,8 +434,9 @@ gap = right["cross-attention", "new"] - right["one vector", "new"]
 better.compare("equally many" if gap == 0 else "cross-attention" if gap > 0 else "one vector")
 
 # %% [markdown]
-# Look at the known and the new pairs separately. A network with one vector can learn each *pair* by heart, as if "cat, owl" were one
-# word. A new pair then has no entry. A place that asks takes what it needs from the token of its own side, and who the neighbour is does
+# Look at the known and the new pairs separately. A network with one vector need not take the two words apart. It can learn *pairs* by
+# heart, as if "cat, owl" were one word, and a new pair has no such entry. If it gets more halves of new pairs right than one in eight, it took the
+# words apart in part. A place that asks takes what it needs from the token of its own side, and who the neighbour is does
 # not matter.
 #
 # Two limits of this test. It is small, and with more training the other way may catch up on it. And our tokens were clean. Attention can

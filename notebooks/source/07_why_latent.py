@@ -389,6 +389,9 @@ print(f"memory in pixels at 1024 × 1024: {largest.peak_bytes / 1e9:.1f} GB")
 # The side of a latent is an eighth, so it has a 64th of the places. Convolutions become 64 times cheaper by that, and attention
 # $64^2 = 4096$ times. That is why the gap *grows* with the side.
 #
+# The seconds differ less than the operations. The small network has so little to do that a part of its time is no arithmetic at all, but the
+# starting of each layer. Did you count operations? Then you were right about the work.
+#
 # A fair objection: nobody puts attention at the finest resolutions of a pixel network. The third line has no attention at all, and it
 # still lies far above the latents, whose line has its attention and the decoder in it. The decoder is not free either: it costs several
 # evaluations, and it is what needs most of the memory. Even in pixels the memory stays small, which is due to a trick: today's attention
@@ -411,7 +414,7 @@ print(f"at the speed just measured, {speed / 1e9:.0f} GFLOP/s: about {hours:.0f}
 # (Rombach et al. 2021): a diffusion model makes a *latent*, and a decoder, which is no diffusion model, makes a large picture from it.
 #
 # Run both, and the straight way for comparison: 64 × 64 pixels, eight pictures, and lesson 4's U-Net everywhere. The numbers of optimiser
-# steps were chosen so that each way takes about the same time on two idle cores. The cell prints your computer's seconds. There are no words,
+# steps were chosen so that no way takes much more time than another on two idle cores. The cell prints your computer's seconds. There are no words,
 # to keep it short. Each network draws *one of the eight*.
 
 # %%

@@ -320,7 +320,7 @@ s2i.show(film, alt="A film: a grey sketch of a house becomes a coloured house.",
 
 # %%
 steeper = predict(
-    "A blur brings the roughness as low as strength 0.9 does. Which has the steeper edges?",
+    "A blur brings the roughness nearly as low as strength 0.9 does. Which has the steeper edges?",
     answer=...,
     options=("the blurred sketches", "the pictures at strength 0.9", "about equal"),
 )
@@ -387,7 +387,7 @@ s2i.show(sheet, alt=f"One sketch, blurred, and translated at strength 0.75. {alt
 # the words and on the seed.
 #
 # The claim has a true core, though. Noise drowns the fine lines first and the large shapes last. So **what the network can still *see***
-# is the sketch's large shapes. Its very first guess shows it:
+# is the sketch's large shapes. Look at its very first guess: at low strengths it still has the lines, at high ones only the large shapes.
 
 # %%
 strengths = [0.3, 0.5, 0.7, 0.8, 0.9, 1.0]
@@ -399,11 +399,11 @@ for s in strengths:
     rows["first guess"].append(decode(x0_from_eps(x_t, eps, alpha_bar[t])))
     rows["the end"].append(decode(end))
     captions.append(f"{s}: √ᾱ {alpha_bar[t].sqrt():.2f}")
-sheet, alt = filmstrip(rows, captions, side=110)
+sheet, alt = filmstrip(rows, captions, side=110, steps=False)
 s2i.show(sheet, alt=f"First guess and end for six strengths. {alt}")
 
 # %% [markdown]
-# The first guess gets blurrier, and the end does not. Even at strength 1 the first $x_t$ is not pure noise. Stable Diffusion's schedule
+# At high strengths the first guess gets blurrier still, and the end hardly does. Even at strength 1 the first $x_t$ is not pure noise. Stable Diffusion's schedule
 # leaves some of the picture at its last timestep (lesson 2). With `"leading"` spacing 20 steps do not even start there, but at
 # $t = 951$ (lesson 5).
 #
@@ -411,7 +411,7 @@ s2i.show(sheet, alt=f"First guess and end for six strengths. {alt}")
 #
 # A sketch is lines on white paper. To the network, which learned from *pictures*, that is a finished picture of thin black things on a
 # white ground. The miniature even knows line art as one of its styles. Below some strength it keeps just that. Above, the thin lines
-# are drowned, and nothing is left of them. Compare with the sketch whose closed areas were filled with grey first
+# are drowned, little by little, until nothing is left of them. Compare with the sketch whose closed areas were filled with grey first
 # (`prepare="filled"`), so that there is something large to see.
 #
 # **Before you run it:** at which strength do the lines of the house vanish? And from which one on does filling make no
@@ -433,14 +433,15 @@ for name in ("house", "mushroom", "cat_by_hand"):
             ).image
             for s in strengths
         ]
-sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
+sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100, steps=False)
 s2i.show(sheet, alt=f"Three sketches as lines and filled, at six strengths. {alt}")
 
 # %% [markdown]
 # Plain lines stay a line drawing longer and then change to a picture within a step or two. The filled ones turn into pictures gently,
-# and earlier, while the sketch still decides. At high strengths both rows are alike: what you see there comes from the words. With the
-# cat that goes wrong. The sketch is a cat's *face*, and for the words "a cat" the miniature was shown whole cats. And lines that are not
-# closed cannot be filled.
+# and earlier, while the sketch still decides. At high strengths both rows are alike: what you see there comes from the words. The house's black
+# lines are gone at about 0.6, and from about 0.8 on filling makes little difference to it. With the
+# cat that goes wrong. The sketch is a cat's *face*, and for the words "a cat" the miniature was shown whole cats. Face and body do not fit,
+# and torn patches are left. Small gaps in the lines are closed before a shape is filled. A shape with a wide gap stays white.
 #
 # The large models have the same weakness, at higher strengths. Some networks were made against it. **ControlNet**
 # (Zhang et al. 2023) and **T2I-Adapter** (Mou et al. 2023) show the U-Net the lines at *every* sampling step, beside

@@ -43,8 +43,9 @@ sketches = {s.name: s for s in s2i.sketches()}
 # The model is `mini-fast`: the miniature with another sampler and only four sampling steps, so that a picture takes a
 # fraction of a second. The sampler is that of *latent consistency models*, LCM. In each step it takes the guess
 # $\hat x_0$ and noises it afresh, to the next and lower noise level. Models made for this sampler need few steps
-# because their *network* was trained for few steps. The miniature's was not, but its pictures are simple enough. Do not
-# expect four steps to be enough for plain Stable Diffusion 1.5.
+# because their *network* was trained for few steps. The miniature's was not. Its pictures are simple, so four
+# steps give a picture, but details are lost. Do not expect four steps to be enough for plain Stable Diffusion 1.5. Lesson 19 has a miniature
+# that was trained for four steps.
 #
 # Below is the studio. **Try it for a minute:** slide, change a word, throw the die for another seed, add a line with the brush.
 #
@@ -250,7 +251,7 @@ def in_words(numbers):
 results = grid(mine, my_prompt)
 pictures = as_tensors(results)
 rows = {f"seed {seed}": list(row) for seed, row in zip(seeds, pictures)}
-sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
+sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100, steps=False)
 s2i.show(sheet, alt=f"{my_prompt}, at eight strengths with three seeds. {alt}")
 mine_agree = agreements(my_page, pictures)
 print("agreement:", in_words(mine_agree))
@@ -325,7 +326,7 @@ rows = {
     "from an empty page": at_the_top(blank, prompts["mushroom"]),
     "from the sketch, “a house”": at_the_top(sketches["mushroom"].path, "a house, openmoji style"),
 }
-sheet, alt = filmstrip(rows, [f"seed {seed}" for seed in seeds], side=110)
+sheet, alt = filmstrip(rows, [f"seed {seed}" for seed in seeds], side=110, steps=False)
 s2i.show(sheet, alt=f"Strength 1, {prompts['mushroom']} and, in the last row, a house. {alt}")
 agree = {name: [line_agreement(pages["mushroom"], x) for x in row] for name, row in rows.items()}
 for name, numbers in agree.items():
@@ -391,7 +392,7 @@ figure, alt = curves(
 )
 s2i.show(figure, alt=alt)
 rows = {f"house, seed {seed}": list(row) for seed, row in zip(seeds, grids["house"])}
-sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
+sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100, steps=False)
 s2i.show(sheet, alt=f"A house at eight strengths with three seeds. {alt}")
 farthest = {name: strengths[torch.tensor(line).argmax()] for name, line in spreads.items()}
 for name, line in spreads.items():
@@ -424,7 +425,7 @@ rows = {
         for g in scales
     ],
 }
-sheet, alt = filmstrip(rows, [f"{g:g}" for g in scales], side=110)
+sheet, alt = filmstrip(rows, [f"{g:g}" for g in scales], side=110, steps=False)
 s2i.show(sheet, alt=f"Two sketches at six guidance scales, from 1 to 12. {alt}")
 
 # %% [markdown]
@@ -458,7 +459,7 @@ for scheduler in ("lcm", "ddim"):
     back += [scheduler] if agree > 0.6 else []
     print(f"{scheduler} starts at t = {starts}; one step agrees with the sketch by {agree:.2f}")
 one_step.compare({0: "neither", 1: back[0] if back else "", 2: "both"}[len(back)])
-sheet, alt = filmstrip(rows, [f"{n}" for n in numbers], side=110)
+sheet, alt = filmstrip(rows, [f"{n}" for n in numbers], side=110, steps=False)
 s2i.show(sheet, alt=f"{my_prompt}, strength 1, with one to eight steps. {alt}")
 
 # %% [markdown]
@@ -494,15 +495,17 @@ for name, (page, filled, what) in both.items():
         line = agreements(page, x)
         vanished[name, how] = vanishing_strength(strengths, line, 0.25)
         print(f"{name}, {how}: {in_words(line)}, gone at {vanished[name, how] or 'no strength'}")
-sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100)
+sheet, alt = filmstrip(rows, [f"{s}" for s in strengths], side=100, steps=False)
 s2i.show(sheet, alt=f"Two sketches, filled and as lines, at eight strengths. {alt}")
 filled, plain = (vanished["yours", how] or 2 for how in ("filled", "as lines"))  # None is never
 order = "filled" if filled < plain else "as lines"
 earlier.compare("at the same strength" if filled == plain else order)
 
 # %% [markdown]
-# Look not only at where the lines are gone, but at *how* they go: which row loses them little by little, and which one within a step or two?
-# And from which strength on do the two rows look alike? These are two sketches and one seed, so do not make a rule of it.
+# Look not only at where the lines are gone, but at *how* they go. Compare the numbers of each sketch's two rows: which one loses most within two places
+# of the slider, or do they hardly differ? In which of the house's rows is the roof in colour at strength 0.25? And from which strength on do the two
+# rows look alike? These are two sketches and one seed, so do not make a rule of it. Section 4 had the mean of three seeds, so it may have
+# another place for the same sketch.
 #
 # ## 9. Your best three
 #
@@ -581,7 +584,9 @@ led_studio = s2i.Studio("turtle", model="mini-scribble-fast", name="led")
 led_studio
 
 # %% [markdown]
-# Large shapes are decided early, where the noise is strong. Lines that come late meet shapes that are there already.
+# At 0 the second network adds nothing. So the shape comes from the words and the seed, and from the little of the sketch that is left at the start.
+# Large shapes are decided early, where the noise is strong. Lines that come late meet shapes that are there already. What closes a gap is what the
+# words and the other lines make likely; nothing tells the network that the gap was a slip.
 #
 # On a GPU, `s2i.Studio(model="sd15")` is the same studio with Stable Diffusion 1.5: 512 × 512 pixels, plain words in place of the five
 # styles, 50 steps, with previews on the way and a button to stop. It downloads 2.7 GB at the first start. Do sections 4 and 5 come

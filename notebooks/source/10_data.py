@@ -246,7 +246,8 @@ unwanted.compare(len(cleaning.left_out), unit="pictures", within=2)
 # *sketches* that may be no harm. For a model that should learn to tell the time it is a disaster. The total in the table does
 # not show it; the line of the category does.
 #
-# A larger limit forgives more bits. **Predict:** is there a limit that leaves out both planted copies and keeps all twelve clocks?
+# Two pictures are near duplicates if at most so many of their 256 bits differ. This number is the **limit**, and `clean` takes 30 if you name
+# none. A larger limit forgives more bits. **Predict:** is there a limit that leaves out both planted copies and keeps all twelve clocks?
 
 # %%
 limits = (0, 2, 5, 10, 20, 30)
@@ -376,7 +377,7 @@ lesson.evidence.check(evidence)
 # over the picture, red minus green and yellow minus blue, fitted to what people call colourful. It is *not* LAION's score. What they share
 # is the mechanism: one number, one threshold, one taste.
 #
-# The filter keeps the more colourful half of all training pictures. **Predict:** which kind loses the largest share of its pictures?
+# The filter keeps the more colourful half of all training pictures. **Predict:** which style loses the largest share of its pictures?
 
 # %%
 loses_most = predict(
@@ -407,7 +408,8 @@ loses_most.compare(shares_of("style")[0][1])
 
 # %% [markdown]
 # A filter for colour has no use for line art, and nobody had to decide that. Look at the subgroups too. The filter knows nothing of clocks or
-# of grey animals: if a kind is rarely colourful, it vanishes *as a kind*.
+# of grey animals: if a kind is rarely colourful, most of it goes, *as a kind*. (One picture in six of every kind is
+# line art, so no kind can keep more than five sixths.)
 #
 # Now the model. It is small: 32 × 32 pixels, one style. It sees a filled sketch and paints it. The sketch is two more channels beside the
 # noisy picture. The filter takes the more colourful half of this style. To be fair, both halves have the same number of pictures and both
@@ -477,7 +479,7 @@ with one_thread():
 print(f"{len(models)} models, each on {half} of {len(pictures)} pictures")
 
 # %% [markdown]
-# Now ask both models about things that no training saw. The error is that of the guessed picture $\hat x_0$, at three timesteps, with the
+# Now ask all four models about things that no training saw. The error is that of the guessed picture $\hat x_0$, at three timesteps, with the
 # same noise for all. The held-out things are sorted by the colourfulness of their *true* pictures: the greyest third, among them clapper board
 # and poodle, and the most colourful third. **Predict:** which half's model has the smaller error? And how colourful will the filtered
 # model paint grey things?
@@ -580,7 +582,8 @@ s2i.show(sheet, alt=words)
 
 # %% [markdown]
 # **Read the table first**, since a painting depends on its noise: compare the two seeds of one half. Each model is better at what it saw more
-# of. And the filtered model gives colour to what has none. Colourful things come out too pale from all four: so small a
+# of. And in the table the filtered model gives colour to what has none. In the paintings the random halves colour grey things, too: a painting begins
+# at pure noise, where nothing of the true picture is left, and the table's guesses begin at the noisy true picture. Colourful things come out too pale from all four: so small a
 # model, under so much noise, guesses the mean of what it holds possible.
 #
 # Is that luck with two seeds? We ran six. The colourful half's model was worse at grey things in all six, by 11 to 20 %, and better at

@@ -162,7 +162,7 @@ explained
 #
 # Two knobs at once make a **grid**: one row per strength, one column per guidance. `s2i.sweep` takes a list wherever a setting takes a
 # value. Strength runs from little noise to almost only noise. Guidance runs from 1, the words without guidance, to 16, far too much.
-# Before you run the cell, point at two places of the grid: where will the best turtle be, and where will the sketch be lost?
+# Before you run the cell, point at two places of the grid: where will the best turtle be, and where will most of the sketch be lost?
 
 # %%
 strengths, guidances = [0.4, 0.7, 1.0], [1, 4, 16]
@@ -176,7 +176,7 @@ def nine(sketch, prompt, seed=0):
 
 
 grid = nine(turtle.path, turtle.prompt)
-look = "Downwards the outline loosens; to the right grey becomes green, then glaring green and black."
+look = "Downwards the outline loosens. To the right the colours become stronger: pale, then green, then glaring with black."
 s2i.show(grid.figure(), alt=f"{grid.describe()} {look}")
 print(grid)
 grid.table[["strength", "guidance_scale", "evaluations", "start_timestep", "sqrt_alpha_bar"]]
@@ -184,7 +184,8 @@ grid.table[["strength", "guidance_scale", "evaluations", "start_timestep", "sqrt
 # %% [markdown]
 # The table says what ran. Five sampling steps are few, to save time. At strength 0.7 it would be 3.5 of the five steps, and a step cannot be
 # cut in two (lesson 8): look how many evaluations there were. The last column is √ᾱ at the start, the weight of the sketch in the
-# noisy latent. It is not 0 at strength 1.0 either.
+# noisy latent. It is not 0 at strength 1.0 either. Is that enough to be seen? Look for the outline of the shell in the lowest row, and for
+# the lines inside it.
 #
 # *Samples through the U-Net* counts the work. A step with guidance takes two samples, a step at guidance 1 takes one. What several cells
 # have in common is computed once.
@@ -313,7 +314,8 @@ for name, images in {"sketches": [made.results[0].sketch for made in sweeps], "i
 # By a common rule an effect is *shown* if it is more than two standard errors from 0. With right errors, chance alone goes that far in
 # about 5 of 100 experiments.
 #
-# A classmate has written this. It takes the scores before and after as `(sketches, columns)`; the three columns are the three guidances.
+# A classmate has written this. It takes the scores before and after as `(sketches, columns)`. Where two strengths are compared, the
+# columns are the three guidances. Where two guidances are compared, the columns are the three strengths.
 
 
 # %%
@@ -513,8 +515,8 @@ s2i.show(figure, alt=alt)
 # ## 6. And the reason?
 #
 # Even where a claim holds, its *because* is another claim. The thesis says: more strength is more realistic *because it smooths*. If
-# smoothing were the cause, then smoothing alone would do it, without any diffusion. That can be tried: take the pictures of strength 0.4 and
-# blur them with a Gaussian of 0.5, 1 and 2 pixels. **Predict:** how much of the gain in realism that strength 1.0 brings does the best of
+# smoothing were the cause, then smoothing alone would do it, without any diffusion. That can be tried at guidance 4: take the pictures of strength 0.4
+# and blur them with a Gaussian of 0.5, 1 and 2 pixels. **Predict:** how much of the gain in realism that strength 1.0 brings does the best of
 # the three bring?
 
 # %%

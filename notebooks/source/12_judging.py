@@ -111,7 +111,7 @@ s2i.show(
 )
 
 # %% [markdown]
-# Which of the seven would *you* choose? Probably none of the first four.
+# Which of the seven would *you* choose? The first four are cheats: none of them looked at the sketch and coloured it.
 #
 # We have true pictures, so we can measure how far each result agrees with them. **PSNR** is lesson 1's: the mean
 # squared error in decibels. A smaller error gives a larger PSNR. **SSIM** compares brightness, contrast and structure in small windows: a perfect copy has 1. Many
@@ -134,8 +134,8 @@ above = [name for name in translators if mean_of[name][1] < mean_of["empty page"
 print("the empty page has a higher SSIM than:", ", ".join(above) or "nobody")
 
 # %% [markdown]
-# Why do cheats win? Both measures reward what is *safe*. No colour costs less than a wrong colour. A blur costs less than a sharp edge
-# at the wrong place. And both know only **one right answer**. A red trolleybus counts as an error where OpenMoji's is blue.
+# Why do cheats win? Both measures reward what is *safe*. No colour costs less than a wrong colour. In PSNR a blur costs
+# less than a sharp edge at the wrong place; SSIM forgives the blur less. And both know only **one right answer**. A red trolleybus counts as an error where OpenMoji's is blue.
 #
 # So ask what you really want. There are two questions. Are the sketch's lines kept? Does the result look like a real picture?
 #
@@ -269,7 +269,8 @@ print(f"over 60 other pairs of unrelated pictures: {CHANCE_F1:.2f}")
 # "half faithful". **A number says nothing until you know what others get.** Here an unrelated picture marks the bottom, and the true
 # picture marks the top.
 #
-# The copied sketch is above the top: it *is* the sketch. Edge F1 has its cheat, too.
+# The copied sketch is above the top: it *is* the sketch. Edge F1 has its cheat, too. The miniature at strength 0.25 is close to that cheat: it adds
+# hardly a line. A true picture has lines that its sketch does not have.
 #
 # The tolerance is a choice, and the number depends on it:
 
@@ -627,8 +628,9 @@ for strength in (0.5, 0.75):
     print(f"strength {strength}, 20 sketches: guidance 1 and 2.5", "overlap" if low.overlaps(high) else "do not overlap")
 
 # %% [markdown]
-# The width falls with the root of the number of sketches, so four times as many sketches should halve it. Five sketches can be alike by
-# luck. Then their interval is too narrow, and they cannot know it.
+# The width falls with the root of the number of sketches, so a plain interval of 5 should be twice as wide as one of 20. `interval` widens
+# the one of 5 more: 2 · 1.6 / 1.1 is about 2.9. Yours may be far from that, since five sketches can be alike by luck. Then their interval is
+# too narrow, and they cannot know it.
 #
 # Now compare: does guidance 2.5 lose lines, compared with guidance 1? The last lines say whether the two intervals overlap at each
 # strength. That does not settle it. Their width comes from sketches that differ, and a hard sketch is hard at both settings. So take the
@@ -835,7 +837,8 @@ for strength in (0.5, 0.75, 1.0):
     print(line)
 
 # %% [markdown]
-# *Line* and *Word* follow their own number as far as 30 noisy votes let them. The column worth knowing is **yours**, named `me`. Does it
+# Do *Line* and *Word* follow their own number? 30 noisy votes show a skill no better than their intervals allow. A mean also counts *by how
+# much* a setting wins. Votes count only *how often*. The column worth knowing is **yours**, named `me`. Does it
 # follow one of the numbers? If it follows none, the numbers are missing something that you see.
 #
 # ## 7. The report
@@ -861,7 +864,11 @@ judged
 # Read *What to conclude* aloud, sentence by sentence, and point at the place in the table that it comes from. Then read *What not to
 # conclude*. Which of these sentences was missing in the last paper that you read?
 #
-# Find two things. Where does edge F1 come down to that of an unrelated picture? And why is there no single best setting, but a **front**?
+# The report is stricter than section 5. Nine cells make 36 pairs, and its 95 % hold for all 36 together. So two intervals can lie apart, and the
+# report still says that no difference is shown.
+#
+# Find two things. Where does edge F1 come down to that of an unrelated picture, or below it? Look at
+# what such a picture shows. And why is there no single best setting, but a **front**?
 # The front has the settings that no other setting beats in both edge F1 and micro-KID.
 
 # %%

@@ -125,7 +125,8 @@ ends_matter.compare("yes, in every pixel" if same_bytes else "no")
 print("a result says so itself:", *one.notes)
 
 # %% [markdown]
-# The red lines are warnings of transformers and diffusers, and they are easy to overlook. Put what matters in front.
+# The red lines are warnings of transformers and diffusers, and they are easy to overlook. The first one threatens with indexing errors. None
+# comes, because the pipeline cuts the list first. Put what matters in front.
 #
 # ## 2. One template, many prompts
 #
@@ -351,7 +352,7 @@ def grid(sketch, prompts, **settings):
 # - **both**: the rest. This is what a seed does with this prompt and not with that one.
 #
 # Add up each part over all pixels and divide by the whole. The three **shares** make 1 if every variance divides by n,
-# and not by n − 1. Statisticians call this a two-way analysis of variance.
+# and not by n − 1: in torch, `x.var(…, correction=0)`. Statisticians call this a two-way analysis of variance.
 #
 # The function gets all pictures as one tensor: axis 0 the prompts, axis 1 the seeds, then whatever a picture has.
 
@@ -595,11 +596,13 @@ print(f"chance that at least one of {tried} independent p-values falls below 0.0
 # has a chance of 1 in 20 to fall below 0.05. The last line gives the chance that *at least one* does, if they are
 # independent. Ours share pictures, so the chance is smaller, but far above 1 in 20.
 #
-# Several small p are not several witnesses, for the same reason. The magic pictures stand in three of the six lines of each
-# judge, and so do those of each control. If these sixteen pictures are unlucky, three lines say so.
+# Of 12 p-values with nothing behind them 0.6 fall below 0.05 on average. If you have many more, something may be there. But several small p are
+# not several witnesses. The magic pictures stand in three of the six lines of each judge, and so do those of each control. If the magic
+# pictures are unlucky, all three of their lines say so.
 #
 # So you have a *suspicion*. Test a suspicion with **new** pictures and *one* comparison that is named beforehand. The next cell takes the
-# comparison with the smallest p. It draws sixteen other unseen things by lot and uses another seed.
+# comparison with the smallest p. It draws sixteen other things by lot, all of them unseen, and uses another seed.
+# Half of the first sixteen were trained on, so a "not shown" may come from that, too.
 
 # %%
 confirmed = predict(
@@ -628,14 +631,14 @@ alike = "the same is shown" if gap.value * first_time > 0 else "the opposite is 
 confirmed.compare(alike if p < 0.05 else "not shown")
 
 # %% [markdown]
-# Suppose somebody had shown you only the best line of the *first* table. Nobody would have lied. What would you
+# Suppose somebody had shown you only the line with the smallest p of the *first* table. Nobody would have lied. What would you
 # believe?
 #
 # What does the experiment say? Look at the intervals. "Nothing shown" is not "nothing there": a loss down to the lower
 # end and a gain up to the upper end are not excluded.
 #
-# What did the controls add? If magic had beaten only *nothing*, you would not know whether its *meaning* did it, or just the extra
-# pieces. And what did *nothing* add? Go back to edge F1. If magic is ahead of a control, is it ahead of nothing, too? A control
+# What did the controls add? If you had compared magic with *nothing* only, you would not know whether its *meaning* did
+# it, or just the extra pieces. Do the controls differ from *nothing* as magic does? And what did *nothing* add? Go back to edge F1. If magic is ahead of a control, is it ahead of nothing, too? A control
 # can lose lines of its own. Then magic wins by standing still.
 #
 # **This result does not carry over to Stable Diffusion.** The miniature never saw *masterpiece*. Stable Diffusion may

@@ -590,7 +590,8 @@ for name, switch in (("at once", full.vae.disable_slicing), ("in slices", full.v
 full.vae.disable_slicing()
 
 # %% [markdown]
-# Compare the two times. This slicing decodes each picture as if it were alone, so it is worth its place wherever batches are decoded.
+# Compare the two peaks, then the two times. This slicing decodes each picture as if it were alone. It needs about a quarter of the memory for four
+# pictures, and may cost a little time. So it is worth its place where batches are decoded and memory is short.
 #
 # ### A ladder
 #
@@ -675,7 +676,7 @@ outcome = predict(
 times_faster = predict("How many times as many pictures per minute does it make?", answer=...)
 
 # %% [markdown]
-# Twelve things that no model was trained on are chosen at random. All pictures have seed 0. Models that take the sketch as a start have strength 0.75 and the sketch
+# Twelve things are chosen at random. No miniature was trained on them; of Stable Diffusion nobody can say that. All pictures have seed 0. Models that take the sketch as a start have strength 0.75 and the sketch
 # filled. Models that are led by the sketch begin from noise, strength 1. Each keeps its own steps and guidance. The first
 # run of each model warms it up and is thrown away. Seconds are those of a whole picture.
 
@@ -903,9 +904,9 @@ lesson.pictures_each.check(pictures_each)
 pictures_each = lesson.pictures_each.use(pictures_each)
 
 # %% [markdown]
-# The last line of the next cell plans for a T4. Its numbers are **assumptions**, and not measured by us: 38 evaluations of Stable
-# Diffusion 1.5, one more than 50 · 0.75 since its own sampler asks once more, with guidance at 7 per second, half a second for all else, hardly a gain from batches, and three minutes for download and
-# loading. If you have a T4, put your own numbers there.
+# The last line of the next cell plans for a T4. Its numbers are **assumptions**, and not measured by us. 50 · 0.75 are 37 whole
+# steps of Stable Diffusion 1.5. Its own sampler asks once more, so there are 38 evaluations. We assume 7 evaluations with guidance per second. We
+# assume half a second for all else, hardly a gain from batches, and three minutes for download and loading. If you have a T4, put your own numbers there.
 
 # %%
 plan = pictures_each(30, 3600, loading[lane.few], batch_seconds)
@@ -969,7 +970,7 @@ waits.compare(np.mean(first["orders"]) / np.mean(first["turns"]), within=3)
 # - Sauer et al., *Adversarial Diffusion Distillation*, 2023, arXiv 2311.17042: `sd-turbo`.
 # - Zhang, Rao and Agrawala, *Adding Conditional Control to Text-to-Image Diffusion Models*, 2023, arXiv 2302.05543: `sd15-scribble`.
 #
-# **Next:** your own project. Take a question that you can answer with twelve sketches and an hour.
+# **Next:** lesson 16, *Seven ways to colour a sketch*. Or your own project: take a question that you can answer with twelve sketches and an hour.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher

@@ -110,7 +110,7 @@ for name, value in sharp.items():
 looks_best.compare(max(five, key=sharp.get))
 
 # %% [markdown]
-# A steep step is not yet a good edge. Look at CycleGAN's pictures again: much of its steepness is thin ink, and a raster of small dots. One
+# A steep step is not yet a good edge. Look at CycleGAN's pictures again: much of its steepness is thin ink with pale rims. One
 # figure never says which picture is best. You will meet this several times today.
 
 # %% [markdown]
@@ -390,12 +390,17 @@ gives_away.compare(points)
 
 # %% [markdown]
 # With the artists' pictures alone, noise of 10 % would have accused CycleGAN. But pix2pix's pictures suffer from it even more, and pix2pix
-# is innocent. So noise finds pale lines. The blur is another matter: it harms CycleGAN's pictures alone. What `draw` reads there is in part
-# finer than two pixels. You may have seen it: it is the raster of small dots. A control that is chosen badly convicts the innocent. So a
+# is innocent. So noise finds pale lines. The blur is another matter: it harms all three, but CycleGAN's pictures twice as much as
+# both controls. What `draw` reads there is in part finer than two pixels. The sheets above are shrunk, so you cannot see it there. A control that is chosen badly convicts the innocent. So a
 # study has to name its controls.
 
 # %% [markdown]
+# **A good place to stop.** You have a CNN, a VAE, a GAN and CycleGAN side by side.
+#
 # # Second sitting: two more, and diffusion
+#
+# What the first sitting gave: a squared error paints a **mean**, a **code** gives several pictures, a **discriminator** asks for edges, and a **cycle** needs no
+# pairs. If you come back later, run all cells above again. They need less than a minute.
 #
 # ## 6. StyleGAN: coarse and fine
 #
@@ -448,8 +453,8 @@ who_shapes.compare(max(lines_of, key=lines_of.get))
 
 # %% [markdown]
 # The map decides the lines, and the styles hardly touch them. A face has no map of its own in StyleGAN, so there the early styles decide
-# how the head is turned. Here the sketch has said so already, and what is left for a style is colour. In our generator nearly all of it is
-# decided in the earliest layers.
+# how the head is turned. Here the sketch has said so already, and what is left for a style is colour. In our generator the two
+# earliest layers decide more than the other four together.
 
 # %% [markdown]
 # ## 7. Reinforcement: an agent that paints
@@ -496,11 +501,11 @@ for step in range(201):
     optimizer.step()
     if step % 50 == 0:
         print(f"step {step}: the player aims at {choice.item():.2f}, mean reward {rewards.mean():.3f}")
-print(f"The best possible is {-(0.2**2):.3f}: with a spread of 0.2, the player misses even where it aims right.")
+print(f"On average no aim does better than {-(0.2**2):.3f}: with a spread of 0.2, the player misses even where it aims right.")
 
 # %% [markdown]
 # The agent was trained with PPO (Schulman et al. 2017). It uses the same strokes for several steps of this gradient, and stops rewarding
-# a step once the policy is far from the one that made them. Watch it paint, and do not expect much: 24 strokes of a soft brush, after 20
+# a step once the policy is far from the one that made them. Watch it paint, and do not expect much: 24 strokes of a broad, see-through brush, after 20
 # minutes of trying. The outlines are lost, and the colours are greyish.
 #
 # Then it is compared with two painters without a network. One makes random strokes. The other is *greedy*: it tries 64 random strokes each
@@ -514,7 +519,7 @@ painter, _ = load_family("painter")
 with torch.no_grad():
     canvases = [list(painter.paint(as_hint(hint), torch.Generator().manual_seed(0))) for hint in hints]
 film = [to_picture(torch.cat([canvas[i][0] for canvas in canvases[:4]], 2)) for i in range(len(canvases[0]))]
-s2i.show(film, alt="Four canvases fill stroke by stroke with soft greyish ellipses, about where each thing lies.")
+s2i.show(film, alt="Four canvases fill stroke by stroke with see-through greyish strokes with round ends, about where each thing lies.")
 shown_strokes = [1, 2, 4, 8, 16, len(canvases[0]) - 1]
 sheet, _ = filmstrip(
     {"canvas": [to_picture(canvases[0][i][0]) for i in shown_strokes]}, [f"{i} stroke{'s' * (i > 1)}" for i in shown_strokes]
@@ -655,13 +660,13 @@ sheet, _ = filmstrip(
 s2i.show(sheet, alt=f"What the base of the cascade believes in, x̂₀, for {len(runs)} things at {len(few)} times, the noisiest first.")
 for thing, run in runs.items():
     early, late = (saturation(to_picture(x0), to_picture(x0)) for _, x0 in (run[0], run[-1]))
-    print(f"{thing:10} saturation of the first belief {early:.2f}, of the last one {late:.2f}")
+    print(f"{thing:30} saturation of the first belief {early:.2f}, of the last one {late:.2f}")
 
 # %% [markdown]
 # ## 9. Which would you take?
 #
 # Now the table, on the twelve unseen sketches: faithfulness (edge F1), realism (micro-KID from other artists' pictures of the same
-# things), how different two seeds are, and seconds a picture. The artists' own pictures are the first row: no model can be asked for a
+# things), how different two seeds are, and seconds a picture. The line above the table has the artists' own pictures: no model can be asked for a
 # smaller micro-KID. The prompt's CLIP, which `cascade` and `unclip` learned to obey, is also the one that micro-KID looks through, so their
 # realism may be flattered.
 
@@ -724,7 +729,8 @@ print(f"micro-KID: the intervals of {first} and {second} {'lie apart: shown' if 
 # %% [markdown]
 # The first place in a column may be luck. The last lines say whether the difference to the second place is shown. Twelve sketches are few.
 # The project's benchmark measures the same on more sketches, with drawings by people beside them: `python -m benchmarks.families`. On its
-# forty sketches and forty doodles, `mini-scribble` is the most real. Here pix2pix may be ahead of it by luck.
+# forty sketches `mini-scribble` and `mini` are the most real. On its forty doodles all that are diffusion lie far ahead of pix2pix. If another family
+# is ahead here, look at its interval: it may be luck.
 #
 # No column alone says which family is best. Edge F1 rewards whoever copies the lines, and the brown CNN copies them best. Two seeds differ
 # much where a model paints stains in another place each time. Micro-KID sees the set of all pictures, and not whether *this* picture fits
@@ -735,7 +741,7 @@ print(f"micro-KID: the intervals of {first} and {second} {'lie apart: shown' if 
 # - **Is the loss easy to make smaller?** For a squared error it is. A game of two networks may run away, and a reward is a poor
 #   teacher. Diffusion has the CNN's own loss.
 # - **Does one sketch get several pictures?** The CNN and CycleGAN have one for each sketch, and pix2pix nearly so. The VAE, StyleGAN, the
-#   painter and diffusion draw.
+#   painter and diffusion make another picture with every seed.
 # - **What does a picture cost?** All but diffusion and the painter run their network once. Diffusion runs it many times.
 #
 # Diffusion has a good answer to the first two questions, and a poor one to the third. Many see in this why it took the lead: its training

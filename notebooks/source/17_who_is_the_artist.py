@@ -139,7 +139,7 @@ names = ("sketch", "prompt", "seed", "rest")
 
 
 def in_words(shares):
-    return "  ".join(f"{name} {share:.2f}" for name, share in zip(names, shares))
+    return "  ".join(f"{name} {abs(round(float(share), 2)):.2f}" for name, share in zip(names, shares))
 
 
 print("only the sketch:", in_words(decided_by(noise[:, :1, :1].expand_as(noise))))
@@ -205,7 +205,7 @@ largest.compare({way: names[int(np.argmax(by_pixels[way]))] for way in ways})
 
 # %%
 same_winner = predict(
-    "The sketch leads. Of the pixels one choice has the largest share. Does it have the largest of the features, too?",
+    "The sketch leads. One choice has the largest share of the pixels' variance. Has it the largest of the features' variance, too?",
     answer=...,
     options=("yes", "no"),
 )
@@ -259,8 +259,8 @@ for look, some in {"in colour": in_colour, "in grey": in_grey}.items():
 named_by_clip.compare(after_prompt["in colour"], within=1)
 
 # %% [markdown]
-# Compare CLIP's names with yours. The grey pictures have the same lines and no colours. Without colours CLIP follows the prompt no more
-# often than a guess among three words would. So this judge goes largely by colour, and the prompt decides the colours. You may have gone by
+# Compare CLIP's names with yours. The grey pictures have the same lines and no colours. Look at the names that CLIP gives to
+# the grey ones: are they one answer to everything? Such a judge is right about the prompt as often as a guess among three words would be. So this judge goes largely by colour, and the prompt decides the colours. You may have gone by
 # the lines, and the sketch decides those. Neither of you is neutral.
 #
 # Three things never varied here: the model, its training pictures, and you, who chose three things and two seeds. What does not
@@ -855,6 +855,7 @@ if has_package():
 else:
     print("c2pa-python is not installed, and the course runs without it. To sign and to read: pip install c2pa-python")
     print("Then run this cell again. When we ran it, the forged picture came out Invalid, and the one saved anew had none.")
+    breaks.compare("Invalid")
 
 # %% [markdown]
 # Our certificate is made on the spot, and no list of trusted signers has it. So even an unbroken signature shows only that nothing was
@@ -1046,7 +1047,7 @@ s2i.survey()
 # So the first control alone would have told of copying, and the second tells of none. Selection: 0 of 17 Asian dishes, chance 0.001; 1 of 6
 # religious buildings, chance 0.35. The prompt that fits best was that of the Kaaba, which the U-Net never saw: a warning about judges. With a
 # sketch the Kaaba has its shape, and comes out white and yellow.
-# Cost: 0.13 to 0.77 kWh, as much as some 200,000 pictures.
+# Cost: 0.14 to 0.86 kWh, as much as some 230,000 pictures; the second number depends on the machine.
 #
 # **What to listen for.** "The sketch has 74 %, so I own 74 % of it." A share of the variance over *these* choices is no share of a right.
 # "The share is above ½, so it copies." Nearer than what? "Only 1 of 6, so it is shown." Not by counting. "No credentials, so it is

@@ -480,7 +480,7 @@ if find_spec("peft"):
 
     with quiet_loading():
         plain = StableDiffusionImg2ImgPipeline.from_pretrained(pipe.s2i_folder, safety_checker=None)
-        plain.load_lora_weights(str(own))
+        plain.load_lora_weights(str(own.parent), weight_name=own.name)
     plain.fuse_lora()
     print(f"The first layer with the style: diffusers' and ours differ by {max_difference(plain.unet.conv_in.base_layer.weight, here):.1e}.")
 else:

@@ -110,7 +110,7 @@ def _ranking(cells: list[Cell], measure: str, more: bool, table: Mapping[str, st
             return f"{told} {table['differs_from_all']}"
         if open_ == len(rest):
             return f"{told} {table['differs_from_none']}"
-        return f"{told} {table['differs_from_some'].format(n=open_, total=len(rest))}"
+        return f"{told} {table['differs_from_some'].format(n=len(rest) - open_, total=len(rest))}"
     others = [cell for cell in rest if of(cell, measure).overlaps(own)]
     if not others:
         return f"{told} {table['overlaps_none']}"

@@ -114,7 +114,7 @@ STRINGS: dict[str, dict[str, str]] = {
         "best_is": "{measure}: best is {figure} ({cell}, n = {n}).",
         "differs_from_all": "Sketch by sketch it differs from every other cell.",
         "differs_from_none": "Sketch by sketch, no difference from any other cell is shown.",
-        "differs_from_some": "Sketch by sketch, {n} of {total} others are not told apart from it.",
+        "differs_from_some": "Sketch by sketch, it differs from {n} of {total} others; from the rest no difference is shown.",
         "overlaps_none": "No other cell's interval reaches it.",
         "overlaps_all": "Every other cell's interval overlaps with it, so no difference between cells is shown.",
         "overlaps_some": "{n} of {total} others overlap with it: they are not told apart from it.",
@@ -272,7 +272,8 @@ STRINGS: dict[str, dict[str, str]] = {
         "best_is": "{measure}: der beste Wert ist {figure} ({cell}, n = {n}).",
         "differs_from_all": "Skizze für Skizze unterscheidet sich die Zelle von jeder anderen.",
         "differs_from_none": "Skizze für Skizze ist zu keiner anderen Zelle ein Unterschied gezeigt.",
-        "differs_from_some": "Skizze für Skizze nicht davon zu unterscheiden: {n} von {total} anderen.",
+        "differs_from_some": "Skizze für Skizze unterscheidet sich die Zelle von {n} von {total} anderen; zu den übrigen "
+        "ist kein Unterschied gezeigt.",
         "overlaps_none": "Kein Intervall einer anderen Zelle reicht an diesen heran.",
         "overlaps_all": "Die Intervalle aller anderen Zellen überlappen damit, also ist kein Unterschied zwischen "
         "Zellen gezeigt.",

@@ -109,7 +109,7 @@ def style_hash(path) -> str | None:
 
 
 def save_style(added: Mapping[str, LowRank], path, dtype: torch.dtype = torch.float32) -> Path:
-    """Write what was trained as diffusers' LoRA: ``pipe.load_lora_weights(path)`` loads it. Returns the file.
+    """Write what was trained as diffusers' LoRA: ``pipe.load_lora_weights(folder, weight_name=file)`` loads it. Returns the file.
 
     α / r is multiplied into B. A file without α is understood as α = r by every loader, so nothing can be forgotten.
 

@@ -6,6 +6,7 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.images import to_picture
+from s2i_teach.theory.plane import spread
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe & Ito's colours, which people with any kind of colour vision can tell apart."""
@@ -41,7 +42,8 @@ def curves(
         lines: label → values ``(N,)``.
         log, log_x: a logarithmic y axis, x axis (with a tick at every x).
         marks: label → x of a vertical mark.
-        errors: label → half the length of a vertical bar at each x ``(N,)``, for some lines or all.
+        errors: label → half the length of a vertical bar at each x ``(N,)``, for some lines or all. Lines with bars stand a little
+            beside one another, or one would hide the others.
 
     Raises:
         InputError: ``errors`` names no line, or has other numbers of values.
@@ -54,15 +56,22 @@ def curves(
     figure, axes = _axes(7, 3.2)
     x = [float(value) for value in x]
     words = []
+    largest = max((abs(float(value)) for values in lines.values() for value in values), default=0.0)
+
+    def told(value: float) -> str:
+        return f"{0 if not log and abs(value) < largest / 1000 else value:.3g}"
+
     for number, (label, values) in enumerate(lines.items()):
         y = [float(value) for value in values]
         style = {"color": COLOURS[number % 7], "linestyle": DASHES[number % 7], "linewidth": 2}
-        axes.plot(x, y, label=label, **style)
+        beside = (number - (len(lines) - 1) / 2) * (max(x) - min(x)) / 80 if errors and not log_x else 0.0
+        at = [place + beside for place in x]
+        axes.plot(at, y, label=label, **style)
         if errors and label in errors:
             bars = [float(value) for value in errors[label]]
-            axes.errorbar(x, y, bars, fmt="none", ecolor=style["color"], capsize=3)
+            axes.errorbar(at, y, bars, fmt="none", ecolor=style["color"], capsize=3)
         middle = y[len(y) // 2]
-        words.append(f"{label} goes from {y[0]:.3g} over {middle:.3g} in the middle to {y[-1]:.3g}")
+        words.append(f"{label} goes from {told(y[0])} over {told(middle)} in the middle to {told(y[-1])}")
         if errors and label in errors:
             words[-1] += f", with bars of ±{min(bars):.2g} to ±{max(bars):.2g}"
     for label, place in (marks or {}).items():
@@ -193,10 +202,10 @@ def scatter(
             xy = torch.as_tensor(points).float()
             marker = "os^Dv"[number % 5]
             place.scatter(*xy.T.tolist(), s=14, marker=marker, label=label, color=COLOURS[number % 7], alpha=0.8)
-            mean, spread = xy.mean(0), xy.std(0, correction=0).norm().item()
+            mean, wide = xy.mean(0), spread(xy)
             words.append(
                 f"{name + ', ' if name else ''}{label}: {len(xy)} points around ({mean[0]:.2f}, {mean[1]:.2f}), "
-                f"spread {spread:.2f}"
+                f"spread {wide:.2f}"
             )
         place.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", title=name)
         place.spines[["top", "right"]].set_visible(False)
@@ -300,7 +309,9 @@ def filmstrip(rows: dict, captions: list[str], *, side: int = 96, steps: bool = 
         draw.text((gap, y + side / 2), label, (40, 40, 40), letters, anchor="lm")
         for column, picture in enumerate(pictures):
             image = fit_to(_enlarged(picture, side).convert("RGB"), (side, side))
-            sheet.paste(image, (left + column * (side + gap), y))
+            x = left + column * (side + gap)
+            draw.rectangle([x - 1, y - 1, x + side, y + side], outline=(205, 205, 205))  # white paper on a white sheet
+            sheet.paste(image, (x, y))
         if all(isinstance(picture, torch.Tensor) for picture in pictures):
             far = [(picture - pictures[-1]).abs().mean().item() for picture in pictures]
             words.append(
