@@ -400,7 +400,7 @@ gives_away.compare(points)
 # # Second sitting: two more, and diffusion
 #
 # What the first sitting gave: a squared error paints a **mean**, a **code** gives several pictures, a **discriminator** asks for edges, and a **cycle** needs no
-# pairs. If you come back later, run all cells above again. They need less than a minute.
+# pairs. If you come back later, run all cells above again. They take a minute or two.
 #
 # ## 6. StyleGAN: coarse and fine
 #
