@@ -151,7 +151,10 @@ def test_cells_of_the_same_sketches_are_compared_sketch_by_sketch():
     so, _ = said([best, lower])
     assert "(strength 0.2, n = 12). Sketch by sketch it differs from every other cell." in so
     assert "Sketch by sketch, no difference from any other cell is shown." in said([best, near])[0]
-    assert "Sketch by sketch, it differs from 1 of 2 others; from the rest no difference is shown." in said([best, near, lower])[0]
+    assert (
+        "Sketch by sketch, it differs from 1 of 2 others; from the rest no difference is shown."
+        in said([best, near, lower])[0]
+    )
     # Of a handful of sketches even differences of one sign may be chance: then intervals decide.
     few = [of_sketches(0.2, values[:5]), of_sketches(0.5, values[:5] - 0.01)]
     assert "so no difference between cells is shown" in said(few)[0]

@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,7 +154,7 @@ def test_diffusers_loads_the_file_and_draws_the_same(tiny_pipe, style, sketch):
     pipe = type(tiny_pipe)(**parts, requires_safety_checker=False)
     pipe.set_progress_bar_config(disable=True)
     expected = s2i.translate(sketch, "a turtle", pipe=tiny_pipe, style=style, style_weight=0.7, **COMMON)
-    pipe.load_lora_weights(str(style.parent), weight_name=style.name)
+    pipe.load_lora_weights(str(Path(style).parent), weight_name=Path(style).name)
     pipe.fuse_lora(lora_scale=0.7)
     got = s2i.translate(sketch, "a turtle", pipe=pipe, **COMMON)
     plain = s2i.translate(sketch, "a turtle", pipe=tiny_pipe, **COMMON)

@@ -31,7 +31,15 @@ def add_train_parsers(parts) -> None:
     control.add_argument("--control-from", metavar="FOLDER", help="a ControlNet to go on from")
     control.add_argument("--hinted", type=float, default=0.6, help="share of samples with a sketch (default: 0.6)")
     control.add_argument("--freeze-unet", action="store_true", help="let only the ControlNet learn")
+    control.add_argument(
+        "--classifier",
+        metavar="FILE",
+        help="of `s2i train classifier`: it says whether the sampler draws what is asked for",
+    )
+    control.add_argument("--naming", type=float, default=0.1, help="weight of what the classifier says (default: 0.1)")
     control.set_defaults(run=_control)
+    classifier = _training(parts, "classifier", "a classifier of noisy latents, for `s2i train control --classifier`")
+    classifier.set_defaults(run=_classifier)
     few = _training(parts, "fast-unet", "the U-Net to draw in four steps without guidance: a LoRA, by distillation")
     few.add_argument("--model", metavar="FOLDER", help="the miniature that is its teacher (default: data/mini)")
     few.add_argument("--paths", type=int, default=2000, help="pictures that the teacher draws first (default: 2000)")
@@ -84,7 +92,7 @@ def add_train_parsers(parts) -> None:
     save.add_argument("--out", default="runs", metavar="FOLDER", help="where the parts were trained (default: runs)")
     fast.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
     fast.add_argument("--start-from", metavar="FOLDER", help="a preview decoder to go on from, of another VAE too")
-    for part in (unet, control, save):
+    for part in (unet, control, classifier, save):
         part.add_argument("--text", metavar="FOLDER", help="tokenizer and text encoder (default: OUT/text)")
         part.add_argument("--vae", metavar="FOLDER", help="default: OUT/vae/vae")
     save.add_argument("--unet", metavar="FOLDER", help="default: OUT/control/unet if there, else OUT/unet/unet")
@@ -211,11 +219,14 @@ def _unet(args) -> None:
 
 
 def _control(args) -> None:
+    from s2i_teach.training.naming import naming_loss
     from s2i_teach.training.unet import train_unet
 
     text, vae = _part(args, "text"), _part(args, "vae")
     if not 0 < args.hinted <= 1:
         raise InputError(f"--hinted is {args.hinted:g}: use a share above 0 and up to 1.")
+    if not args.naming > 0:
+        raise InputError(f"--naming is {args.naming:g}: it must be above 0.")
     args.unet = args.start_from
     train_unet(
         as_path(args.out) / "control",
@@ -226,9 +237,16 @@ def _control(args) -> None:
         core_only=not args.all_things,
         start_from=_part(args, "unet"),
         control_from=args.control_from,
+        further=naming_loss(as_path(args.classifier), args.naming) if args.classifier else None,
         optimizer=args.optimizer,
         **_options(args),
     )
+
+
+def _classifier(args) -> None:
+    from s2i_teach.training.naming import train_classifier
+
+    print(train_classifier(as_path(args.out) / "classifier", _part(args, "text"), _part(args, "vae"), **_options(args)))
 
 
 def _fast(args) -> None:

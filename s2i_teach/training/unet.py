@@ -1,6 +1,7 @@
 """Trains the miniature's U-Net on latents of the frozen VAE, steered by the frozen text tower."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -177,6 +178,7 @@ def train_unet(
     lr: float = 1e-3,
     hinted: float = 0.0,
     freeze_unet: bool = False,
+    further: Callable | None = None,
     empty_captions: float = 0.1,
     core_only: bool = True,
     config: dict | None = None,
@@ -202,6 +204,8 @@ def train_unet(
     Args:
         hinted: share of the samples that see a doodle of their page; the rest keeps plain img2img good.
         freeze_unet: only the ControlNet learns.
+        further: makes a loss that is added to each update's, from the frozen parts, the pairs and a seed:
+            ``(led, step, generator, autocast) → tensor``. See :func:`s2i_teach.training.naming.naming_loss`.
         start_from, control_from: folders of a U-Net and a ControlNet to go on from; the latter is else the U-Net's copy.
         samples: draws a sheet of pictures every ``sample_every`` seconds, and prints the errors of fixed pages.
         pool_batches: see :class:`s2i_teach.training.pool.Pool`.
@@ -246,6 +250,7 @@ def train_unet(
         unet.requires_grad_(False)
     alpha_bar = frozen.alpha_bar
     snr = alpha_bar / (1 - alpha_bar)
+    added = further(frozen, pairs, own_seed) if further else None
 
     def errors(x0, eps, t, captions, hints):
         """Squared errors of v ``(B,)``."""
@@ -272,6 +277,9 @@ def train_unet(
         losses = {"loss": (loss_weight(snr[t]) * error).mean(), "mse": error.mean().detach()}
         if count:
             losses |= {"led": error[:count].mean().detach(), "alone": error[count:].mean().detach()}
+        if added:
+            value = added(led, step, generator, accelerator.autocast)
+            losses |= {"loss": losses["loss"] + value, "further": value.detach()}
         return losses
 
     def sample_fn(model, step):
