@@ -212,8 +212,8 @@ worst.compare(
 #
 # The makers of this course have seen it happen. The miniature's first network was asked for $\varepsilon$. It never learned which shape
 # belongs to which word. Then they trained two networks from nothing, side by side, with 1,371 updates each and everything else
-# equal. The table shows the mean squared error of the guessed picture $\hat x_0$, whatever the network was asked for. The picture is a latent here
-# (section 5). A network that always answers 0 would have an error of about 1:
+# equal. The table shows the mean squared error of the guessed picture $\hat x_0$, whatever the network was asked for. These pictures are
+# compressed ones, as section 5 explains. A network that always answers 0 would have an error of about 1:
 #
 # | asked for | $t = 700$ | $t = 900$ | $t = 990$ |
 # |---|---|---|---|

@@ -771,6 +771,8 @@ print(f"micro-KID: the intervals of {first} and {second} {'lie apart: shown' if 
 # - Nichol et al., *GLIDE*, 2021, arXiv 2112.10741. Saharia et al., *Photorealistic Text-to-Image Diffusion Models with Deep Language
 #   Understanding* (Imagen), 2022, arXiv 2205.11487. Ramesh et al., *Hierarchical
 #   Text-Conditional Image Generation with CLIP Latents*, 2022, arXiv 2204.06125.
+#
+# **Next:** lesson 17, *Who is the artist?*
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher

@@ -438,7 +438,10 @@ same_picture.compare("yes, nearly" if apart["matching, 1 step"] < 2 * apart["con
 # | `mini-distilled` | `mini` | segments, as in section 2, with a guided teacher; a LoRA | 4 |
 # | `mini-fast` | `mini` | **none** | 4 |
 #
-# Look at the last row. `mini-fast` sounds like a student and is none. It has the same weights as `mini`, to the last bit. What it has of LCM is the sampler,
+# *Score distillation* moves the student's pictures by a score of the teacher, as section 4 does. *Human feedback*: people said which pictures they prefer, and
+# the student is trained towards these.
+#
+# Look at the last row of the table. `mini-fast` sounds like a student and is none. It has the same weights as `mini`, to the last bit. What it has of LCM is the sampler,
 # which was made for consistency students: it jumps to the guess, and noises it again. Does that help a network that was never distilled? You will measure it.
 #
 # **A student knows its stops.** It learned its answer for certain timesteps. Run it at others, and it was never trained there. The page of DMD2 warns that the LCM scheduler's
@@ -523,7 +526,8 @@ better.compare(better.options[0 if gap > 2 else 1 if gap < -2 else 2])
 # compared LCM's sampler with those stops, and gave the merit to the sampler. Where a sampler stops is as much a part of it as its formula.
 #
 # And the student? Look at the sheet: most of its pictures are those of `mini` with the same noise. In the table it lies nearer to real pictures than all others with four steps, and it runs the network half as often. But DDIM at the
-# same stops is not far behind. **Here the stops were worth more than the training.** Our pictures are small and simple. So this says nothing of larger models.
+# same stops names as many things. **For what a picture shows, the stops were worth more than the training.** For how near the pictures lie to real ones it is the
+# other way round: the stops changed the Fréchet distance by little, and the training made it smaller. Our pictures are small and simple. So this says nothing of larger models.
 #
 # ### What a student gives up
 #
@@ -596,7 +600,7 @@ for name, points in crowds.items():
     print(f"{name:>15}: {points.std(0).norm():.2f} wide, {torch.cdist(points, both[40:]).min(1).values.mean():.2f} from the other kind")
 
 # %% [markdown]
-# The aimed density keeps to the whole upper moon and leaves out where the other kind is near. Guidance overdoes it. The right-hand half of the moon is gone, though
+# The aimed density keeps to the whole upper moon and leaves out where the other kind is near. Guidance overdoes it. The arm of the moon that comes down at the right is gone, though
 # it is as much a part of what was asked for. The points crowd where the other kind is far away, and some lie beyond what was asked for. Chidambaram et al. (2024) proved it for mixtures: with more guidance the samples move to the edge of what was asked for.
 #
 # So guidance is no exact method for a well-known density. It is a push that works. This is why so many repairs are tried.
@@ -627,7 +631,7 @@ rescale_guidance = lesson.rescale_guidance.use(rescale_guidance)
 # **Guidance distillation** (Meng et al. 2022) spares the second evaluation. A student learns to say at once what the guided teacher says. It may be *told* the scale as it is told the timestep, as in FLUX.1 dev. Or it learns one scale
 # for good, as `mini-distilled` did with 4.
 #
-# Below, the first three repairs draw the same things from the same noise. Beside them stand no guidance and a plain scale of 8. In each row `guide(t, other, conditional)` says what a step follows. The
+# Below, the first three repairs draw the same things from the same noise. Beside them stand no guidance and a plain scale of 8. The row against a worse one has the scale 4. In each row `guide(t, other, conditional)` says what a step follows. The
 # row "8, rescaled" runs your function.
 
 # %%
@@ -721,7 +725,7 @@ lesson.score()
 # is distilled." Ask for the weights.
 #
 # **Section 8's picture.** The row without guidance has the calmest colours, and has lost rocket and key. The plain 8 has the sharpest things and the hardest colours. In the middle only, and rescaled, most of it stays, with softer
-# colours. The last row draws what the first row draws, in one piece and with clean edges. So a worse opponent mends the drawing, and does not bring the words.
+# colours, but the rocket is lost in both. The last row mostly draws what the first row draws, calmer and with cleaner edges. So a worse opponent mends the drawing, and does not bring the words.
 #
 # **The open question.** The first one was probably trained along the teacher's paths: progressive or consistency distillation. The second one on the crowd or by a
 # discriminator. For a preview the first is better, as it shows what the slow model will draw. There is no one answer for the final picture: crisp is not all, and rare kinds may be missing.

@@ -533,7 +533,7 @@ for name, count in counts.items():
 # for step in train_style(pipe, drawings, which="attention", rank=8, steps=300, batch_size=2, lr=1e-4):
 #     ...
 # save_style(step.added, "sd15_style.safetensors")
-# s2i.translate("data/sketches/turtle.png", "a turtle", pipe=pipe, style="sd15_style.safetensors", style_weight=0.8)
+# s2i.translate(find_sketch("turtle"), "a turtle", pipe=pipe, style="sd15_style.safetensors", style_weight=0.8)
 # ```
 #
 # ## 10. Think about it
@@ -552,6 +552,8 @@ lesson.score()
 # - Gal et al., *An Image is Worth One Word: Personalizing Text-to-Image Generation using Textual Inversion*, 2022, arXiv 2208.01618.
 # - The bug: github.com/huggingface/diffusers, issue 6087.
 # - Hugging Face's package for LoRA and its relatives: github.com/huggingface/peft.
+#
+# **Next:** lesson 21, *Editing*.
 
 # %% [markdown] tags=["teacher"]
 # ## For the teacher

@@ -317,7 +317,8 @@ gap = np.mean(shares["inverted"]) - np.mean(shares["fresh"])
 keeps.compare("those from inverted noise" if gap > 0.1 else "those from fresh noise" if gap < -0.1 else "neither")
 
 # %% [markdown]
-# Place, size and pose come over with the noise, in part. What the thing *is* comes from the words. Fresh noise has some overlap as well: the
+# Place, size and pose come over with the noise, in part. The colour comes from the words. What the thing *is* comes
+# from both: look for a picture that changed its kind, and for one that kept parts of the old one. Fresh noise has some overlap as well: the
 # miniature puts nearly everything in the middle. But you cannot say what shall stay. If a part must stay to the pixel, you need a mask.
 #
 # # Second sitting: a part, a word
@@ -516,7 +517,7 @@ seam.compare({name: "smaller" if pasted[name] < 0.9 * decoded[name] else "larger
 # first prompt decides which place looks at which word, and the second decides what the words bring. This is called **prompt-to-prompt**.
 #
 # The tokens of the two prompts must be paired. `source_of[j]` is the place in the source of the target's token j, or −1 if it is new. A new token keeps its own
-# map. `scale` is a factor for each of the target's tokens, new ones as well: so a word can count more or less. The rows need not add up to 1 afterwards.
+# map. `scale` is a factor for each of the target's tokens, new ones as well: so a word can count more or less. Without it (None) every factor is 1. The rows need not add up to 1 afterwards.
 
 
 # %% tags=["exercise-edited_maps"]
@@ -660,8 +661,8 @@ for name, channels in (("InstructPix2Pix", 8), ("inpainting", 9)):
 #
 # ```python
 # klein = s2i.load_pipeline("flux2-klein")
-# s2i.translate("data/sketches/turtle.png", "turn this sketch into a watercolour of a turtle", pipe=klein)
-# s2i.translate("turtle.png", "make its shell red, and keep everything else", pipe=klein)
+# s2i.translate(find_sketch("turtle"), "turn this sketch into a watercolour of a turtle", pipe=klein)
+# s2i.translate(turtle, "make its shell red, and keep everything else", pipe=klein)
 # ```
 #
 # "Keep everything else" is a wish there. No step puts the old pixels back. If a part must stay, take a mask.
