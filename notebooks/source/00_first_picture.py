@@ -259,7 +259,7 @@ else:
     pen.rectangle([110, 190, 290, 330], outline="black", width=12)  # the wall
     pen.rectangle([180, 250, 230, 330], outline="black", width=10)  # the door
 
-result = s2i.translate(mine, my_prompt, pipe=pipe, prepare="filled", seed=7)
+result = s2i.translate(mine, my_prompt, pipe=pipe, prepare="filled", seed=9)
 pictures = [result.sketch, result.prepared, result.image]
 sheet = s2i.contact_sheet([(pictures, my_prompt)], columns=1)
 s2i.show(

@@ -676,7 +676,7 @@ from s2i_teach.evaluate.realism import kernel_distance_interval, picture_feature
 from s2i_teach.gallery import embedded_pairs
 from s2i_teach.lessons import predict
 from s2i_teach.models.devices import one_thread
-from s2i_teach.widgets.figures import COLOURS, filmstrip
+from s2i_teach.widgets.figures import COLOURS, filmstrip, picture_row
 
 # %% [markdown]
 # ## 6. Relatives
@@ -748,13 +748,13 @@ scribble = s2i.load_pipeline("mini-scribble", device="cpu", dtype="fp32")
 turtle = next(sketch for sketch in s2i.sketches() if sketch.name == "turtle")
 with one_thread():
     guided = s2i.translate(turtle.path, turtle.prompt, pipe=scribble, strength=1.0, seed=0)
-    row = {"sketch": [guided.sketch], "hint": [guided.hint], "guided": [guided.image]}
-    for scale in (0.0, 0.5, 1.5):
+    row = {"sketch": guided.sketch, "hint": guided.hint}
+    for scale in (0.0, 0.5, 1.0, 1.5):
         made = s2i.translate(
             turtle.path, turtle.prompt, pipe=scribble, strength=1.0, control_scale=scale, seed=0
         )
-        row[f"scale {scale}"] = [made.image]
-sheet, _ = filmstrip(row, ["turtle"], side=110)
+        row[f"scale {scale}"] = made.image
+sheet, _ = picture_row(row, side=110)
 s2i.show(sheet, alt=f"A turtle's sketch, the hint, and pictures guided by it at four control scales: {', '.join(row)}.")
 weights = sum(p.numel() for p in scribble.controlnet.parameters())
 print(f"weights of the miniature's control network: {weights:,}")
