@@ -747,13 +747,15 @@ share_of_unet.compare(share, within=0.1)
 scribble = s2i.load_pipeline("mini-scribble", device="cpu", dtype="fp32")
 turtle = next(sketch for sketch in s2i.sketches() if sketch.name == "turtle")
 with one_thread():
-    guided = s2i.translate(turtle.path, turtle.prompt, pipe=scribble, strength=1.0, seed=0)
-    row = {"sketch": guided.sketch, "hint": guided.hint}
-    for scale in (0.0, 0.5, 1.0, 1.5):
-        made = s2i.translate(
+    led_turtles = {
+        scale: s2i.translate(
             turtle.path, turtle.prompt, pipe=scribble, strength=1.0, control_scale=scale, seed=0
         )
-        row[f"scale {scale}"] = made.image
+        for scale in (0.0, 0.5, 1.0, 1.5)
+    }
+guided = led_turtles[1.0]
+row = {"sketch": guided.sketch, "hint": guided.hint}
+row |= {f"scale {scale}": made.image for scale, made in led_turtles.items()}
 sheet, _ = picture_row(row, side=110)
 s2i.show(sheet, alt=f"A turtle's sketch, the hint, and pictures guided by it at four control scales: {', '.join(row)}.")
 weights = sum(p.numel() for p in scribble.controlnet.parameters())

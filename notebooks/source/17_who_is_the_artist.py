@@ -139,7 +139,7 @@ names = ("sketch", "prompt", "seed", "rest")
 
 
 def in_words(shares):
-    return "  ".join(f"{name} {abs(round(float(share), 2)):.2f}" for name, share in zip(names, shares))
+    return "  ".join(f"{name} {round(float(share), 2) + 0.0:.2f}" for name, share in zip(names, shares))
 
 
 print("only the sketch:", in_words(decided_by(noise[:, :1, :1].expand_as(noise))))

@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 
 from s2i_teach.errors import InputError
 from s2i_teach.theory.distil import jump
+from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.sampler import levels_of, spaced_timesteps
 from s2i_teach.training.doodles import doodle
@@ -56,7 +57,7 @@ class NoisyClassifier(nn.Module):
     def __init__(self, things: list[str], widths: tuple[int, int, int] = WIDTHS):
         super().__init__()
         self.things = list(things)
-        fine, middle, coarse = widths
+        self.widths = fine, middle, coarse = widths
         self.into = nn.Conv2d(4, fine, 3, 1, 1)
         self.time = nn.Sequential(nn.Linear(64, 128), nn.SiLU(), nn.Linear(128, 128))
         self.blocks = nn.ModuleList(
@@ -87,9 +88,10 @@ def save_classifier(classifier: NoisyClassifier, file: Path) -> Path:
     from safetensors.torch import save_file
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    widths = [classifier.into.out_channels, *(classifier.blocks[i].time.out_features for i in (2, 4))]  # type: ignore[union-attr]
     weights = {name: value.detach().half().cpu().contiguous() for name, value in classifier.state_dict().items()}
-    save_file(weights, file, metadata={"things": json.dumps(classifier.things), "widths": json.dumps(widths)})
+    save_file(
+        weights, file, metadata={"things": json.dumps(classifier.things), "widths": json.dumps(classifier.widths)}
+    )
     file.chmod(0o644)  # safetensors leaves it to its owner alone
     return file
 
@@ -149,8 +151,7 @@ def train_classifier(
         x0, pages = _single_things(pool, batch_size, generator)
         target = torch.tensor([number[pairs.rows[page.rows[0]]["thing"]] for page in pages], device=accelerator.device)
         t = (900 * torch.rand(len(x0), generator=generator) ** 1.3).long()
-        level = frozen.alpha_bar.cpu()[t].view(-1, 1, 1, 1)
-        x_t = level.sqrt() * x0 + (1 - level).sqrt() * torch.randn(x0.shape, generator=generator)
+        x_t = add_noise(x0, torch.randn(x0.shape, generator=generator), frozen.alpha_bar.cpu(), t)
         with accelerator.autocast():
             logits = classifier(x_t.to(accelerator.device), t.to(accelerator.device)).float()
         right = (logits.argmax(1) == target).float()
