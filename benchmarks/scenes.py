@@ -6,20 +6,22 @@ from PIL import Image
 from benchmarks.judging import Way, is_led, share
 from s2i_teach.gallery import find_sketch
 from s2i_teach.images import to_picture, to_tensor
-from s2i_teach.models.catalog import WIDE, find
+from s2i_teach.models.catalog import SCENE, find
 from s2i_teach.training.judge import judge_pixels, judge_ranks
+from s2i_teach.training.pages import SIDE
 from s2i_teach.training.pictures import Pairs
+from s2i_teach.training.pool import WIDE
 from s2i_teach.training.sketches import SCENES
 from s2i_teach.translation.run import translate
 
 PAGE = (768, 512)
 """Width and height in pixels of the page that ``SCENES`` gives its places on."""
-SIZE = WIDE
-"""Width and height of the pictures: the page's shape, as high as a picture of one thing."""
+TRAINED, LARGE = (WIDE, SIDE), SCENE
+"""Widths and heights of the pictures: that of training's wide pages, and the larger one on which things are as large as single ones."""
 SEEDS = range(4)
 
 
-def place(left: int, top: int, side: int, size: tuple[int, int] = SIZE) -> tuple[int, int, int, int]:
+def place(left: int, top: int, side: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """A thing's place on the page as a box ``(left, top, right, bottom)`` in pixels of a picture of ``size``."""
     across, down = size[0] / PAGE[0], size[1] / PAGE[1]
     return round(left * across), round(top * down), round((left + side) * across), round((top + side) * down)
@@ -38,12 +40,12 @@ def named(judge, picture: Image.Image, things: list[tuple[str, int, int, int]]) 
     return judge_ranks(judge, torch.cat(cuts), [name for name, *_ in things])
 
 
-def real_scene(pairs: Pairs, things: list[tuple[str, int, int, int]], style: str) -> Image.Image:
-    """The real pictures of a scene's things in their places, of :data:`SIZE`: what could be named at all."""
-    page = Image.new("RGB", SIZE, "white")
+def real_scene(pairs: Pairs, things: list[tuple[str, int, int, int]], style: str, size: tuple[int, int]) -> Image.Image:
+    """The real pictures of a scene's things in their places on a page of ``size``: what could be named at all."""
+    page = Image.new("RGB", size, "white")
     for name, *where in things:
         number = next(i for i, row in enumerate(pairs.rows) if row["thing"] == name and row["style"] == style)
-        left, top, right, bottom = place(*where)
+        left, top, right, bottom = place(*where, size)
         real = to_picture(pairs.batch(torch.tensor([number]))[0])
         page.paste(real.resize((right - left, bottom - top), Image.Resampling.LANCZOS), (left, top))
     return page
@@ -59,25 +61,37 @@ def scene_ways(pipe) -> list[Way]:
 
 
 def scene_figures(pipe, judge, pairs: Pairs) -> list[str]:
-    """The share of all things named, of real pictures in their places, of the sketch itself, and by way."""
-    ways = scene_ways(pipe)
-    ranks = {label: [] for label in ("real pictures", "the sketch itself", *ways)}
-    for name, (prompt, things, _) in SCENES.items():
-        sketch = find_sketch(f"scene_{name}").open()
-        ranks["real pictures"].append(named(judge, real_scene(pairs, things, "openmoji"), things))
-        ranks["the sketch itself"].append(named(judge, sketch.resize(SIZE, Image.Resampling.LANCZOS), things))
-        for way in ways:
-            led = {} if way.control_scale is None else {"control_scale": way.control_scale}
-            for seed in SEEDS:
-                made = translate(
-                    sketch, prompt, pipe=pipe, strength=way.strength, prepare=way.prepare, seed=seed, size=SIZE, **led
-                )
-                ranks[way].append(named(judge, made.image, things))
+    """The share of all things named, of real pictures in their places, of the sketch itself, and by way, on both sizes."""
+    ranks: dict[str, list[torch.Tensor]] = {}
+
+    def look(label: str, picture: Image.Image, things: list) -> None:
+        ranks.setdefault(label, []).append(named(judge, picture, things))
+
+    for size in (TRAINED, LARGE):
+        told = f"{size[0]} × {size[1]}"
+        for name, (prompt, things, _) in SCENES.items():
+            sketch = find_sketch(f"scene_{name}").open()
+            look(f"{told}: real pictures", real_scene(pairs, things, "openmoji", size), things)
+            look(f"{told}: the sketch itself", sketch.resize(size, Image.Resampling.LANCZOS), things)
+            for way in scene_ways(pipe):
+                led = {} if way.control_scale is None else {"control_scale": way.control_scale}
+                for seed in SEEDS:
+                    made = translate(
+                        sketch,
+                        prompt,
+                        pipe=pipe,
+                        strength=way.strength,
+                        prepare=way.prepare,
+                        seed=seed,
+                        size=size,
+                        **led,
+                    ).image
+                    look(f"{told}: {way}", made, things)
+                    if size == LARGE:
+                        reduced = made.resize(TRAINED, Image.Resampling.LANCZOS)
+                        look(f"the same, reduced to {TRAINED[0]} × {TRAINED[1]}: {way}", reduced, things)
     count = sum(len(things) for _, things, _ in SCENES.values())
-    lines = [
-        f"| {count} things in {len(SCENES)} scenes of {SIZE[0]} × {SIZE[1]}, {len(SEEDS)} seeds | top-1 | top-5 |",
-        "|---|---|---|",
-    ]
+    lines = [f"| {count} things in {len(SCENES)} scenes, {len(SEEDS)} seeds | top-1 | top-5 |", "|---|---|---|"]
     for label, found in ranks.items():
         together = torch.cat(found)
         lines.append(f"| {label} | {share(together, 1):.1%} | {share(together, 5):.1%} |")

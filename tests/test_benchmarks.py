@@ -100,14 +100,15 @@ def test_a_row_of_the_doodles_table():
     assert doodles.row_of_table("real", None, real, real, 0, None).count("|") == row.count("|")
 
 
-def test_places_lie_on_the_page_and_shrink_with_it():
+@pytest.mark.parametrize("size", [scenes.TRAINED, scenes.LARGE])
+def test_places_lie_on_the_page_and_shrink_with_it(size):
     for _, things, _ in SCENES.values():
         for _, left, top, side in things:
             assert scenes.place(left, top, side, scenes.PAGE) == (left, top, left + side, top + side)
-            box = scenes.place(left, top, side)
-            assert np.abs(np.array(box) * 4 - (left, top, left + side, top + side)).max() <= 2
+            box = scenes.place(left, top, side, size)
+            assert np.abs(np.array(box) * scenes.PAGE[0] / size[0] - (left, top, left + side, top + side)).max() <= 2
             middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-            assert 0 <= box[0] < middle[0] < scenes.SIZE[0] and 0 <= box[1] < middle[1] < scenes.SIZE[1]
+            assert 0 <= box[0] < middle[0] < size[0] and 0 <= box[1] < middle[1] < size[1]
 
 
 def test_what_is_cut_beyond_the_picture_is_white():
@@ -127,10 +128,10 @@ class ColourJudge:
 
 
 def test_each_thing_is_judged_in_its_own_place():
-    picture = Image.new("RGB", scenes.SIZE, "white")
+    picture = Image.new("RGB", scenes.TRAINED, "white")
     draw = ImageDraw.Draw(picture)
-    draw.rectangle(scenes.place(0, 0, 200), fill="red")
-    draw.rectangle(scenes.place(500, 300, 260), fill="blue")  # a little of it is below the page
+    draw.rectangle(scenes.place(0, 0, 200, picture.size), fill="red")
+    draw.rectangle(scenes.place(500, 300, 260, picture.size), fill="blue")  # a little of it is below the page
     right = [("red thing", 0, 0, 200), ("blue thing", 500, 300, 260)]
     swapped = [("red thing", 500, 300, 260), ("blue thing", 0, 0, 200)]
     assert scenes.named(ColourJudge(), picture, right).tolist() == [0, 0]

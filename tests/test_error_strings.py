@@ -188,7 +188,7 @@ def notes() -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == "ran_short":
             found |= reader.templates(node.body[-1].value)
-        if isinstance(node, ast.FunctionDef) and node.name in ("prompt_notes", "finite"):
+        if isinstance(node, ast.FunctionDef) and node.name in ("prompt_notes", "size_notes", "finite"):
             for part in ast.walk(node):
                 if isinstance(part, ast.Call) and ast.unparse(part.func) == "notes.append":
                     found |= reader.templates(part.args[0])

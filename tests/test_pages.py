@@ -142,10 +142,15 @@ def test_a_resumed_pool_is_the_whole_one(maker):
     assert shapes == {(6, 4, 16, 16), (4, 4, 16, 24)}
 
 
-def test_a_scene_is_asked_for_at_the_size_of_the_wide_pages():
-    assert catalog.WIDE == (WIDE, SIDE) and all(
-        catalog.MODELS[name].size == (SIDE, SIDE) for name in ("mini", "mini-scribble")
-    )
+def test_a_scenes_things_are_as_large_as_single_ones():
+    """On a page of ``SCENE`` the things of training's scenes, of which none is below 0.24 of a page's height, are about as
+    large as single things, of which none is below 0.4 of it."""
+    for name in ("mini", "mini-scribble"):
+        own, *several = catalog.sizes(catalog.MODELS[name])
+        assert own == (SIDE, SIDE) and tuple(several) == catalog.SEVERAL
+        assert all(height * 0.24 > 0.4 * SIDE for _, height in several)
+    assert catalog.SCENE in catalog.SEVERAL
+    assert catalog.sizes(catalog.MODELS["sd15"]) == ((512, 512),)  # twice as large would take it four times as long
 
 
 def test_low_noise_is_not_starved():

@@ -172,6 +172,25 @@ def test_the_code_makes_the_picture_again(studio, tiny_pipe, monkeypatch):
     assert space["result"].image.tobytes() == studio.result.image.tobytes()
 
 
+def test_a_size_is_chosen_and_comes_back_with_the_picture(studio, tiny_pipe):
+    ask(studio, size=[64, 32])
+    assert studio.result.image.size == studio.result.settings.size == (64, 32)
+    assert said(studio, "plans")[-1]["key"][-1] == [64, 32]
+    ask(studio, size=None)
+    assert studio.result.image.size != (64, 32)
+    studio._asked(studio, {"do": "back", "number": 1, "version": 3}, [])
+    assert said(studio, "controls")[-1]["controls"]["size"] == [64, 32]
+    ask(studio, size=[63, 32])
+    assert "its sides must be multiples of" in said(studio, "failure")[-1]["failure"]
+    assert studio.result.image.size == (64, 32)
+
+
+def test_the_page_knows_the_sizes_of_each_model():
+    sizes = {entry["name"]: entry["sizes"] for entry in s2i.Studio("turtle", keep=False).options["models"]}
+    assert sizes["mini-scribble-fast"] == sizes["mini"] == [[128, 128], [256, 256], [384, 256]]
+    assert sizes["pix2pix"] == [[128, 128]] and sizes["sd15"] == [[512, 512]]
+
+
 def test_the_miniature_s_styles_are_those_it_was_trained_on():
     assert MODELS["mini"].styles == MODELS["mini-fast"].styles == STYLES
 

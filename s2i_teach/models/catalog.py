@@ -475,9 +475,17 @@ DEFAULT_FAST = "mini-scribble-fast"
 """The same in few steps, for a studio that draws along."""
 
 
-WIDE = (192, 128)
-"""``(width, height)`` in pixels of the miniatures' other pages, on which they learned scenes: squeezed into a square of 128
-× 128, the things of a scene would be tiny."""
+SEVERAL = ((256, 256), (384, 256))
+"""``(width, height)`` in pixels of the miniatures' pages of several things: each is about as large there as a single thing on their
+own page of 128 × 128, of which they learned most. On 192 × 128, the wide pages of their training, a quarter of a scene's things
+are named; on 384 × 256, which they never saw, nearly all: docs/decisions.md."""
+SCENE = SEVERAL[1]
+
+
+def sizes(entry: Model) -> tuple[tuple[int, int], ...]:
+    """The sizes that a learner chooses among, the model's own first."""
+    several = SEVERAL if entry.embedded and entry.kind != "family" else ()
+    return (entry.size, *several)
 
 
 def offered() -> dict[str, Model]:

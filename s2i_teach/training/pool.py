@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from s2i_teach.models import catalog
 from s2i_teach.training.pages import SIDE, Page, PageMaker
 
-WIDE = catalog.WIDE[0]
+WIDE = 192
 """Width in pixels of the wide pages; one batch in six is of these."""
 
 

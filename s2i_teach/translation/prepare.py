@@ -39,6 +39,33 @@ def outline_mask(picture: Image.Image, darkness: int = 128, gaps: tuple[float, .
     return inside
 
 
+SMALL = (48, 64)
+"""Pixels: where half of the things on a page are below the first and all below the second, they are too small. A latent is 8
+pixels wide, and of the miniature's training pictures of one thing none was below 51."""
+
+
+def small_things(picture: Image.Image) -> int | None:
+    """How large most of several small things on an RGB page are, in pixels; None where they are not small, or only one.
+
+    A thing is what hangs together, with all that it encloses. Its size is the square root of its box's width times its
+    height, so that a ground line is not a large thing. Specks below 8 pixels are no things.
+    """
+    if max(_sizes(np.asarray(picture.convert("L")) < 128), default=0) >= SMALL[1]:
+        return None  # one line alone is large: there is no need to look at what it encloses
+    sizes = [size for size in _sizes(outline_mask(picture)) if size >= 8]
+    if len(sizes) < 2 or np.median(sizes) >= SMALL[0] or max(sizes) >= SMALL[1]:
+        return None
+    return round(float(np.median(sizes)))
+
+
+def _sizes(inside: np.ndarray) -> list[float]:
+    """How large each part that hangs together is, in pixels: the square root of its box's width times its height."""
+    from scipy.ndimage import find_objects, label
+
+    boxes = find_objects(label(inside, np.ones((3, 3)))[0])
+    return [float(np.sqrt((down.stop - down.start) * (across.stop - across.start))) for down, across in boxes]
+
+
 def _enclosed(ink: np.ndarray, radius: int) -> np.ndarray:
     """What lines enclose once gaps of up to 2 · ``radius`` pixels are closed: ``(H, W)`` bool, ink included."""
     from scipy.ndimage import distance_transform_edt

@@ -34,7 +34,7 @@ from s2i_teach.models.schedulers import is_flow_scheduler, make_scheduler
 from s2i_teach.models.style import Styled, style_hash
 from s2i_teach.translation.page import as_opened, open_page
 from s2i_teach.translation.plan import Plan
-from s2i_teach.translation.prepare import make_hint, prepare_sketch
+from s2i_teach.translation.prepare import make_hint, prepare_sketch, small_things
 from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Resolved, Settings
@@ -197,7 +197,7 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0, blend) -> Result:
     prepared = prepare_sketch(picture, settings.prepare)
     called = call_pipeline(pipe, settings, plan, prepared, hint, on_step, on_x0, blend)
     watch, started, pixels, notes = called
-    notes = page_notes + notes + prompt_notes(pipe, settings)
+    notes = page_notes + notes + prompt_notes(pipe, settings) + size_notes(pipe, picture, settings)
     wait_for(device_of(pipe))
     seconds = time.perf_counter() - started - watch.aside
     image = as_image(pipe, pixels)
@@ -369,6 +369,24 @@ def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
         if lost:
             notes.append(f"The model reads {room} pieces of words; of the {name} it did not read: {shown(lost)}.")
     return tuple(dict.fromkeys(notes))
+
+
+MOST_LOOKED_AT = 512
+"""Pixels of the shorter side: on a larger page nobody is told of small things."""
+
+
+def size_notes(pipe, picture, settings: Resolved) -> tuple[str, ...]:
+    """A sentence where all that is drawn on an opened page is too small for the model's latents."""
+    kind, notes = kind_of(pipe), []
+    if not (kind.is_family or kind.is_flow or min(settings.size) > MOST_LOOKED_AT):
+        small = small_things(picture)
+        width, height = (2 * side for side in settings.size)
+        if small is not None:
+            notes.append(
+                f"Most things on this page are only about {small} pixels wide, and small things come out badly: "
+                f"a size of {width} × {height} is better for them."
+            )
+    return tuple(notes)
 
 
 def _unread_words(pipe) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from s2i_teach.translation.page import Pages, as_opened
 from s2i_teach.translation.plan import Plan
 from s2i_teach.translation.prepare import make_hint
 from s2i_teach.translation.result import Result, read_record
-from s2i_teach.translation.run import as_image, prompt_notes
+from s2i_teach.translation.run import as_image, prompt_notes, size_notes
 from s2i_teach.translation.settings import Resolved, Settings
 from s2i_teach.translation.wording import value_words
 
@@ -118,7 +118,7 @@ def result_of(
         seconds=None,
         evaluation_seconds=None,
         precision=precision,
-        notes=page_notes + notes + prompt_notes(pipe, settings),
+        notes=page_notes + notes + prompt_notes(pipe, settings) + size_notes(pipe, sketch, settings),
         small_vae=has_small_vae(pipe),
         quantized=is_quantized(pipe),
         style_sha256=style_hash(settings.style),

@@ -19,7 +19,7 @@ from s2i_teach.evaluate import strings
 from s2i_teach.files import shown
 from s2i_teach.gallery import Sketch, contact_sheet, find_sketch, sketches
 from s2i_teach.languages import language
-from s2i_teach.models.catalog import DEFAULT_FAST, MODELS, describe, find, offered
+from s2i_teach.models.catalog import DEFAULT_FAST, MODELS, describe, find, offered, sizes
 from s2i_teach.models.devices import PRECISIONS, is_small, pick_device, pick_dtype
 from s2i_teach.models.kinds import KINDS, kind_of
 from s2i_teach.models.load import is_loaded, shared_pipeline
@@ -240,6 +240,7 @@ class Studio(PadHolder):
             guidance_scale=guidance,
             num_inference_steps=steps,
             seed=table.get("seed", 0),
+            size=table.get("size"),
             prepare="filled" if table.get("filled") else "lines",
             scheduler=table.get("scheduler") or None,
             **control,
@@ -424,7 +425,7 @@ class Studio(PadHolder):
         asked = job.settings  # what the page counts in, where the model knows neither steps nor guidance
         guidance = settings.guidance_scale if asked.guidance_scale is None else asked.guidance_scale
         steps = settings.num_inference_steps or asked.num_inference_steps or 1
-        key = [job.model, steps, asked.scheduler or "", guidance > 1]
+        key = [job.model, steps, asked.scheduler or "", guidance > 1, job.controls.get("size")]
         seconds = settings.plan(pipe, measure=False).seconds
         known, before = self._plans_sent or (None, None)
         if known == key and (seconds is None or 0.8 < (before or 1e9) / seconds < 1.25):
@@ -528,6 +529,7 @@ def _model_options(chosen: str, pipe=None) -> list[dict]:
                 "flow": kind.is_flow,
                 "family": kind.is_family,
                 "control_scale": entry.control_scale if entry else 1.0,
+                "sizes": [list(size) for size in sizes(entry)] if entry else [],
             }
         )
     return table

@@ -42,7 +42,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
 
   const modelOf = (name) => options.models.find((entry) => entry.name === name);
   const key = () =>
-    JSON.stringify([activeModel, Number(steps.value), schedulerSelect.value, Number(guidance.value) > 1]);
+    JSON.stringify([activeModel, Number(steps.value), schedulerSelect.value, Number(guidance.value) > 1, size()]);
 
   // What is typed
 
@@ -98,6 +98,9 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     own,
     options.schedulers.map((name) => h("option", { value: name }, name)),
   );
+  const sizeSelect = h("select", { onchange: () => changed(true) });
+  /** [width, height] in pixels, or null: the model's own. */
+  const size = () => modelOf(activeModel).sizes[sizeSelect.selectedIndex] ?? null;
   const filled = h("input", { type: "checkbox", checked: true, onchange: () => changed(true) });
   const downloadWords = h("span", {});
   const loadButton = h("button", { type: "button", onclick: () => useModel() }, words("load_it"));
@@ -132,7 +135,19 @@ function makeKnobs({ words, options, changed, modelChosen }) {
       ...entry.styles.map((name) => h("option", { value: name }, name)),
     );
     style.value = entry.styles.includes(before) ? before : (entry.styles[0] ?? "");
+    setSizes(entry);
     modelChosen(entry);
+  }
+
+  /** A model's sizes; the one chosen before stays where the model has it. */
+  function setSizes(entry) {
+    const before = sizeSelect.value;
+    const named = entry.sizes.map((side) => side.join(" × "));
+    sizeSelect.replaceChildren(
+      ...named.map((name, i) => h("option", { value: name }, i ? words("several_things", { size: name }) : name)),
+    );
+    if (named.includes(before)) sizeSelect.value = before;
+    sizeLabel.hidden = named.length < 2;
   }
 
   // What slides
@@ -226,6 +241,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
       steps: Number(steps.value),
       guidance: Number(guidance.value),
       seed: seed.value === "" ? null : Number(seed.value),
+      size: size(),
       filled: filled.checked,
       scheduler: schedulerSelect.value,
       ...(modelOf(activeModel).led ? controls : {}),
@@ -245,6 +261,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     strength.value = String(controls.evaluations);
     guidance.value = String(controls.guidance);
     seed.value = String(controls.seed);
+    if (controls.size) sizeSelect.value = controls.size.join(" × ");
     filled.checked = controls.filled;
     schedulerSelect.value = controls.scheduler;
     if (controls.control_scale !== undefined) {
@@ -264,6 +281,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
   const stepsSlider = slider(words("steps"), steps, stepsValue);
   const styleLabel = h("label", {}, words("style"), style);
   const filledLabel = h("label", {}, filled, words("filled"));
+  const sizeLabel = h("label", {}, words("size"), sizeSelect);
   const control = h(
     "div",
     { class: "s2i-control", role: "group", "aria-label": words("control"), hidden: true },
@@ -294,6 +312,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
       die,
       h("label", {}, lock, words("lock")),
       filledLabel,
+      sizeLabel,
     ),
   );
   const more = h(
