@@ -187,7 +187,7 @@ def test_a_size_is_chosen_and_comes_back_with_the_picture(studio, tiny_pipe):
 
 def test_the_page_knows_the_sizes_of_each_model():
     sizes = {entry["name"]: entry["sizes"] for entry in s2i.Studio("turtle", keep=False).options["models"]}
-    assert sizes["mini-scribble-fast"] == sizes["mini"] == [[128, 128], [256, 256], [384, 256]]
+    assert sizes["mini-scribble-fast"] == sizes["mini"] == [[128, 128], [256, 256], [384, 384]]
     assert sizes["pix2pix"] == [[128, 128]] and sizes["sd15"] == [[512, 512]]
 
 

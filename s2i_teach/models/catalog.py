@@ -475,17 +475,16 @@ DEFAULT_FAST = "mini-scribble-fast"
 """The same in few steps, for a studio that draws along."""
 
 
-SEVERAL = ((256, 256), (384, 256))
-"""``(width, height)`` in pixels of the miniatures' pages of several things: each is about as large there as a single thing on their
-own page of 128 × 128, of which they learned most. On 192 × 128, the wide pages of their training, a quarter of a scene's things
-are named; on 384 × 256, which they never saw, nearly all: docs/decisions.md."""
-SCENE = SEVERAL[1]
+SCENE = (384, 256)
+"""``(width, height)`` in pixels of the miniatures' pictures of a scene: each thing is about as large there as a single thing on
+their own page of 128 × 128, of which they learned most. On 192 × 128, the wide pages of their training, a quarter of a scene's
+things are named; on 384 × 256, which they never saw, most are: docs/decisions.md."""
 
 
 def sizes(entry: Model) -> tuple[tuple[int, int], ...]:
-    """The sizes that a learner chooses among, the model's own first."""
-    several = SEVERAL if entry.embedded and entry.kind != "family" else ()
-    return (entry.size, *several)
+    """The sizes that a learner chooses among: the model's own and, of a miniature, two larger ones for several things."""
+    larger = (2, 3) if entry.embedded and entry.kind != "family" else ()
+    return tuple((factor * entry.size[0], factor * entry.size[1]) for factor in (1, *larger))
 
 
 def offered() -> dict[str, Model]:

@@ -504,3 +504,23 @@ def test_a_family_has_nothing_to_slide(browser):
         assert all(knob.is_visible() for knob in knobs) and page.locator("details").is_visible()
     finally:
         page.close()
+
+
+def test_a_scene_is_drawn_on_a_larger_page(lane, page):
+    """The size is a setting like the others: what it says is what runs, and the plan is that size's own."""
+    lane.run(page, "import s2i_teach as s2i\nstudio = s2i.Studio('scene_garden', keep=False)\nstudio")
+    page.wait_for_selector(".s2i-frame[data-state=result]", timeout=60_000)
+    settle(page, 3000)
+    told = "small things come out badly: a size of 256 × 256 is better"
+    expect(page.get_by_text(told)).to_be_visible()
+    photograph(page.locator(".s2i-studio"), "studio-scene-small")
+    page.get_by_role("combobox", name="Picture size").select_option("256 × 256")
+    settle(page)
+    assert python(lane, page, "[studio.result.image.size, studio.result.notes]") == [[256, 256], []]
+    expect(page.get_by_text(told)).not_to_be_visible()
+    photograph(page.locator(".s2i-studio"), "studio-scene")
+    assert not violations(page, ".s2i-studio")
+    page.get_by_role("combobox", name="Model", exact=True).select_option("pix2pix")
+    expect(page.get_by_role("combobox", name="Picture size")).to_be_hidden()
+    page.get_by_role("combobox", name="Model", exact=True).select_option("mini-scribble")
+    expect(page.get_by_role("combobox", name="Picture size")).to_have_value("128 × 128")
