@@ -10,7 +10,7 @@
 # | | |
 # |---|---|
 # | **You will** | find out why a start is forgotten; see why a weight of zero can learn; repair, build and train a control network; tell whether it reads its hint; compare it with lesson 8's method in lesson 12's figures |
-# | **Time** | two sittings: 70 minutes for sections 1 to 5, four exercises, three short trainings; 35 minutes for sections 6 and 7 |
+# | **Time** | two sittings: 70 minutes for sections 1 to 5, four exercises, three short trainings; 45 minutes for sections 6 to 8 |
 # | **You need** | the U-Net of lesson 4, the step of lesson 5, SDEdit from lesson 8, the figures of lesson 12 |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
@@ -940,6 +940,58 @@ print("no other way beats these in both edge F1 and micro-KID:", ", ".join(front
 # One thing was left unfair on purpose. A guide has a second network that was trained to follow sketches, and a start
 # has none. **What would you have to give SDEdit to make it fair?**
 #
+# ## 8. Several things on one page
+#
+# A sketch may show several things. The sketch of a garden has a mushroom, a snail, a butterfly and a tulip. Its snail is 150 of the page's
+# 768 pixels wide. The miniature makes a picture of 128 × 128, and its U-Net works on latents, of which each stands for
+# 8 × 8 pixels (lesson 7).
+
+# %%
+snail = predict("How many latents wide is the snail in a picture of 128 × 128?", answer=...)
+
+# %%
+snail.compare(150 / 768 * 128 / 8, within=0.5)
+
+# %% [markdown]
+# A snail of so few latents has no room for its feelers. But nothing in the network fixes the size of the picture. A convolution slides over
+# maps of any size, and attention takes any number of places. So the same weights can run on a larger page. Each thing then has more latents.
+# The next cell does it with the garden, and with one strawberry that fills its page.
+
+# %%
+garden = next(sketch for sketch in s2i.sketches() if sketch.name == "scene_garden")
+strawberry = next(sketch for sketch in s2i.sketches() if sketch.name == "strawberry")
+worse = predict(
+    "On a larger page, which picture becomes better, and which becomes worse?",
+    answer={"garden": ..., "strawberry": ...},
+    options=("better", "worse"),
+)
+
+# %%
+sizes = {"garden": [(192, 128), (384, 256)], "strawberry": [(128, 128), (384, 384)]}
+with one_thread():
+    by_size = {
+        name: [s2i.translate(sketch.path, sketch.prompt, pipe=scribble, size=size, seed=0) for size in sizes[name]]
+        for name, sketch in (("garden", garden), ("strawberry", strawberry))
+    }
+for name, results in by_size.items():
+    row = {f"{name}, {w} × {h}": result.image for (w, h), result in zip(sizes[name], results)}
+    sheet, _ = picture_row(row, side=300)
+    s2i.show(sheet, alt=f"The picture of the sketch of a {name} in two sizes: {' and '.join(row)}.")
+    for (w, h), result in zip(sizes[name], results):
+        print(f"{name}, {w} × {h}: {w // 8} × {h // 8} latents, {result.seconds:.1f} s")
+
+# %% [markdown]
+# Look at the snail's shell, at the butterfly's wings and at the strawberry's seeds. **Which of your two predictions was right?**
+#
+# The garden's things are as large on the large page as the single things that the network learned from. They come out
+# as those do. The strawberry is three times as large as anything that the network ever saw. Its outline is kept, since lines look alike in every
+# size. But its body is not filled any more. A likely reason: a place in the middle has only white around it, and in training a white surface of
+# that width was always paper.
+#
+# So choose the size by what is drawn, not by what you want to print. A thing should be about as large as in training: here 50 to 130
+# pixels. `s2i.translate` says so in `result.notes` where things are smaller. The studio has *Picture size* for it. Stable Diffusion 1.5 learned on
+# 512 × 512. Asked for much more, it repeats things, since its networks have never seen so much room.
+#
 # ## Think about it
 #
 # Your hint says where the lines are, and not how sure you are of them. A shaky circle is followed as faithfully as a good one. How could a
@@ -960,6 +1012,7 @@ s2i.quiz()
 # - Mou et al., *T2I-Adapter*, 2023, arXiv 2302.08453. Ye et al., *IP-Adapter*, 2023, arXiv 2308.06721.
 # - Parmar et al., *One-Step Image Translation with Text-to-Image Models*, 2024, arXiv 2403.12036: pix2pix-turbo, and its authors' code.
 # - Meng et al., *SDEdit*, 2021, arXiv 2108.01073.
+# - He et al., *ScaleCrafter*, 2023, arXiv 2310.07702: why much larger pictures repeat things, and a remedy without training.
 #
 # **Next:** lesson 15, *On the GPU*. Before it, draw something of your own and let it lead:
 # `s2i.translate(my_sketch, my_words, pipe=scribble, strength=1.0)`.
@@ -968,8 +1021,8 @@ s2i.quiz()
 # ## For the teacher
 #
 # **Pacing.** First sitting: 5 minutes for section 1, 20 for section 2 with both exercises, 15 for the control network, 22 for the training
-# and the reading of hints, 8 for the knobs. Second sitting: 10 minutes for the relatives, 25 for the comparison. Short of time? Leave out
-# the relatives.
+# and the reading of hints, 8 for the knobs. Second sitting: 10 minutes for the relatives, 25 for the comparison, 10 for the sizes. Short of time?
+# Leave out the relatives.
 #
 # **While the U-Net trains** let somebody draw its U at the board, and cut it through the middle. The control network then goes beside
 # the left half.
