@@ -277,3 +277,14 @@ def test_attention_maps_of_nothing(mini):
         word_maps([], mini.tokenizer, "a cat")
     with pytest.raises(InputError, match="no word"):
         word_maps([Seen("x", torch.ones(1, 1, 4, 77))], mini.tokenizer, "")
+
+
+@pytest.mark.parametrize(("dtype", "layout"), [("bf16", torch.channels_last), ("fp32", torch.contiguous_format)])
+def test_in_bf16_on_a_cpu_the_weights_of_a_small_model_lie_as_convolutions_take_them(dtype, layout, tmp_path):
+    pipe = load_pipeline("mini-scribble", device="cpu", dtype=dtype)
+    for part in (pipe.unet, pipe.controlnet, pipe.vae):
+        weights = [layer.weight for layer in part.modules() if isinstance(layer, torch.nn.Conv2d)]
+        assert all(weight.is_contiguous(memory_format=layout) for weight in weights)
+    pipe.unet.save_pretrained(tmp_path)  # safetensors takes no other than contiguous weights
+    again = type(pipe.unet).from_pretrained(tmp_path)
+    assert torch.equal(again.conv_in.weight, pipe.unet.conv_in.weight.float())

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown, written
 from s2i_teach.models.catalog import DEFAULT, Model, Part, describe, find, offered
-from s2i_teach.models.devices import check_dtype, free_memory, pick_device
+from s2i_teach.models.devices import check_dtype, free_memory, is_small, pick_device
 from s2i_teach.models.families import load_family_pipeline
 from s2i_teach.models.fit import (
     check_offload,
@@ -154,6 +156,11 @@ def load_pipeline(
     pipe.set_progress_bar_config(disable=not progress)
     if attention_slicing is True:
         pipe.enable_attention_slicing()
+    if chosen_device.type == "cpu" and chosen_dtype == torch.bfloat16 and is_small(pipe):
+        # Else each call of a convolution first puts its weights in order: a tenth to a third of a part's time.
+        for part in pipe.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.to(memory_format=torch.channels_last)
     pipe.s2i_small_vae = small_folder
     pipe.s2i_fit = explain(pipe, free, asked_dtype=dtype is not None, vae=vae)
     if entry is None or entry.whole_download:
