@@ -284,5 +284,9 @@ def test_who_draws_small_things_is_told_of_a_size_that_suits_them(tiny_pipe):
         "for them.",
     )
     assert translate(page_of(3, 24), "three rings", pipe=tiny_pipe, size=(384, 384), num_inference_steps=1).notes == ()
+    painted = translate(
+        page_of(3, 24), "three rings", pipe=tiny_pipe, size=(128, 128), num_inference_steps=1, prepare="picture"
+    )
+    assert painted.notes == ()
     grid = sweep(page_of(3, 24), "three rings", pipe=tiny_pipe, size=(128, 128), num_inference_steps=2, seed=[0, 1])
     assert [result.notes for result in grid.results] == [told.notes] * 2

@@ -378,7 +378,8 @@ MOST_LOOKED_AT = 512
 def size_notes(pipe, picture, settings: Resolved) -> tuple[str, ...]:
     """A sentence where all that is drawn on an opened page is too small for the model's latents."""
     kind, notes = kind_of(pipe), []
-    if not (kind.is_family or kind.is_flow or min(settings.size) > MOST_LOOKED_AT):
+    drawn = settings.prepare != "picture" and min(settings.size) <= MOST_LOOKED_AT
+    if drawn and not (kind.is_family or kind.is_flow):
         small = small_things(picture)
         width, height = (2 * side for side in settings.size)
         if small is not None:
