@@ -237,15 +237,15 @@ def test_filling_keeps_colours():
     assert np.array_equal(np.asarray(fill_regions(page))[32, 32], (255, 0, 0))
 
 
-def page_of(things: int, side: int, line: bool = True, page: int = 128) -> Image.Image:
-    """Rings of ``side`` pixels across a white page, and a line of ground under them."""
+def page_of(things: int, side: int, line: bool = True, ground: int = 110, page: int = 128) -> Image.Image:
+    """Rings of ``side`` pixels across a white page, their tops at 20, and a line at the height of the ground."""
     picture = Image.new("RGB", (page, page), "white")
     draw = ImageDraw.Draw(picture)
     for number in range(things):
         left = 4 + number * (side + 18)
         draw.ellipse((left, 20, left + side - 1, 20 + side - 1), outline="black", width=2)
     if line:
-        draw.line((4, 110, page - 4, 110), fill="black", width=2)
+        draw.line((4, ground, page - 4, ground), fill="black", width=2)
     return picture
 
 
@@ -254,9 +254,11 @@ def page_of(things: int, side: int, line: bool = True, page: int = 128) -> Image
     [
         (page_of(3, 24), 24),
         (page_of(2, 40), 40),
+        (page_of(3, 24, ground=43), 22),  # what stands on the ground is joined by it, and still three things
         (page_of(1, 24, line=False), None),  # one small thing may be meant small
         (page_of(2, 56, line=False), None),
         (page_of(1, 90), None),
+        (page_of(1, 90, ground=109), None),
         (page_of(4, 6, line=False), None),  # specks
         (Image.new("RGB", (128, 128), "white"), None),
     ],

@@ -975,7 +975,7 @@ with one_thread():
     }
 for name, results in by_size.items():
     row = {f"{name}, {w} × {h}": result.image for (w, h), result in zip(sizes[name], results)}
-    sheet, _ = picture_row(row, side=300)
+    sheet, _ = picture_row(row, side=360)
     s2i.show(sheet, alt=f"The picture of the sketch of a {name} in two sizes: {' and '.join(row)}.")
     for (w, h), result in zip(sizes[name], results):
         print(f"{name}, {w} × {h}: {w // 8} × {h // 8} latents, {result.seconds:.1f} s")
@@ -991,6 +991,9 @@ for name, results in by_size.items():
 # So choose the size by what is drawn, not by what you want to print. A thing should be about as large as in training: here 50 to 130
 # pixels. `s2i.translate` says so in `result.notes` where things are smaller. The studio has *Picture size* for it. Stable Diffusion 1.5 learned on
 # 512 × 512. Asked for much more, it repeats things, since its networks have never seen so much room.
+#
+# The garden's prompt names the mushroom, the snail and the butterfly, but not the tulip. What has no word takes its colours from what has one.
+# Try it with `"a mushroom, a snail, a butterfly and a tulip, openmoji style"`.
 #
 # ## Think about it
 #

@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 from PIL import Image, ImageDraw
+from scipy.ndimage import binary_dilation
 
 from s2i_teach.training.data import IconSets, quickdraw_drawing, read_things, render
 from s2i_teach.training.vocabulary import STYLE_WORDS, with_article
+from s2i_teach.translation.prepare import outline_mask
 
 SIDE = 512
 LINE_ART = {
@@ -45,12 +47,12 @@ BY_PEOPLE = {
 SCENES = {
     "house_and_tree": (
         "a house with a tree under the sun, openmoji style",
-        [("house", 250, 300, 230), ("tree", 560, 280, 260), ("sun", 650, 30, 110), ("cloud", 60, 50, 170)],
+        [("house", 250, 262, 230), ("tree", 500, 238, 260), ("sun", 650, 30, 110), ("cloud", 60, 50, 170)],
         [(30, 478, 738, 478)],
     ),
     "sea": (
         "a sailboat and a whale at sea, openmoji style",
-        [("sailboat", 280, 90, 300), ("spouting whale", 60, 330, 170), ("bird", 590, 70, 110), ("sun", 40, 30, 120)],
+        [("sailboat", 280, 130, 300), ("spouting whale", 60, 330, 170), ("bird", 590, 70, 110), ("sun", 40, 30, 120)],
         [(20, 400, 260, 400), (600, 400, 748, 400), (250, 480, 740, 480)],
     ),
     "space": (
@@ -66,7 +68,7 @@ SCENES = {
     ),
     "garden": (
         "a mushroom with a snail and a butterfly, openmoji style",
-        [("mushroom", 270, 190, 250), ("snail", 70, 350, 150), ("butterfly", 560, 70, 160), ("tulip", 600, 290, 170)],
+        [("mushroom", 270, 240, 250), ("snail", 70, 350, 150), ("butterfly", 560, 70, 160), ("tulip", 596, 310, 170)],
         [(30, 470, 738, 470)],
     ),
 }
@@ -117,7 +119,10 @@ def build_sketches(packages: str | Path, to: str | Path) -> list[dict]:
         for line in ground:
             draw.line(line, fill="black", width=5)
         for thing, left, top, side in things:
-            page.paste(line_art(thing, side), (left, top))
+            drawn = line_art(thing, side)
+            # What is behind a thing is hidden, and the ground goes on up to its outline and the line's soft edge.
+            body = binary_dilation(outline_mask(drawn), iterations=2)
+            page.paste(drawn, (left, top), Image.fromarray(body))
         keep(page, f"scene_{name}", prompt.split(",")[0], prompt, "scene", OPENMOJI)
     (partial / "sketches.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     shutil.rmtree(to, ignore_errors=True)
