@@ -9,7 +9,7 @@
 #
 # | | |
 # |---|---|
-# | **You will** | find out why a start is forgotten; see why a weight of zero can learn; repair, build and train a control network; tell whether it reads its hint; compare it with lesson 8's method in lesson 12's figures |
+# | **You will** | find out why a start is forgotten; see why a weight of zero can learn; repair, build and train a control network; tell whether it reads its hint; compare it with lesson 8's method in lesson 12's figures; choose the size of a page by what is drawn on it |
 # | **Time** | two sittings: 70 minutes for sections 1 to 5, four exercises, three short trainings; 45 minutes for sections 6 to 8 |
 # | **You need** | the U-Net of lesson 4, the step of lesson 5, SDEdit from lesson 8, the figures of lesson 12 |
 # | **Hardware** | any computer, two CPU cores are enough |
