@@ -210,8 +210,8 @@ _GERMAN = {
     "The page looks like light lines on a dark board: it was turned around and cleaned to ink on white.": (
         "Das Blatt sieht nach hellen Linien auf dunkler Tafel aus: es wurde umgekehrt und zu Tinte auf Weiß gereinigt."
     ),
-    "Most things on this page are only about {} pixels wide, and small things come out badly: a size of {} × {} is better for them.": (
-        "Die meisten Dinge auf diesem Blatt sind nur etwa {0} Pixel breit, und kleine Dinge gelingen schlecht: eine Größe von "
+    "Most things on this page are only about {} pixels large, so they come out badly: a size of {} × {} is better for them.": (
+        "Die meisten Dinge auf diesem Blatt sind nur etwa {0} Pixel groß, darum misslingen sie leicht: eine Bildgröße von "
         "{1} × {2} ist besser für sie."
     ),
     # models

@@ -5,11 +5,10 @@ import copy
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from s2i_teach import InputError, Settings, open_sketch, read_record, sweep, translate
-from s2i_teach.gallery import sketches
-from s2i_teach.translation.prepare import fill_regions, outline_mask, small_things
+from s2i_teach import InputError, Settings, open_sketch, read_record, translate
+from s2i_teach.translation.prepare import fill_regions, outline_mask
 from s2i_teach.translation.run import run
 
 
@@ -235,60 +234,3 @@ def test_filling_keeps_colours():
     page = Image.new("RGB", (64, 64), "white")
     ImageDraw.Draw(page).rectangle([16, 16, 48, 48], fill="red", outline="black", width=3)
     assert np.array_equal(np.asarray(fill_regions(page))[32, 32], (255, 0, 0))
-
-
-def page_of(things: int, side: int, line: bool = True, ground: int = 110, page: int = 128) -> Image.Image:
-    """Rings of ``side`` pixels across a white page, their tops at 20, and a line at the height of the ground."""
-    picture = Image.new("RGB", (page, page), "white")
-    draw = ImageDraw.Draw(picture)
-    for number in range(things):
-        left = 4 + number * (side + 18)
-        draw.ellipse((left, 20, left + side - 1, 20 + side - 1), outline="black", width=2)
-    if line:
-        draw.line((4, ground, page - 4, ground), fill="black", width=2)
-    return picture
-
-
-@pytest.mark.parametrize(
-    ("picture", "size"),
-    [
-        (page_of(3, 24), 24),
-        (page_of(2, 40), 40),
-        (page_of(3, 24, ground=43), 22),  # what stands on the ground is joined by it, and still three things
-        (page_of(1, 24, line=False), None),  # one small thing may be meant small
-        (page_of(2, 56, line=False), None),
-        (page_of(1, 90), None),
-        (page_of(1, 90, ground=109), None),
-        (page_of(4, 6, line=False), None),  # specks
-        (Image.new("RGB", (128, 128), "white"), None),
-    ],
-)
-def test_several_small_things_are_seen(picture, size):
-    assert small_things(picture) == size
-
-
-def test_what_lies_within_an_outline_is_no_thing_of_its_own():
-    face = page_of(3, 24, line=False)
-    ImageDraw.Draw(face).ellipse((1, 4, 100, 90), outline="black", width=2)
-    assert small_things(face) is None
-
-
-def test_no_embedded_sketch_of_one_thing_is_taken_for_several():
-    for sketch in sketches():
-        small = small_things(open_sketch(sketch.path, (128, 128)))
-        assert (small is not None) == (sketch.kind == "scene"), sketch.name
-
-
-def test_who_draws_small_things_is_told_of_a_size_that_suits_them(tiny_pipe):
-    told = translate(page_of(3, 24), "three rings", pipe=tiny_pipe, size=(128, 128), num_inference_steps=2)
-    assert told.notes == (
-        "Most things on this page are only about 24 pixels wide, and small things come out badly: a size of 256 × 256 is better "
-        "for them.",
-    )
-    assert translate(page_of(3, 24), "three rings", pipe=tiny_pipe, size=(384, 384), num_inference_steps=1).notes == ()
-    painted = translate(
-        page_of(3, 24), "three rings", pipe=tiny_pipe, size=(128, 128), num_inference_steps=1, prepare="picture"
-    )
-    assert painted.notes == ()
-    grid = sweep(page_of(3, 24), "three rings", pipe=tiny_pipe, size=(128, 128), num_inference_steps=2, seed=[0, 1])
-    assert [result.notes for result in grid.results] == [told.notes] * 2

@@ -11,7 +11,7 @@
 # |---|---|
 # | **You will** | find out why a start is forgotten; see why a weight of zero can learn; repair, build and train a control network; tell whether it reads its hint; compare it with lesson 8's method in lesson 12's figures; choose the size of a page by what is drawn on it |
 # | **Time** | two sittings: 70 minutes for sections 1 to 5, four exercises, three short trainings; 45 minutes for sections 6 to 8 |
-# | **You need** | the U-Net of lesson 4, the step of lesson 5, SDEdit from lesson 8, the figures of lesson 12 |
+# | **You need** | the U-Net of lesson 4, the step of lesson 5, the latent of lesson 7, SDEdit from lesson 8, the figures of lesson 12 |
 # | **Hardware** | any computer, two CPU cores are enough |
 # | **Download** | none |
 
@@ -942,26 +942,26 @@ print("no other way beats these in both edge F1 and micro-KID:", ", ".join(front
 #
 # ## 8. Several things on one page
 #
-# A sketch may show several things. The sketch of a garden has a mushroom, a snail, a butterfly and a tulip. Its snail is 150 of the page's
-# 768 pixels wide. The miniature makes a picture of 128 × 128, and its U-Net works on latents, of which each stands for
-# 8 × 8 pixels (lesson 7).
+# A sketch may show several things. The sketch of a garden has a mushroom, a snail, a butterfly and a tulip. Its page is 768 pixels wide, and
+# the drawn snail takes 135 of them. The miniature's wide pages in training were 192 × 128. Its U-Net works on the latent. Lesson 7
+# showed that one place of the latent stands for 8 × 8 pixels.
 
 # %%
-snail = predict("How many latents wide is the snail in a picture of 128 × 128?", answer=...)
+snail = predict("How many places of the latent wide is the snail in a picture of 192 × 128?", answer=...)
 
 # %%
-snail.compare(150 / 768 * 128 / 8, within=0.5)
+snail.compare(135 / 768 * 192 / 8, within=0.5)
 
 # %% [markdown]
-# A snail of so few latents has no room for its feelers. But nothing in the network fixes the size of the picture. A convolution slides over
-# maps of any size, and attention takes any number of places. So the same weights can run on a larger page. Each thing then has more latents.
-# The next cell does it with the garden, and with one strawberry that fills its page.
+# So few places have to hold shell, body and feelers. But nothing in the network fixes the size of the picture. A convolution slides over
+# maps of any size, and attention takes maps of any size, too. So the same weights can run on a larger page. Each thing then has more places
+# of the latent. The next cell does it with the garden, and with one strawberry that fills its page.
 
 # %%
 garden = next(sketch for sketch in s2i.sketches() if sketch.name == "scene_garden")
 strawberry = next(sketch for sketch in s2i.sketches() if sketch.name == "strawberry")
-worse = predict(
-    "On a larger page, which picture becomes better, and which becomes worse?",
+on_a_larger_page = predict(
+    "On a larger page, does the picture become better or worse?",
     answer={"garden": ..., "strawberry": ...},
     options=("better", "worse"),
 )
@@ -978,22 +978,25 @@ for name, results in by_size.items():
     sheet, _ = picture_row(row, side=360)
     s2i.show(sheet, alt=f"The picture of the sketch of a {name} in two sizes: {' and '.join(row)}.")
     for (w, h), result in zip(sizes[name], results):
-        print(f"{name}, {w} × {h}: {w // 8} × {h // 8} latents, {result.seconds:.1f} s")
+        print(f"{name}, {w} × {h}: {w // 8} × {h // 8} places of the latent, {result.seconds:.1f} s")
+on_a_larger_page.compare({"garden": "better", "strawberry": "worse"})  # as we judged by eye: do you agree?
 
 # %% [markdown]
-# Look at the snail's shell, at the butterfly's wings and at the strawberry's seeds. **Which of your two predictions was right?**
+# Look at the snail's shell, at the butterfly's wings and at the strawberry's seeds.
 #
-# The garden's things are as large on the large page as the single things that the network learned from. They come out
-# as those do. The strawberry is three times as large as anything that the network ever saw. Its outline is kept, since lines look alike in every
-# size. But its body is not filled any more. A likely reason: a place in the middle has only white around it, and in training a white surface of
-# that width was always paper.
+# On the large page most of the garden's things are as large as the single things that the network learned from. So they come out like
+# single things. The strawberry is three times as large as anything that the network ever saw. Its outline is kept, since lines look alike in
+# every size. Its body is not filled any more. One reason is likely: a white surface of that width was always paper in training.
 #
-# So choose the size by what is drawn, not by what you want to print. A thing should be about as large as in training: here 50 to 130
-# pixels. `s2i.translate` says so in `result.notes` where things are smaller. The studio has *Picture size* for it. Stable Diffusion 1.5 learned on
-# 512 × 512. Asked for much more, it repeats things, since its networks have never seen so much room.
+# So choose the size by what is drawn, and not by what you want to print. The miniature does best where a thing is about 50 to 130 pixels
+# large, as the single things of its training were. If most of several things on a page are smaller, `result.notes` names a better size. In the studio
+# the setting is called *Picture size*.
 #
-# The garden's prompt names the mushroom, the snail and the butterfly, but not the tulip. What has no word takes its colours from what has one.
-# Try it with `"a mushroom, a snail, a butterfly and a tulip, openmoji style"`.
+# Stable Diffusion 1.5 learned on 512 × 512. In much larger pictures it repeats things. He et al. found the cause in its convolutions: they see
+# only a part of so large a picture.
+#
+# The garden's prompt names the mushroom, the snail and the butterfly, but not the tulip. **Where does the tulip take its colours from?** Try it with
+# `"a mushroom, a snail, a butterfly and a tulip, openmoji style"`.
 #
 # ## Think about it
 #

@@ -476,9 +476,9 @@ DEFAULT_FAST = "mini-scribble-fast"
 
 
 SCENE = (384, 256)
-"""``(width, height)`` in pixels of the miniatures' pictures of a scene: each thing is about as large there as a single thing on
-their own page of 128 × 128, of which they learned most. On 192 × 128, the wide pages of their training, a quarter of a scene's
-things are named; on 384 × 256, which they never saw, most are: docs/decisions.md."""
+"""``(width, height)`` in pixels of the miniatures' pictures of a scene. Most things are about as large there as single things on
+the miniatures' own page of 128 × 128, and so come out like those; on 192 × 128, the wide pages of training, they do not. Measured in
+docs/decisions.md."""
 
 
 def sizes(entry: Model) -> tuple[tuple[int, int], ...]:

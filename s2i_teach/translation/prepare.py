@@ -39,62 +39,6 @@ def outline_mask(picture: Image.Image, darkness: int = 128, gaps: tuple[float, .
     return inside
 
 
-SMALL = (48, 64)
-"""Pixels: where half of the things on a page are below the first and all below the second, they are too small. A latent is 8
-pixels wide, and of the miniature's training pictures of one thing none was below 51."""
-
-
-GROUND = 0.6
-"""Share of a page's width: a row with so much ink is ground that things stand on."""
-
-
-def small_things(picture: Image.Image) -> int | None:
-    """How large most of several small things on an RGB page are, in pixels; None where they are not small, or only one.
-
-    A thing is what hangs together, with all that lies within its box; the ground joins no things. Its size is the square root of
-    its box's width times its height. Specks below 8 pixels are no things.
-    """
-    ink = np.asarray(picture.convert("L")) < 128
-    if any(min(right - left, bottom - top) >= SMALL[1] for left, top, right, bottom in _boxes(ink)[1]):
-        return None  # one line alone is large: there is no need to look closer
-    sizes = [float(np.sqrt((right - left) * (bottom - top))) for left, top, right, bottom in _things(picture)]
-    sizes = [size for size in sizes if size >= 8]
-    if len(sizes) < 2 or np.median(sizes) >= SMALL[0] or max(sizes) >= SMALL[1]:
-        return None
-    return round(float(np.median(sizes)))
-
-
-def _things(picture: Image.Image) -> list[tuple[int, int, int, int]]:
-    """Boxes ``(left, top, right, bottom)`` in pixels of what is drawn on a page, each by itself.
-
-    Where rows of :data:`GROUND` are taken away, what stood on them falls apart; pieces above each other are one thing then.
-    """
-    from scipy.ndimage import binary_dilation, binary_opening
-
-    inside = outline_mask(picture)
-    rows = (np.asarray(picture.convert("L")) < 128).mean(axis=1) >= GROUND
-    ground = rows & ~binary_opening(rows, np.ones(max(3, round(0.04 * len(rows)))))  # what is thicker is no line
-    labels, boxes = _boxes(inside)
-    joined = set(np.unique(labels[ground])) - {0}
-    free = [box for number, box in enumerate(boxes, 1) if number not in joined]
-    _, pieces = _boxes(np.isin(labels, list(joined)) & ~binary_dilation(ground, iterations=2)[:, None])
-    standing: list[tuple[int, int, int, int]] = []
-    for piece in sorted(pieces):
-        if standing and piece[0] < standing[-1][2]:
-            last = standing.pop()
-            piece = (last[0], min(last[1], piece[1]), max(last[2], piece[2]), max(last[3], piece[3]))
-        standing.append(piece)
-    return free + standing
-
-
-def _boxes(inked: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
-    """What hangs together, by number from 1 on, ``(H, W)``, and the box of each."""
-    from scipy.ndimage import find_objects, label
-
-    labels, _ = label(inked, np.ones((3, 3)))
-    return labels, [(across.start, down.start, across.stop, down.stop) for down, across in find_objects(labels)]
-
-
 def _enclosed(ink: np.ndarray, radius: int) -> np.ndarray:
     """What lines enclose once gaps of up to 2 · ``radius`` pixels are closed: ``(H, W)`` bool, ink included."""
     from scipy.ndimage import distance_transform_edt

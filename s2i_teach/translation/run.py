@@ -11,7 +11,7 @@ import torch
 
 from s2i_teach.errors import InputError
 from s2i_teach.files import shown
-from s2i_teach.models.catalog import DEFAULT
+from s2i_teach.models.catalog import DEFAULT, find
 from s2i_teach.models.devices import PRECISIONS, denoiser_of, device_of, fitting_threads, wait_for
 from s2i_teach.models.fit import out_of_memory, step_down
 from s2i_teach.models.flows import unread
@@ -34,10 +34,11 @@ from s2i_teach.models.schedulers import is_flow_scheduler, make_scheduler
 from s2i_teach.models.style import Styled, style_hash
 from s2i_teach.translation.page import as_opened, open_page
 from s2i_teach.translation.plan import Plan
-from s2i_teach.translation.prepare import make_hint, prepare_sketch, small_things
+from s2i_teach.translation.prepare import make_hint, prepare_sketch
 from s2i_teach.translation.prompts import read_and_lost
 from s2i_teach.translation.result import Result
 from s2i_teach.translation.settings import Resolved, Settings
+from s2i_teach.translation.things import better_size
 from s2i_teach.translation.timing import Timing, note_timing
 
 
@@ -197,7 +198,7 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0, blend) -> Result:
     prepared = prepare_sketch(picture, settings.prepare)
     called = call_pipeline(pipe, settings, plan, prepared, hint, on_step, on_x0, blend)
     watch, started, pixels, notes = called
-    notes = page_notes + notes + prompt_notes(pipe, settings) + size_notes(pipe, picture, settings)
+    notes = page_notes + notes + prompt_notes(pipe, settings)
     wait_for(device_of(pipe))
     seconds = time.perf_counter() - started - watch.aside
     image = as_image(pipe, pixels)
@@ -213,7 +214,7 @@ def _run(sketch, asked: Settings, pipe, on_step, on_x0, blend) -> Result:
         seconds=seconds,
         evaluation_seconds=watch.per_step,
         precision=PRECISIONS.get(denoiser_of(pipe).dtype, "mixed"),
-        notes=notes,
+        notes=notes + size_notes(pipe, picture, settings),
         hint=hint,
         small_vae=has_small_vae(pipe),
         quantized=is_quantized(pipe),
@@ -371,22 +372,16 @@ def prompt_notes(pipe, settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-MOST_LOOKED_AT = 512
-"""Pixels of the shorter side: on a larger page nobody is told of small things."""
-
-
 def size_notes(pipe, picture, settings: Resolved) -> tuple[str, ...]:
-    """A sentence where all that is drawn on an opened page is too small for the model's latents."""
-    kind, notes = kind_of(pipe), []
-    drawn = settings.prepare != "picture" and min(settings.size) <= MOST_LOOKED_AT
-    if drawn and not (kind.is_family or kind.is_flow):
-        small = small_things(picture)
-        width, height = (2 * side for side in settings.size)
-        if small is not None:
-            notes.append(
-                f"Most things on this page are only about {small} pixels wide, and small things come out badly: "
-                f"a size of {width} × {height} is better for them."
-            )
+    """A sentence where most things drawn on an opened page are too small for a miniature."""
+    entry, notes = find(getattr(pipe, "s2i_model", "")), []
+    better = better_size(picture, entry) if entry and settings.prepare != "picture" else None
+    if better:
+        small, (width, height) = better
+        notes.append(
+            f"Most things on this page are only about {small} pixels large, so they come out badly: "
+            f"a size of {width} × {height} is better for them."
+        )
     return tuple(notes)
 
 

@@ -150,6 +150,12 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     sizeLabel.hidden = named.length < 2;
   }
 
+  /** Choose a size, or the model's own. */
+  function showSize(side) {
+    const at = modelOf(activeModel).sizes.findIndex((one) => side && one.join() === side.join());
+    sizeSelect.selectedIndex = Math.max(0, at);
+  }
+
   // What slides
 
   function range(min, max, step, value, label, oninput) {
@@ -261,7 +267,7 @@ function makeKnobs({ words, options, changed, modelChosen }) {
     strength.value = String(controls.evaluations);
     guidance.value = String(controls.guidance);
     seed.value = String(controls.seed);
-    if (controls.size) sizeSelect.value = controls.size.join(" × ");
+    showSize(controls.size);
     filled.checked = controls.filled;
     schedulerSelect.value = controls.scheduler;
     if (controls.control_scale !== undefined) {

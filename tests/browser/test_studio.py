@@ -511,12 +511,12 @@ def test_a_scene_is_drawn_on_a_larger_page(lane, page):
     lane.run(page, "import s2i_teach as s2i\nstudio = s2i.Studio('scene_garden', keep=False)\nstudio")
     page.wait_for_selector(".s2i-frame[data-state=result]", timeout=60_000)
     settle(page, 3000)
-    told = "small things come out badly: a size of 256 × 256 is better"
+    told = "so they come out badly: a size of 384 × 384 is better for them."
     expect(page.get_by_text(told)).to_be_visible()
     photograph(page.locator(".s2i-studio"), "studio-scene-small")
-    page.get_by_role("combobox", name="Picture size").select_option("256 × 256")
+    page.get_by_role("combobox", name="Picture size").select_option("384 × 384")
     settle(page)
-    assert python(lane, page, "[studio.result.image.size, studio.result.notes]") == [[256, 256], []]
+    assert python(lane, page, "[studio.result.image.size, studio.result.notes]") == [[384, 384], []]
     expect(page.get_by_text(told)).not_to_be_visible()
     photograph(page.locator(".s2i-studio"), "studio-scene")
     assert not violations(page, ".s2i-studio")
