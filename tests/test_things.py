@@ -82,6 +82,7 @@ def test_a_larger_size_is_one_that_the_model_has():
     assert better_size(draw(rings=row(3, 40), side=256), mini) is None, "512 × 512 was never looked at"
     assert better_size(THREE, MODELS["pix2pix"]) is None
     assert better_size(draw(rings=row(3, 40), side=512), MODELS["sd15"]) is None
+    assert better_size(THREE, MODELS["sd15"]) is None, "it has one size"
 
 
 def test_who_draws_small_things_is_told_of_a_size_that_suits_them(tiny_pipe):

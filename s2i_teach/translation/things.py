@@ -13,6 +13,8 @@ SMALL = (48, 64)
 place of its latent is 8 pixels wide."""
 GROUND = 0.6
 """Share of a page's width: a row with so much ink is ground that things stand on."""
+SPECK = 8
+"""Pixels: what is smaller is no thing."""
 FEWEST = 3
 """Things that make several: two small rings may be the eyes of a face that is still being drawn."""
 
@@ -21,25 +23,25 @@ def small_things(picture: Image.Image) -> int | None:
     """How large most of several small things on an RGB page are, in pixels; None where they are not small, or not several.
 
     A thing encloses something and does not lie within another's box; a level ground joins no things. Its size is the square
-    root of its box's width times its height. Specks below 8 pixels are no things.
+    root of its box's width times its height. Specks are no things.
     """
     if any(min(box.right - box.left, box.bottom - box.top) >= SMALL[1] for box in _boxes(_ink(picture))[1]):
         return None  # one line alone is large: there is no need to look closer
     boxes = _free_boxes(picture)
-    sizes = [box.size for box in boxes if box.encloses and box.size >= 8]
-    if len(sizes) < FEWEST or np.median(sizes) >= SMALL[0] or max(box.size for box in boxes) >= SMALL[1]:
+    things = [box.size for box in boxes if box.encloses]
+    if len(things) < FEWEST or np.median(things) >= SMALL[0] or max(box.size for box in boxes) >= SMALL[1]:
         return None
-    return round(float(np.median(sizes)))
+    return round(float(np.median(things)))
 
 
 def better_size(picture: Image.Image, entry: Model) -> tuple[int, tuple[int, int]] | None:
     """How large most things on a page are, in pixels, and a larger size ``(width, height)`` that suits them.
 
-    None where the things are not small, or the model draws no larger picture well.
+    None where the things are not small, or the model has no larger size.
     """
     width, height = picture.size
-    most = max(min(size) for size in sizes(entry))
-    factors = [factor for factor in (2, 3) if factor * min(width, height) <= most]
+    own, *larger = (min(size) for size in sizes(entry))
+    factors = [size // own for size in larger if size // own * min(width, height) <= larger[-1]]
     small = small_things(picture) if factors else None
     if small is None:
         return None
@@ -85,7 +87,7 @@ def _boxes(inside: np.ndarray, ink: np.ndarray | None = None) -> tuple[np.ndarra
 
 
 def _free_boxes(picture: Image.Image) -> list[_Box]:
-    """The boxes of what is drawn on a page, without those within others; what the ground joins is apart."""
+    """The boxes of what is drawn on a page, without specks and those within others; what the ground joins is apart."""
     from scipy.ndimage import binary_dilation, binary_opening
 
     ink, inside = _ink(picture), outline_mask(picture)
@@ -94,4 +96,5 @@ def _free_boxes(picture: Image.Image) -> list[_Box]:
     labels, _ = _boxes(inside)
     joined = np.isin(labels, np.setdiff1d(labels[ground], [0]))
     _, boxes = _boxes(inside & ~(joined & binary_dilation(ground, iterations=2)[:, None]), ink)
+    boxes = [box for box in boxes if box.size >= SPECK]
     return [box for box in boxes if not any(other is not box and other.holds(box) for other in boxes)]
