@@ -158,9 +158,9 @@ def load_pipeline(
         pipe.enable_attention_slicing()
     if chosen_device.type == "cpu" and chosen_dtype == torch.bfloat16 and is_small(pipe):
         # Else each call of a convolution first puts its weights in order: a tenth to a third of a part's time.
-        for part in pipe.components.values():
-            if isinstance(part, torch.nn.Module):
-                part.to(memory_format=torch.channels_last)
+        networks: list[Any] = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+        for network in networks:
+            network.to(memory_format=torch.channels_last)
     pipe.s2i_small_vae = small_folder
     pipe.s2i_fit = explain(pipe, free, asked_dtype=dtype is not None, vae=vae)
     if entry is None or entry.whole_download:
