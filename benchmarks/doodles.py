@@ -28,6 +28,7 @@ from benchmarks.judging import EMBEDDED, Way, generate, is_led, overlap, share
 from s2i_teach.evaluate.realism import kernel_distance
 from s2i_teach.gallery import contact_sheet
 from s2i_teach.images import open_sketch, to_picture, to_tensor
+from s2i_teach.lines import outline_mask
 from s2i_teach.models.catalog import find
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import SCHEDULERS
@@ -36,7 +37,6 @@ from s2i_teach.training.data import fetch_packages, quickdraw_drawing
 from s2i_teach.training.judge import judge_ranks, load_judge
 from s2i_teach.training.pictures import Pairs, load_pairs
 from s2i_teach.training.vocabulary import STYLES, caption
-from s2i_teach.translation.prepare import outline_mask
 
 READABLE = 50
 """Drawings of a category that may be read: those with a smaller number."""

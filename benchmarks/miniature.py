@@ -25,6 +25,7 @@ from benchmarks.scenes import scene_figures
 from s2i_teach.evaluate.realism import kernel_distance
 from s2i_teach.gallery import find_sketch
 from s2i_teach.images import to_picture
+from s2i_teach.lines import outline_mask
 from s2i_teach.models.catalog import MODELS, find
 from s2i_teach.models.devices import PRECISIONS
 from s2i_teach.models.load import load_pipeline
@@ -35,7 +36,6 @@ from s2i_teach.training.judge import judge_ranks, load_judge
 from s2i_teach.training.pictures import load_pairs, random_pose
 from s2i_teach.training.vae import reconstruct
 from s2i_teach.training.vocabulary import STYLES, caption
-from s2i_teach.translation.prepare import outline_mask
 from s2i_teach.translation.run import translate
 
 STRENGTHS = (0.3, 0.5, 0.7, 0.9)

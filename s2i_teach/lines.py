@@ -1,4 +1,4 @@
-"""What a sketch-guided model is shown: white lines on black, of one pen whatever the sketch was drawn with."""
+"""What a sketch-guided model is shown, white lines on black of one pen whatever the sketch was drawn with; and what lines enclose."""
 
 import numpy as np
 from PIL import Image
@@ -239,3 +239,31 @@ def drawn(lines: np.ndarray, size: tuple[int, int] | None = None, pen: float = P
     white = np.clip((pen / 2 * unit - np.asarray(field)) * min(1, zoom) + 0.5, 0, 1)
     grey = Image.fromarray((white * 255).round().astype(np.uint8))
     return Image.merge("RGB", (grey, grey, grey))
+
+
+def outline_mask(picture: Image.Image, darkness: int = 128, gaps: tuple[float, ...] = (0.02, 0.06)) -> np.ndarray:
+    """What belongs to the drawing rather than to the page: ``(H, W)`` bool, lines and all that they enclose.
+
+    Page is what can be reached from the border without crossing a line. Lines darker than ``darkness`` (0 to 255)
+    count; gaps in them, as a hand leaves them, are closed: narrow ones first, so that fine shapes stay fine, then wider
+    ones. ``gaps`` are fractions of the picture's longer side.
+    """
+    ink = np.asarray(picture.convert("L")) < darkness
+    inside = ink
+    for gap in gaps if ink.any() else ():
+        inside = inside | _enclosed(ink, max(1, round(gap * max(ink.shape) / 2)))
+    return inside
+
+
+def _enclosed(ink: np.ndarray, radius: int) -> np.ndarray:
+    """What lines enclose once gaps of up to 2 · ``radius`` pixels are closed: ``(H, W)`` bool, ink included."""
+    from scipy.ndimage import distance_transform_edt
+    from skimage.measure import label
+
+    margin = radius + 2
+    padded = np.pad(ink, margin)
+    regions = label(distance_transform_edt(~padded) > radius, connectivity=1)
+    page = regions == regions[0, 0]
+    # Grow the page back by what closing took from it.
+    inside = (distance_transform_edt(~page) > radius) | padded
+    return inside[margin:-margin, margin:-margin]

@@ -16,13 +16,13 @@ from skimage.morphology import skeletonize
 import s2i_teach as s2i
 from s2i_teach import InputError, Settings, load_pipeline, read_record, translate
 from s2i_teach.images import open_sketch
-from s2i_teach.lines import line_hint
+from s2i_teach.lines import line_hint, outline_mask
 from s2i_teach.models.catalog import MODELS
 from s2i_teach.models.kinds import CONTROL, IMG2IMG, KINDS, guesses, kind_for, kind_of, led_by
 from s2i_teach.models.schedulers import SCHEDULERS, make_scheduler
 from s2i_teach.paths import data_dir
 from s2i_teach.translation.batch import Counts, run_batch
-from s2i_teach.translation.prepare import outline_mask, prepare_sketch
+from s2i_teach.translation.prepare import prepare_sketch
 from s2i_teach.translation.run import run
 from tests.conftest import led, let_memory_be_short, make_tiny_pipe
 from tests.test_anatomy import check_drawing

@@ -431,7 +431,7 @@ def test_the_studio_draws_with_a_family(tmp_path, monkeypatch):
     )
     assert not said(studio, "failure"), said(studio, "failure")
     (told,) = said(studio, "plans")[-1:]
-    assert told["key"] == ["vae", 1, "ddim", False] and told["own"] == ""
+    assert told["key"] == ["vae", 1, "ddim", False, None] and told["own"] == ""
     assert [(row["start"], row["sigma"], row["evaluations"]) for row in told["plans"]] == [(None, None, 1)]
     answer, result = said(studio, "result")[-1]["result"], studio.result
     assert answer["about"] == "a turtle · vae · seed 7" and answer["hint"].startswith("data:image/")

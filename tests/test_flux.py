@@ -592,7 +592,7 @@ def test_the_studio_draws_with_it(tiny_flux, tmp_path, monkeypatch):
     ask(studio, negative_prompt="a stone", scheduler="ddim", evaluations=2)
     assert not said(studio, "failure"), said(studio, "failure")
     [told] = said(studio, "plans")[-1:]
-    assert told["key"] == ["tiny", 4, "ddim", True] and [row["evaluations"] for row in told["plans"]] == [4] * 4
+    assert told["key"] == ["tiny", 4, "ddim", True, None] and [row["evaluations"] for row in told["plans"]] == [4] * 4
     answer, result = said(studio, "result")[-1]["result"], studio.result
     assert answer["plan"]["sigma"] == 1 and answer["plan"]["left"] is None
     assert answer["about"] == (

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from s2i_teach import InputError, Settings, open_sketch, read_record, translate
-from s2i_teach.translation.prepare import fill_regions, outline_mask
+from s2i_teach.lines import outline_mask
+from s2i_teach.translation.prepare import fill_regions
 from s2i_teach.translation.run import run
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_dilation
 
+from s2i_teach.lines import outline_mask
 from s2i_teach.training.data import IconSets, quickdraw_drawing, read_things, render
 from s2i_teach.training.vocabulary import STYLE_WORDS, with_article
-from s2i_teach.translation.prepare import outline_mask
 
 SIDE = 512
 LINE_ART = {

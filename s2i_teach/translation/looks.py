@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from s2i_teach.images import fit_to, read_picture
-from s2i_teach.translation.prepare import outline_mask
+from s2i_teach.lines import outline_mask
 
 WHITE = (255, 255, 255)
 """The paper of all looks: a coloured one is not learned (docs/decisions.md, "Ten doodles in two inks")."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from s2i_teach.lines import outline_mask
 from s2i_teach.models.catalog import Model, sizes
-from s2i_teach.translation.prepare import outline_mask
 
 SMALL = (48, 64)
 """Pixels: where half of a page's things are below the first and all below the second, they are too small for the miniature. One

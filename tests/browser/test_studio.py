@@ -472,7 +472,8 @@ def test_a_flow_has_no_strength_to_slide(browser):
         asked = page.evaluate("knobs.values()")
         assert (asked["evaluations"], asked["steps"], asked["guidance"]) == (4, 4, 1)
         page.evaluate(
-            "row => knobs.setPlans({plans: Array(4).fill(row), key: ['flux2-klein', 4, '', false], own: 'x'})", row
+            "row => knobs.setPlans({plans: Array(4).fill(row), key: ['flux2-klein', 4, '', false, knobs.values().size], own: 'x'})",
+            row,
         )
         assert page.locator(".s2i-plan").inner_text() == (
             "Starts at pure noise (σ = 1.00); each evaluation reads the sketch beside it. Transformer evaluations: 4, about ? s."
@@ -494,7 +495,9 @@ def test_a_family_has_nothing_to_slide(browser):
         asked = page.evaluate("knobs.values()")
         assert (asked["evaluations"], asked["steps"], asked["guidance"], asked["style"]) == (1, 1, 1, "")
         assert "control_scale" not in asked
-        page.evaluate("row => knobs.setPlans({plans: [row], key: ['pix2pix', 1, '', false], own: ''})", row)
+        page.evaluate(
+            "row => knobs.setPlans({plans: [row], key: ['pix2pix', 1, '', false, knobs.values().size], own: ''})", row
+        )
         assert page.locator(".s2i-plan").inner_text() == (
             "No noise and no steps: the sketch's lines go through the network. Evaluations: 1, about 0.04 s."
         )
