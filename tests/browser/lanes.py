@@ -179,16 +179,22 @@ class Colab(Lane):
         "--NotebookApp.notebook_dir={folder}",
     ]
     run_all = "Jupyter.notebook.execute_all_cells()"
-    execute = """(code) => new Promise((resolve) => {
-      const answer = {text: "", error: ""};
-      Jupyter.notebook.kernel.execute(code, {
+    # The reply may come before what was printed; so the end is printed as well.
+    execute = """async (code) => {
+      const answer = {text: "", error: ""}, end = "(that was all)";
+      let replied = false;
+      Jupyter.notebook.kernel.execute(`${code}\\nprint("${end}")`, {
         iopub: {output: ({header, content}) => {
           if (header.msg_type === "stream") answer.text += content.text;
           if (header.msg_type === "error") answer.error = content.traceback.join("\\n");
         }},
-        shell: {reply: () => setTimeout(() => resolve(answer), 100)},
+        shell: {reply: () => (replied = true)},
       }, {silent: false, store_history: false});
-    })"""
+      const whole = () => replied && (answer.error || answer.text.includes(end));
+      for (let i = 0; i < 1200 && !whole(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+      answer.text = answer.text.replace(end, "");
+      return answer;
+    }"""
     idle = (
         "() => window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()"
         " && Jupyter.notebook._fully_loaded"
