@@ -25,9 +25,12 @@ def small_things(picture: Image.Image) -> int | None:
     A thing encloses something and does not lie within another's box; a level ground joins no things. Its size is the square
     root of its box's width times its height. Specks are no things.
     """
-    if any(min(box.right - box.left, box.bottom - box.top) >= SMALL[1] for box in _boxes(_ink(picture))[1]):
+    from scipy.ndimage import find_objects
+
+    ink = np.asarray(picture.convert("L")) < 128
+    if any(min(side.stop - side.start for side in place) >= SMALL[1] for place in find_objects(_numbered(ink))):
         return None  # one line alone is large: there is no need to look closer
-    boxes = _free_boxes(picture)
+    boxes = _free_boxes(ink, outline_mask(picture))
     things = [box.size for box in boxes if box.encloses]
     if len(things) < FEWEST or np.median(things) >= SMALL[0] or max(box.size for box in boxes) >= SMALL[1]:
         return None
@@ -57,7 +60,7 @@ class _Box:
     top: int
     right: int
     bottom: int
-    encloses: bool = False
+    encloses: bool
 
     @property
     def size(self) -> float:
@@ -68,33 +71,30 @@ class _Box:
         return across and self.top <= other.top and other.bottom <= self.bottom
 
 
-def _ink(picture: Image.Image) -> np.ndarray:
-    return np.asarray(picture.convert("L")) < 128
+def _numbered(inside: np.ndarray) -> np.ndarray:
+    """What hangs together, numbered from 1 on, ``(H, W)``."""
+    from scipy.ndimage import label
+
+    return label(inside, np.ones((3, 3)))[0]
 
 
-def _boxes(inside: np.ndarray, ink: np.ndarray | None = None) -> tuple[np.ndarray, list[_Box]]:
-    """What hangs together, numbered from 1 on, ``(H, W)``, and the box of each."""
-    from scipy.ndimage import find_objects, label
+def _free_boxes(ink: np.ndarray, inside: np.ndarray) -> list[_Box]:
+    """The boxes of what is drawn, without specks and those within others; what the ground joins is apart.
 
-    labels, _ = label(inside, np.ones((3, 3)))
-    boxes = []
-    for number, place in enumerate(find_objects(labels), 1):
-        area = labels[place] == number
-        encloses = ink is not None and bool(area.sum() >= 1.5 * (area & ink[place]).sum())
-        down, across = place
-        boxes.append(_Box(across.start, down.start, across.stop, down.stop, encloses))
-    return labels, boxes
+    Args:
+        ink, inside: the lines, and the lines with what they enclose, ``(H, W)`` bool.
+    """
+    from scipy.ndimage import binary_dilation, binary_opening, find_objects
 
-
-def _free_boxes(picture: Image.Image) -> list[_Box]:
-    """The boxes of what is drawn on a page, without specks and those within others; what the ground joins is apart."""
-    from scipy.ndimage import binary_dilation, binary_opening
-
-    ink, inside = _ink(picture), outline_mask(picture)
     rows = ink.mean(axis=1) >= GROUND
     ground = rows & ~binary_opening(rows, np.ones(max(3, round(0.04 * len(rows)))))  # what is thicker is no line
-    labels, _ = _boxes(inside)
-    joined = np.isin(labels, np.setdiff1d(labels[ground], [0]))
-    _, boxes = _boxes(inside & ~(joined & binary_dilation(ground, iterations=2)[:, None]), ink)
+    numbers = _numbered(inside)
+    joined = np.isin(numbers, np.setdiff1d(numbers[ground], [0]))
+    numbers = _numbered(inside & ~(joined & binary_dilation(ground, iterations=2)[:, None]))
+    boxes = []
+    for number, (down, across) in enumerate(find_objects(numbers), 1):
+        area = numbers[down, across] == number
+        encloses = bool(area.sum() >= 1.5 * (area & ink[down, across]).sum())
+        boxes.append(_Box(across.start, down.start, across.stop, down.stop, encloses))
     boxes = [box for box in boxes if box.size >= SPECK]
     return [box for box in boxes if not any(other is not box and other.holds(box) for other in boxes)]

@@ -182,16 +182,16 @@ class Colab(Lane):
     # The reply may come before what was printed; so the end is printed as well.
     execute = """async (code) => {
       const answer = {text: "", error: ""}, end = "(that was all)";
-      let replied = false;
-      Jupyter.notebook.kernel.execute(`${code}\\nprint("${end}")`, {
-        iopub: {output: ({header, content}) => {
-          if (header.msg_type === "stream") answer.text += content.text;
-          if (header.msg_type === "error") answer.error = content.traceback.join("\\n");
-        }},
-        shell: {reply: () => (replied = true)},
-      }, {silent: false, store_history: false});
-      const whole = () => replied && (answer.error || answer.text.includes(end));
+      const output = ({header, content}) => {
+        if (header.msg_type === "stream") answer.text += content.text;
+        if (header.msg_type === "error") answer.error = content.traceback.join("\\n");
+      };
+      await new Promise((reply) => Jupyter.notebook.kernel.execute(
+        `${code}\\nprint("${end}")`, {iopub: {output}, shell: {reply}}, {silent: false, store_history: false}
+      ));
+      const whole = () => answer.error || answer.text.includes(end);
       for (let i = 0; i < 1200 && !whole(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+      if (!whole()) answer.error = "What the kernel printed did not arrive.";
       answer.text = answer.text.replace(end, "");
       return answer;
     }"""
