@@ -985,7 +985,7 @@ on_a_larger_page.compare({"garden": "better", "strawberry": "worse"})  # as we j
 # Look at the snail's shell, at the butterfly's wings and at the strawberry's seeds.
 #
 # On the large page most of the garden's things are as large as the single things that the network learned from. So they come out like
-# single things. The strawberry is three times as large as anything that the network ever saw. Its outline is kept, since lines look alike in
+# single things. The strawberry is more than twice as large as anything that the network ever saw. Its outline is kept, since lines look alike in
 # every size. Its body is not filled any more. One reason is likely: a white surface of that width was always paper in training.
 #
 # So choose the size by what is drawn, and not by what you want to print. The miniature does best where a thing is about 50 to 130 pixels
