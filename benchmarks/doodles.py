@@ -33,13 +33,11 @@ from s2i_teach.models.catalog import find
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import SCHEDULERS
 from s2i_teach.models.small_clip import features, load_clip
-from s2i_teach.training.data import fetch_packages, quickdraw_drawing
+from s2i_teach.training.data import READABLE, benchmark_number, fetch_packages, quickdraw_drawing
 from s2i_teach.training.judge import judge_ranks, load_judge
 from s2i_teach.training.pictures import Pairs, load_pairs
 from s2i_teach.training.vocabulary import STYLES, caption
 
-READABLE = 50
-"""Drawings of a category that may be read: those with a smaller number."""
 SHOWN = 30
 """Doodles on the sheet."""
 IMG2IMG = (Way("filled", 0.7), Way("lines", 0.7), Way("filled", 0.9))
@@ -60,7 +58,8 @@ class Doodle:
 
 
 def lottery(categories, count: int, seed: int = 0) -> list[Doodle]:
-    """``count`` doodles of different categories, the same for the same seed; fewer are the first ones of more.
+    """``count`` doodles of different categories, the same for the same seed; fewer are the first ones of more. Of a category
+    it is always the same one, which no training reads.
 
     By hash, so that no version of Python or torch changes the lots, nor the order of ``categories``.
 
@@ -68,15 +67,15 @@ def lottery(categories, count: int, seed: int = 0) -> list[Doodle]:
         ValueError: there are not so many categories.
     """
 
-    def ticket(*words) -> int:
-        return int(hashlib.sha256("/".join(map(str, (seed, *words))).encode()).hexdigest(), 16)
+    def ticket(category: str) -> int:
+        return int(hashlib.sha256(f"{seed}/{category}".encode()).hexdigest(), 16)
 
     drawn = sorted(set(categories), key=ticket)
     if not 1 <= count <= len(drawn):
         raise ValueError(f"{count} doodles were asked for: use 1 to {len(drawn)}, one of each category.")
     coloured = [style for style in STYLES if style != "line"]
     return [
-        Doodle(category, ticket(category, "number") % READABLE, coloured[i % len(coloured)])
+        Doodle(category, benchmark_number(category), coloured[i % len(coloured)])
         for i, category in enumerate(drawn[:count])
     ]
 

@@ -249,6 +249,7 @@ def test_any_command_line(argv, here, tiny_pipe, tmp_path, capsys):
             patch.setattr(f"s2i_teach.training.{part}.train_{name}", nothing)
         patch.setattr("s2i_teach.training.few_steps.train_few_steps", nothing)
         patch.setattr("s2i_teach.training.naming.train_classifier", nothing)
+        patch.setattr("s2i_teach.training.people.fit_drawings", nothing)
         patch.setattr("s2i_teach.training.style.train_style", lambda *args, **named: iter(()))
         patch.setattr("s2i_teach.training.save.save_everything", nothing)
         patch.setattr("s2i_teach.training.data.fetch_packages", nothing)

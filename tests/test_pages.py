@@ -12,7 +12,7 @@ from s2i_teach.training.doodles import doodle
 from s2i_teach.training.optimizers import NEWTON_SCHULZ, Muon, MuonAdamW, is_matrix, orthogonalized
 from s2i_teach.training.pages import SIDE, Page, PageMaker, place
 from s2i_teach.training.pictures import content_crops, load_pairs, turn_hues
-from s2i_teach.training.pool import WIDE, Pool
+from s2i_teach.training.pool import WIDE, Pool, Whole
 from s2i_teach.training.unet import Led, build_controlnet, build_unet, draw_timesteps
 from s2i_teach.training.vocabulary import join_things
 
@@ -140,6 +140,20 @@ def test_a_resumed_pool_is_the_whole_one(maker):
     assert all(torch.equal(a, b) for a, b in zip(one[:3], two[:3], strict=True)) and one[3] == two[3]
     shapes = {pool.draw(6, seeded(s))[0].shape for s in range(20) for pool in (whole,)}
     assert shapes == {(6, 4, 16, 16), (4, 4, 16, 24)}
+
+
+def test_a_whole_picture_is_the_pairs_own(maker, pairs):
+    def encode(x):
+        return x[:, :1, ::8, ::8].repeat(1, 4, 1, 1)
+
+    stock, rng, styles = Whole(maker, encode), random.Random(0), []
+    for _ in range(200):
+        latents, page = stock.draw(rng)
+        (row,) = page.rows
+        assert torch.equal(latents, encode(pairs.batch(torch.tensor([row])))[0].half().float())
+        assert page.style == pairs.rows[row]["style"] and page.colours == [None] and not page.place
+        styles.append(page.style)
+    assert set(styles) == set(maker.styles) and styles.count("line") < 35, "line art half as often as each other style"
 
 
 def test_a_scenes_things_are_as_large_as_single_ones():

@@ -307,6 +307,7 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
         steps=2,
         batch_size=4,
         hinted=0.5,
+        whole=0.5,
         pool_batches=1,
         samples=False,
         optimizer="muon",

@@ -10,7 +10,7 @@ from s2i_teach.files import as_path, shown
 def add_train_parsers(parts) -> None:
     """Add the parts' parsers to argparse's subparsers. Nothing heavy is imported here."""
     data = parts.add_parser("data", help="build data/pairs and data/sketches from the open packages")
-    data.add_argument("--packages", default="build/packages", metavar="FOLDER", help="where the packages are kept")
+    _packages(data)
     data.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
     data.set_defaults(run=_data)
 
@@ -30,6 +30,17 @@ def add_train_parsers(parts) -> None:
     control.add_argument("--start-from", metavar="FOLDER", help="the U-Net to go on from (default: OUT/unet/unet)")
     control.add_argument("--control-from", metavar="FOLDER", help="a ControlNet to go on from")
     control.add_argument("--hinted", type=float, default=0.6, help="share of samples with a sketch (default: 0.6)")
+    control.add_argument(
+        "--whole",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the samples without a sketch, those that show one picture as it is (default: 0)",
+    )
+    control.add_argument(
+        "--people", metavar="FILE", help="of `s2i train people`: half of the sketches are then people's drawings"
+    )
+    _packages(control)
     control.add_argument("--freeze-unet", action="store_true", help="let only the ControlNet learn")
     control.add_argument(
         "--classifier",
@@ -38,6 +49,13 @@ def add_train_parsers(parts) -> None:
     )
     control.add_argument("--naming", type=float, default=0.1, help="weight of what the classifier says (default: 0.1)")
     control.set_defaults(run=_control)
+    people = parts.add_parser("people", help="bend icons until they lie on people's drawings, for `s2i train control`")
+    _packages(people)
+    people.add_argument("--out", default="runs", metavar="FOLDER", help="works in FOLDER/people (default: runs)")
+    people.add_argument(
+        "--limit", type=int, metavar="N", help="of each thing's drawings take the first N (default: all)"
+    )
+    people.set_defaults(run=_people)
     classifier = _training(parts, "classifier", "a classifier of noisy latents, for `s2i train control --classifier`")
     classifier.set_defaults(run=_classifier)
     few = _training(parts, "fast-unet", "the U-Net to draw in four steps without guidance: a LoRA, by distillation")
@@ -102,6 +120,10 @@ def add_train_parsers(parts) -> None:
     )
     save.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
     save.set_defaults(run=_save)
+
+
+def _packages(parser) -> None:
+    parser.add_argument("--packages", default="build/packages", metavar="FOLDER", help="where the packages are kept")
 
 
 def _training(parts, name: str, help: str):
@@ -222,17 +244,22 @@ def _control(args) -> None:
     from s2i_teach.training.naming import naming_loss
     from s2i_teach.training.unet import train_unet
 
-    text, vae = _part(args, "text"), _part(args, "vae")
     if not 0 < args.hinted <= 1:
         raise InputError(f"--hinted is {args.hinted:g}: use a share above 0 and up to 1.")
+    if not 0 <= args.whole <= 1:
+        raise InputError(f"--whole is {args.whole:g}: use a share from 0 to 1.")
     if not args.naming > 0:
         raise InputError(f"--naming is {args.naming:g}: it must be above 0.")
+    text, vae = _part(args, "text"), _part(args, "vae")
     args.unet = args.start_from
+    people = _stock_of_people(args) if args.people else None
     train_unet(
         as_path(args.out) / "control",
         text,
         vae,
         hinted=args.hinted,
+        whole=args.whole,
+        people=people,
         freeze_unet=args.freeze_unet,
         core_only=not args.all_things,
         start_from=_part(args, "unet"),
@@ -241,6 +268,27 @@ def _control(args) -> None:
         optimizer=args.optimizer,
         **_options(args),
     )
+
+
+def _stock_of_people(args):
+    """What makes the stock of people's drawings; the file is looked at now."""
+    from functools import partial
+
+    from s2i_teach.training.people import People, load_fits
+
+    load_fits(as_path(args.people))
+    return partial(People, as_path(args.people), args.packages)
+
+
+def _people(args) -> None:
+    from s2i_teach.training.people import fit_drawings
+
+    if args.limit is not None and args.limit < 1:
+        raise InputError(f"--limit is {args.limit}: it must be above 0.")
+    try:
+        print(fit_drawings(args.packages, as_path(args.out) / "people" / "people.safetensors", limit=args.limit))
+    except RuntimeError as error:
+        raise InputError(str(error)) from error
 
 
 def _classifier(args) -> None:

@@ -209,14 +209,36 @@ def build_pairs(packages: str | Path, to: str | Path, progress=print) -> dict:
     return counts
 
 
+READABLE = 50
+"""Quick, Draw!'s drawings of a category that are read, those with a smaller number; the others are for a last comparison."""
+
+
+def benchmark_number(category: str) -> int:
+    """Number, below :data:`READABLE`, of the drawing that ``benchmarks.doodles`` shows of a category; no training reads it.
+
+    By hash, so that no version of Python or torch changes it.
+    """
+    return int(hashlib.sha256(f"0/{category}/number".encode()).hexdigest(), 16) % READABLE
+
+
 def quickdraw_drawing(packages: str | Path, category: str, index: int, side: int = 512) -> Image.Image:
     """Drawing number ``index`` of a Quick, Draw! category as black ink on white, ``side`` × ``side`` pixels.
 
     The package holds 28 × 28 grey values; they are enlarged smoothly and their lines made crisp again.
     """
+    return next(quickdraw_drawings(packages, category, [index], side))
+
+
+def quickdraw_drawings(packages: str | Path, category: str, numbers, side: int = 512):
+    """Those of several ``numbers`` in their order, the file read once: RGB images like :func:`quickdraw_drawing`'s."""
     path = Path(packages) / "quickdraw" / "src" / "drawings" / f"{category}.ndjson.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        values = [json.loads(line) for line in lines][index]
+        rows = list(lines)
+    for number in numbers:
+        yield _enlarged(json.loads(rows[number]), side)
+
+
+def _enlarged(values: list, side: int) -> Image.Image:
     grey = np.asarray(values, dtype=np.float32).reshape(28, 28)
     inner = round(side * 0.86)
     small = Image.fromarray((np.pad(grey, 2) * 255).astype(np.uint8))

@@ -65,7 +65,7 @@ class PageMaker:
         line_art: float = 0.5,
     ):
         self.pairs, self.scenes, self.still, self.recoloured = pairs, scenes, still, recoloured
-        self.contours, self.inside = _contours_and_insides(pairs)
+        self.contours, self.inside = contours_and_insides(pairs)
         drawings = {row["file_name"]: i for i, row in enumerate(pairs.rows) if row["style"] == "line"}
         self.partner = [drawings.get(row["sketch"], -1) if row["style"] == "openmoji" else -1 for row in pairs.rows]
         self.by_style = {style: [i for i, r in enumerate(pairs.rows) if r["style"] == style] for style in STYLES}
@@ -196,7 +196,7 @@ def _halved(layers: torch.Tensor) -> torch.Tensor:
     return small
 
 
-def _contours_and_insides(pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor]:
+def contours_and_insides(pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor]:
     """For each picture its contours and what they enclose, ``(N, 1, H, W)`` bool each."""
     pixels = pairs.pixels.permute(0, 2, 3, 1).numpy()
     lines = np.stack([contours(picture) for picture in pixels])

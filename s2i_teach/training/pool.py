@@ -85,3 +85,23 @@ class Pool:
             inside.append(one.inside[i])
             pages.append(one.pages[i])
         return torch.stack(latents).float(), _unpacked(lines), _unpacked(inside), pages
+
+
+class Whole:
+    """The pairs' own pictures, each as it is: upright, filling its page, never mirrored. Encoded once, 2 kB a picture.
+
+    Args:
+        maker: whose pairs and styles they are.
+        encode: see :class:`Pool`.
+    """
+
+    def __init__(self, maker: PageMaker, encode):
+        self.maker = maker
+        parts = torch.arange(len(maker.pairs)).split(32)
+        self.latents = torch.cat([encode(maker.pairs.batch(index)).half().cpu() for index in parts])
+
+    def draw(self, rng: random.Random) -> tuple[torch.Tensor, Page]:
+        """A random one: scaled latents ``(4, 16, 16)`` and what stands on its page."""
+        style = rng.choices(self.maker.styles, self.maker.weights)[0]
+        row = rng.choice(self.maker.by_style[style])
+        return self.latents[row].float(), Page([row], [None], style)

@@ -14,7 +14,7 @@ from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator, save_grid
 from s2i_teach.training.pages import Page, PageMaker
 from s2i_teach.training.pictures import Pairs, load_pairs
-from s2i_teach.training.pool import Pool
+from s2i_teach.training.pool import Pool, Whole
 from s2i_teach.training.text import WIDTH, tokenize
 from s2i_teach.training.vocabulary import STYLES, caption
 
@@ -177,6 +177,9 @@ def train_unet(
     batch_size: int = 32,
     lr: float = 1e-3,
     hinted: float = 0.0,
+    whole: float = 0.0,
+    people: Callable | None = None,
+    by_people: float = 0.5,
     freeze_unet: bool = False,
     further: Callable | None = None,
     empty_captions: float = 0.1,
@@ -203,6 +206,11 @@ def train_unet(
 
     Args:
         hinted: share of the samples that see a doodle of their page; the rest keeps plain img2img good.
+        whole: share of the samples without a hint, on pages of 128 × 128, that show one picture as it is
+            (:class:`s2i_teach.training.pool.Whole`). Words alone then say what to draw and hardly where.
+        people: makes a stock of people's drawings with their pictures, from the page maker, the encoder, ``(k, n)`` for the
+            k-th of n processes, and a seed; see :class:`s2i_teach.training.people.People`.
+        by_people: with it, the share of the hints on pages of 128 × 128 that are such drawings.
         freeze_unet: only the ControlNet learns.
         further: makes a loss that is added to each update's, from the frozen parts, the pairs and a seed:
             ``(led, step, generator, autocast) → tensor``. See :func:`s2i_teach.training.naming.naming_loss`.
@@ -223,6 +231,9 @@ def train_unet(
     maker = PageMaker(pairs)
     own_seed = seed + 1000 * accelerator.process_index
     pool = Pool(maker, frozen.encode, batches=pool_batches, seed=own_seed)
+    as_they_are = Whole(maker, frozen.encode) if whole else None
+    place = (accelerator.process_index, accelerator.num_processes)
+    drawn = people(maker, frozen.encode, place, own_seed) if people and hinted else None
 
     torch.manual_seed(seed)
     # In bf16 on a CPU these small maps are faster as they are (52 pictures/s a core against 46), else in channels_last
@@ -266,6 +277,12 @@ def train_unet(
         x0, lines, inside, pages = pool.draw(batch_size, generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         count = round(hinted * len(x0))
+        if x0.shape[-1] == x0.shape[-2]:
+            for i in range(len(x0)):
+                if i < count and drawn is not None and rng.random() < by_people:
+                    x0[i], lines[i], inside[i], pages[i] = drawn.draw(rng)
+                elif i >= count and as_they_are is not None and rng.random() < whole:
+                    x0[i], pages[i] = as_they_are.draw(rng)
         captions = [
             "" if rng.random() < empty_captions else maker.caption(page, rng, led=i < count)
             for i, page in enumerate(pages)
