@@ -1049,7 +1049,7 @@ s2i.survey()
 # last hour of training, which showed pictures as they are, the same four figures were 0.34, 3, 71 % and 46 %. Selection: 0 of 17 Asian dishes, chance 0.001; 1 of 6
 # religious buildings, chance 0.35. The prompt that fits best was that of the Kaaba, which the U-Net never saw: a warning about judges. With a
 # sketch the Kaaba has its shape, and comes out white and yellow.
-# Cost: 0.14 to 0.86 kWh, as much as some 230,000 pictures; the second number depends on the machine.
+# Cost: 0.15 to 0.93 kWh, as much as some 250,000 pictures; the second number depends on the machine.
 #
 # **What to listen for.** "The sketch has 74 %, so I own 74 % of it." A share of the variance over *these* choices is no share of a right.
 # "The share is above ½, so it copies." Nearer than what? "Only 1 of 6, so it is shown." Not by counting. "No credentials, so it is
