@@ -33,7 +33,13 @@ from s2i_teach.models.catalog import find
 from s2i_teach.models.load import load_pipeline
 from s2i_teach.models.schedulers import SCHEDULERS
 from s2i_teach.models.small_clip import features, load_clip
-from s2i_teach.training.data import READABLE, benchmark_number, fetch_packages, quickdraw_drawing
+from s2i_teach.training.data import (
+    READABLE,
+    benchmark_number,
+    fetch_packages,
+    quickdraw_categories,
+    quickdraw_drawing,
+)
 from s2i_teach.training.judge import judge_ranks, load_judge
 from s2i_teach.training.pictures import Pairs, load_pairs
 from s2i_teach.training.vocabulary import STYLES, caption
@@ -93,8 +99,7 @@ def read_doodle(packages: Path, doodle: Doodle) -> Image.Image:
 
 def shared_categories(packages: Path, pairs: Pairs) -> set[str]:
     """The categories of the package that are core things of the pairs."""
-    drawn = {path.name.removesuffix(".ndjson.gz") for path in (packages / "quickdraw/src/drawings").glob("*.ndjson.gz")}
-    return drawn & {row["thing"] for row in pairs.rows if row["core"]}
+    return quickdraw_categories(packages) & {row["thing"] for row in pairs.rows if row["core"]}
 
 
 def pictures_of(pairs: Pairs, doodles: list[Doodle]) -> torch.Tensor:

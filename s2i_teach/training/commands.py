@@ -175,16 +175,27 @@ def _check_saved(folder: str | None) -> None:
         raise InputError(f"{shown(folder)} holds no saved model (no config.json): give the folder that does.")
 
 
+def _fetched(folder: str, names: tuple[str, ...]):
+    """The folder of npm's packages, with these in it.
+
+    Raises:
+        InputError: one cannot be fetched.
+    """
+    from s2i_teach.training.data import fetch_packages
+
+    try:
+        return fetch_packages(folder, names)
+    except RuntimeError as error:
+        raise InputError(str(error)) from error
+
+
 def _data(args) -> None:
     from s2i_teach.paths import data_dir
-    from s2i_teach.training.data import build_pairs, fetch_packages
+    from s2i_teach.training.data import PACKAGES, build_pairs
     from s2i_teach.training.sketches import build_sketches
 
     to = as_path(args.to) if args.to else data_dir()
-    try:
-        packages = fetch_packages(args.packages)
-    except RuntimeError as error:
-        raise InputError(str(error)) from error
+    packages = _fetched(args.packages, tuple(PACKAGES))
     print(build_pairs(packages, to / "pairs"))
     print(f"{len(build_sketches(packages, to / 'sketches'))} sketches")
 
@@ -271,13 +282,13 @@ def _control(args) -> None:
 
 
 def _stock_of_people(args):
-    """What makes the stock of people's drawings; the file is looked at now."""
+    """What makes the stock of people's drawings; file and package are looked at now."""
     from functools import partial
 
     from s2i_teach.training.people import People, load_fits
 
     load_fits(as_path(args.people))
-    return partial(People, as_path(args.people), args.packages)
+    return partial(People, as_path(args.people), _fetched(args.packages, ("quickdraw",)))
 
 
 def _people(args) -> None:
@@ -285,10 +296,8 @@ def _people(args) -> None:
 
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit is {args.limit}: it must be above 0.")
-    try:
-        print(fit_drawings(args.packages, as_path(args.out) / "people" / "people.safetensors", limit=args.limit))
-    except RuntimeError as error:
-        raise InputError(str(error)) from error
+    packages = _fetched(args.packages, ("quickdraw",))
+    print(fit_drawings(packages, as_path(args.out) / "people" / "people.safetensors", limit=args.limit))
 
 
 def _classifier(args) -> None:

@@ -79,8 +79,7 @@ def read_things(packages: str | Path) -> list[dict]:
     """
     packages = Path(packages)
     table = json.loads((packages / "openmoji" / "data" / "openmoji.json").read_text(encoding="utf-8"))
-    drawn = {path.name.removesuffix(".ndjson.gz") for path in (packages / "quickdraw" / "src" / "drawings").iterdir()}
-    liked = liked_things() | drawn
+    liked = liked_things() | quickdraw_categories(packages)
     things = [
         {
             "hexcode": row["hexcode"].lower(),
@@ -211,6 +210,12 @@ def build_pairs(packages: str | Path, to: str | Path, progress=print) -> dict:
 
 READABLE = 50
 """Quick, Draw!'s drawings of a category that are read, those with a smaller number; the others are for a last comparison."""
+
+
+def quickdraw_categories(packages: str | Path) -> set[str]:
+    """The names of Quick, Draw!'s categories in the package."""
+    files = (Path(packages) / "quickdraw" / "src" / "drawings").glob("*.ndjson.gz")
+    return {path.name.removesuffix(".ndjson.gz") for path in files}
 
 
 def benchmark_number(category: str) -> int:

@@ -20,9 +20,15 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import fit_to
 from s2i_teach.lines import contours, outline_mask
-from s2i_teach.training.data import READABLE, benchmark_number, fetch_packages, quickdraw_drawings
+from s2i_teach.training.data import (
+    READABLE,
+    benchmark_number,
+    fetch_packages,
+    quickdraw_categories,
+    quickdraw_drawings,
+)
 from s2i_teach.training.pages import SIDE, Page, PageMaker, contours_and_insides
-from s2i_teach.training.pictures import Pairs, load_pairs, widen_lines
+from s2i_teach.training.pictures import Pairs, load_pairs, on_paper, widen_lines
 from s2i_teach.training.sketches import BY_PEOPLE
 
 SMALL = 64
@@ -65,8 +71,7 @@ def grids(theta: torch.Tensor, bend: torch.Tensor | None, side: int) -> torch.Te
 
 def laid(pictures: torch.Tensor, theta: torch.Tensor, bend: torch.Tensor) -> torch.Tensor:
     """Icons ``(N, 3, H, H)`` in [−1, 1] on white pages of their own, as ``theta (N, 2, 3)`` and ``bend (N, 2, 5, 5)`` say."""
-    grid = grids(theta, bend, pictures.shape[-1])
-    return 1 - F.grid_sample(1 - pictures, grid, mode="bilinear", align_corners=False)
+    return on_paper(pictures, grids(theta, bend, pictures.shape[-1]))
 
 
 class Fitter:
@@ -161,9 +166,7 @@ def fit_drawings(
     packages = fetch_packages(packages, ("quickdraw",))
     pairs = (pairs or load_pairs("train", keep=lambda row: row["core"])).select(lambda row: row["style"] != "line")
     fitter, rng = Fitter(contours_and_insides(pairs)[1]), random.Random(seed)
-    files = (packages / "quickdraw" / "src" / "drawings").glob("*.ndjson.gz")
-    things = {row["thing"] for row in pairs.rows}
-    categories = sorted({path.name.removesuffix(".ndjson.gz") for path in files} & things)
+    categories = sorted(quickdraw_categories(packages) & {row["thing"] for row in pairs.rows})
     thetas, bends, found, seen = [], [], [], 0
     for category in tqdm(categories, desc="drawings", mininterval=10):
         icons = [i for i, row in enumerate(pairs.rows) if row["thing"] in (category, f"{category} face")]
@@ -247,9 +250,8 @@ class People:
             sketches = torch.stack([drawn[one["category"]][one["number"]] for one in these])
             pictures = laid(maker.pairs.batch(torch.tensor(rows)), theta[part], bend[part])
             grid = grids(_poses(len(rows), generator), None, SIDE)
-            pictures = 1 - F.grid_sample(1 - pictures, grid, mode="bilinear", align_corners=False)
             sketches = F.grid_sample(sketches, grid, mode="bilinear", align_corners=False)
-            parts.append(encode(pictures).half().cpu())
+            parts.append(encode(on_paper(pictures, grid)).half().cpu())
             self.lines += list(np.packbits((sketches[:, :1] > 0.4).numpy(), axis=-1))
             self.inside += list(np.packbits((sketches[:, 1:] > 0.5).numpy(), axis=-1))
             self.pages += [Page([row], [None], maker.pairs.rows[row]["style"]) for row in rows]

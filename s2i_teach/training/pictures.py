@@ -95,7 +95,12 @@ def random_pose(
     if warp:
         coarse = torch.randn(batch, 2, 4, 4, generator=generator).to(x) * warp
         grid = grid + F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
-    # Beyond the picture lies white paper: sample the darkness (1 − x) with zeros outside.
+    return on_paper(x, grid)
+
+
+def on_paper(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """Pictures ``(B, 3, H, W)`` in [−1, 1] looked up at ``grid (B, h, w, 2)``, in half pages; beyond them lies white paper."""
+    # The darkness (1 − x) is sampled, with zeros outside.
     return 1 - F.grid_sample(1 - x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
