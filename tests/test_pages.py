@@ -126,6 +126,23 @@ def test_doodles_follow_the_lines(maker):
     assert (empty > 0.3).sum() == 0
 
 
+def test_what_a_person_drew_keeps_its_shape(maker):
+    """Pen and ink differ; no line wobbles or is left out. The others are what they are without such drawings."""
+    batch = maker.batch(40, SIDE, seeded(5))
+    by_people = torch.arange(40) % 2 == 0
+    hints, others = (doodle(batch.lines, batch.inside, seeded(6), given) for given in (by_people, None))
+    assert torch.equal(hints[~by_people], others[~by_people])
+
+    def kept(made):
+        """Of each page's lines, the share that has ink at or next to it."""
+        near = torch.nn.functional.max_pool2d((made[:, :1] > 0.15).float(), 3, 1, 1)
+        return ((near * batch.lines).sum((1, 2, 3)) / batch.lines.sum((1, 2, 3)))[by_people]
+
+    assert kept(hints).min() > 0.99 and kept(others).min() < 0.9
+    grown = torch.nn.functional.max_pool2d(batch.lines, 7, 1, 3)
+    assert ((hints[:, :1] > 0.3) * (1 - grown))[by_people].sum() == 0, "no ink further than a pen is wide"
+
+
 def test_a_resumed_pool_is_the_whole_one(maker):
     def encode(x):
         return x[:, :1, ::8, ::8].repeat(1, 4, 1, 1)

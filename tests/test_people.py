@@ -17,6 +17,8 @@ from s2i_teach.cli import main
 from s2i_teach.lines import outline_mask
 from s2i_teach.paths import data_dir
 from s2i_teach.training.data import READABLE, benchmark_number, quickdraw_drawing
+from s2i_teach.training.loop import make_accelerator
+from s2i_teach.training.naming import Naming, NoisyClassifier, load_classifier, train_classifier
 from s2i_teach.training.pages import PageMaker, contours_and_insides
 from s2i_teach.training.people import (
     ALIKE,
@@ -33,7 +35,7 @@ from s2i_teach.training.people import (
 )
 from s2i_teach.training.pictures import load_pairs
 from s2i_teach.training.sketches import BY_PEOPLE
-from s2i_teach.training.unet import train_unet
+from s2i_teach.training.unet import FrozenParts, train_unet
 
 CATEGORIES = ("apple", "cat")
 MINI = data_dir() / "mini"
@@ -204,6 +206,39 @@ def test_a_training_sees_them_with_their_pictures(fits, packages, pairs, tmp_pat
     assert wide == int(wide) < 3
     apart = max(float((trained["all"][key] - value).abs().max()) for key, value in trained["none"].items())
     assert apart > 0
+
+
+@pytest.mark.seconds(60)
+def test_the_classifier_learns_the_bent_icons_and_looks_at_runs_that_drawings_lead(fits, packages, pairs, tmp_path):
+    """Its things are the icons' own; of the runs that are led half have a person's drawing for a hint."""
+    taken = []
+
+    class Counting(People):
+        def draw(self, rng):
+            drawn = super().draw(rng)
+            taken.append(self.thing(drawn[3]))
+            return drawn
+
+    people = partial(Counting, fits, packages)
+    common = dict(batch_size=8, widths=(32, 32, 48), pool_batches=1, pairs=pairs, device="cpu")
+    file = train_classifier(tmp_path, MINI, MINI / "vae", steps=5, people=people, **common)
+    assert 5 < len(taken) < 30, "four in ten of forty samples"
+    assert set(taken) <= set(load_classifier(file).things) == {row["thing"] for row in pairs.rows}
+    taken.clear()
+    frozen = FrozenParts(MINI, MINI / "vae", make_accelerator("cpu"))
+    stock = people(PageMaker(pairs), frozen.encode)
+    naming = Naming(load_classifier(file), frozen, pairs, led=0.5, pool_batches=1, people=stock)
+    naming.pool.advance(0)
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(60):
+        before = len(taken)
+        naming._begin(generator)
+        run = naming.runs[-1]
+        if len(taken) > before:
+            assert naming.classifier.things[run.thing] == taken[-1] and run.hint.shape == (3, 128, 128)
+    assert 5 < len(taken) < 30 and sum(run.hint is not None for run in naming.runs) > len(taken) + 3
+    with pytest.raises(InputError, match="does not know what people drew"):
+        Naming(NoisyClassifier(["cat face"], (32, 32, 48)), frozen, pairs, people=stock)
 
 
 def test_the_command_line_looks_at_the_file_first(tmp_path, capsys):

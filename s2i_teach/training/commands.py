@@ -38,7 +38,14 @@ def add_train_parsers(parts) -> None:
         help="of the samples without a sketch, those that show one picture as it is (default: 0)",
     )
     control.add_argument(
-        "--people", metavar="FILE", help="of `s2i train people`: half of the sketches are then people's drawings"
+        "--people", metavar="FILE", help="of `s2i train people`: some of the sketches are then people's drawings"
+    )
+    control.add_argument(
+        "--by-people",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="with --people, of the sketches that are people's drawings (default: 0.5)",
     )
     _packages(control)
     control.add_argument("--freeze-unet", action="store_true", help="let only the ControlNet learn")
@@ -57,6 +64,8 @@ def add_train_parsers(parts) -> None:
     )
     people.set_defaults(run=_people)
     classifier = _training(parts, "classifier", "a classifier of noisy latents, for `s2i train control --classifier`")
+    classifier.add_argument("--people", metavar="FILE", help="of `s2i train people`: learn the bent icons too")
+    _packages(classifier)
     classifier.set_defaults(run=_classifier)
     few = _training(parts, "fast-unet", "the U-Net to draw in four steps without guidance: a LoRA, by distillation")
     few.add_argument("--model", metavar="FOLDER", help="the miniature that is its teacher (default: data/mini)")
@@ -257,8 +266,9 @@ def _control(args) -> None:
 
     if not 0 < args.hinted <= 1:
         raise InputError(f"--hinted is {args.hinted:g}: use a share above 0 and up to 1.")
-    if not 0 <= args.whole <= 1:
-        raise InputError(f"--whole is {args.whole:g}: use a share from 0 to 1.")
+    for name, share in (("whole", args.whole), ("by-people", args.by_people)):
+        if not 0 <= share <= 1:
+            raise InputError(f"--{name} is {share:g}: use a share from 0 to 1.")
     if not args.naming > 0:
         raise InputError(f"--naming is {args.naming:g}: it must be above 0.")
     text, vae = _part(args, "text"), _part(args, "vae")
@@ -271,6 +281,7 @@ def _control(args) -> None:
         hinted=args.hinted,
         whole=args.whole,
         people=people,
+        by_people=args.by_people,
         freeze_unet=args.freeze_unet,
         core_only=not args.all_things,
         start_from=_part(args, "unet"),
@@ -303,7 +314,9 @@ def _people(args) -> None:
 def _classifier(args) -> None:
     from s2i_teach.training.naming import train_classifier
 
-    print(train_classifier(as_path(args.out) / "classifier", _part(args, "text"), _part(args, "vae"), **_options(args)))
+    people = _stock_of_people(args) if args.people else None
+    text, vae = _part(args, "text"), _part(args, "vae")
+    print(train_classifier(as_path(args.out) / "classifier", text, vae, people=people, **_options(args)))
 
 
 def _fast(args) -> None:

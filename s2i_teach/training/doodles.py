@@ -6,12 +6,15 @@ import torch.nn.functional as F
 from s2i_teach.training.pictures import widen_lines
 
 
-def doodle(lines: torch.Tensor, inside: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def doodle(
+    lines: torch.Tensor, inside: torch.Tensor, generator: torch.Generator, by_people: torch.Tensor | None = None
+) -> torch.Tensor:
     """Hints ``(B, 3, H, W)`` in [0, 1], white lines on black, made from ``lines`` and ``inside (B, 1, H, W)`` in {0, 1}.
 
     Each page by its own lot: lines or, in a fifth, the outline of things alone; wobble of up to 2 % of the page; two
     strokes for one (a tenth); gaps (half, up to a quarter of the line); a part left out (a seventh); pens of 1 to 6
-    pixels; soft edges; paler ink and grain, as a scan has them. All randomness comes from ``generator``.
+    pixels; soft edges; paler ink and grain, as a scan has them. Where ``by_people (B,)`` is true, a person drew the lines:
+    they keep their shape, and only pen, ink and scan are drawn by lot. All randomness comes from ``generator``.
     """
     batch, _, height, width = lines.shape
 
@@ -23,6 +26,7 @@ def doodle(lines: torch.Tensor, inside: torch.Tensor, generator: torch.Generator
 
     outline = widen_lines(inside - _eroded(inside))
     alone = chance(0.2) * (outline.flatten(1).sum(1) > 0).float().view(-1, 1, 1, 1)
+    as_drawn = (lines > 0.4).float()
     lines = torch.where(alone > 0, outline, lines)
     drawn = _wobbled(lines, even(0, 0.02), generator)
     twice = (chance(0.1) > 0).flatten()
@@ -35,6 +39,8 @@ def doodle(lines: torch.Tensor, inside: torch.Tensor, generator: torch.Generator
     limit = torch.stack([one[:, ::8, ::8].quantile(q) for one, q in zip(field, share, strict=True)])
     drawn = drawn * (field >= limit.view(-1, 1, 1, 1)).float()
     drawn = drawn * (1 - chance(0.15) * _spots(batch, height, width, generator))
+    if by_people is not None:
+        drawn = torch.where(by_people.view(-1, 1, 1, 1), as_drawn, drawn)
     drawn = _pens(drawn, generator)
     soft = F.avg_pool2d(F.pad(drawn, (1, 1, 1, 1)), 3, 1)
     drawn = torch.lerp(drawn, soft, even(0, 1) * chance(0.7))

@@ -11,6 +11,7 @@ The classifier is apart from the judge of the benchmarks: it has another network
 import json
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,9 @@ from s2i_teach.theory.sampler import levels_of, spaced_timesteps
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator
 from s2i_teach.training.pages import SIDE, PageMaker
+from s2i_teach.training.people import People
 from s2i_teach.training.pictures import Pairs, load_pairs
-from s2i_teach.training.pool import Pool
+from s2i_teach.training.pool import Pool, Whole
 from s2i_teach.training.unet import FrozenParts, Led
 
 WIDTHS = (96, 160, 224)
@@ -129,12 +131,18 @@ def train_classifier(
     sample_every: float = 600,
     widths: tuple[int, int, int] = WIDTHS,
     pool_batches: int = 320,
+    people: Callable | None = None,
     pairs: Pairs | None = None,
     device: str | None = None,
 ) -> Path:
     """Train a classifier of noisy latents of single things; returns its file in ``out``.
 
     Half of the samples have t below 340, the last ones 900: beyond that hardly anything can be told apart.
+    Of ten, three show a picture as it is and, with ``people``, four an icon bent to lie on a person's drawing; the others
+    are of pages where it was moved, turned and recoloured.
+
+    Args:
+        people: see :func:`s2i_teach.training.unet.train_unet`.
     """
     out = Path(out)
     accelerator = make_accelerator(device)
@@ -142,13 +150,23 @@ def train_classifier(
     pairs = pairs or load_pairs("train").select(lambda row: row["core"])
     things = sorted({row["thing"] for row in pairs.rows})
     number = {thing: i for i, thing in enumerate(things)}
-    pool = Pool(PageMaker(pairs, scenes=0.0), frozen.encode, batches=pool_batches, every=6, seed=seed)
+    maker = PageMaker(pairs, scenes=0.0)
+    pool = Pool(maker, frozen.encode, batches=pool_batches, every=6, seed=seed)
+    as_they_are = Whole(maker, frozen.encode)
+    drawn = people(maker, frozen.encode, (0, 1), seed) if people else None
     torch.manual_seed(seed)
     classifier = NoisyClassifier(things, widths)
 
     def step_fn(step, generator):
         pool.advance(step, lambda numbers: tqdm(numbers, desc="pages", mininterval=10))
         x0, pages = _single_things(pool, batch_size, generator)
+        rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
+        for i in range(len(x0)):
+            lot = rng.random()
+            if lot < 0.3:
+                x0[i], pages[i] = as_they_are.draw(rng)
+            elif lot < 0.7 and drawn is not None:
+                x0[i], _, _, pages[i] = drawn.draw(rng)
         target = torch.tensor([number[pairs.rows[page.rows[0]]["thing"]] for page in pages], device=accelerator.device)
         t = (900 * torch.rand(len(x0), generator=generator) ** 1.3).long()
         x_t = add_noise(x0, torch.randn(x0.shape, generator=generator), frozen.alpha_bar.cpu(), t)
@@ -211,10 +229,11 @@ class Naming:
         pairs: pictures with their rows; things that the classifier does not know are left out.
         number: steps that a call looks at, each of another run. Three times as many runs are on their way.
         led: share of the runs that a doodle leads.
+        people, by_people: if given, this share of these doodles are people's drawings.
         pool_batches: see :class:`s2i_teach.training.pool.Pool`.
 
     Raises:
-        InputError: the classifier knows none of the things.
+        InputError: the classifier knows none of the things, or not one that people drew.
     """
 
     def __init__(
@@ -226,6 +245,8 @@ class Naming:
         led: float = 0.6,
         seed: int = 0,
         pool_batches: int = 60,
+        people: People | None = None,
+        by_people: float = 0.5,
     ):
         self.classifier, self.frozen, self.number, self.led = classifier.to(frozen.device), frozen, number, led
         self.index = {thing: i for i, thing in enumerate(classifier.things)}
@@ -234,14 +255,24 @@ class Naming:
             raise InputError("The classifier knows none of the things that are trained on.")
         self.maker = PageMaker(self.pairs, scenes=0.0)
         self.pool = Pool(self.maker, frozen.encode, batches=pool_batches, every=20, seed=seed + 12)
+        self.people, self.by_people = people, by_people
+        unknown = {people.thing(page) for page in people.pages} - self.index.keys() if people else ()
+        if unknown:
+            raise InputError(
+                f"The classifier does not know what people drew, {min(unknown)}: train it on the same pairs."
+            )
         self.runs: list[_Run] = []
 
     def _begin(self, generator: torch.Generator) -> None:
         """One new run."""
         _, lines, inside, pages = self.pool.draw(2, generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        led = rng.random() < self.led
-        hint = doodle(lines[:1], inside[:1], generator)[0] if led else None
+        led, page, maker = rng.random() < self.led, pages[0], self.maker
+        by_person = led and self.people is not None and rng.random() < self.by_people
+        if by_person:
+            _, lines, inside, page = self.people.draw(rng)
+            lines, inside, maker = lines[None], inside[None], self.people.maker
+        hint = doodle(lines[:1], inside[:1], generator, torch.tensor([by_person]))[0] if led else None
         times = spaced_timesteps(rng.choice(STEPS), len(self.frozen.alpha_bar), "leading", 1)
         levels = levels_of(self.frozen.alpha_bar.cpu(), times, final=float(self.frozen.alpha_bar[0]))
         shape = (4, lines.shape[-2] // 8, lines.shape[-1] // 8)
@@ -250,9 +281,9 @@ class Naming:
                 torch.randn(shape, generator=generator),
                 times,
                 levels,
-                self.maker.caption(pages[0], rng, style_word=0.8, led=led),
+                maker.caption(page, rng, style_word=0.8, led=led),
                 hint,
-                self.index[self.pairs.rows[pages[0].rows[0]]["thing"]],
+                self.index[maker.pairs.rows[page.rows[0]]["thing"]],
                 rng.uniform(*GUIDANCE),
             )
         )
@@ -305,8 +336,8 @@ def naming_loss(file: str | Path, weight: float = 0.1, number: int = 16, pool_ba
     """
     classifier = load_classifier(file)
 
-    def begin(frozen: FrozenParts, pairs: Pairs, seed: int):
-        naming = Naming(classifier, frozen, pairs, number, seed=seed, pool_batches=pool_batches)
+    def begin(frozen: FrozenParts, pairs: Pairs, seed: int, people: People | None):
+        naming = Naming(classifier, frozen, pairs, number, seed=seed, pool_batches=pool_batches, people=people)
 
         def loss(led: Led, step: int, generator: torch.Generator, autocast) -> torch.Tensor:
             return weight * naming.loss(led, step, generator, autocast)

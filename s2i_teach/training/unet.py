@@ -212,8 +212,8 @@ def train_unet(
             k-th of n processes, and a seed; see :class:`s2i_teach.training.people.People`.
         by_people: with it, the share of the hints on pages of 128 × 128 that are such drawings.
         freeze_unet: only the ControlNet learns.
-        further: makes a loss that is added to each update's, from the frozen parts, the pairs and a seed:
-            ``(led, step, generator, autocast) → tensor``. See :func:`s2i_teach.training.naming.naming_loss`.
+        further: makes a loss that is added to each update's, from the frozen parts, the pairs, a seed, and the stock
+            of people's drawings or None: ``(led, step, generator, autocast) → tensor``. See :func:`s2i_teach.training.naming.naming_loss`.
         start_from, control_from: folders of a U-Net and a ControlNet to go on from; the latter is else the U-Net's copy.
         samples: draws a sheet of pictures every ``sample_every`` seconds, and prints the errors of fixed pages.
         pool_batches: see :class:`s2i_teach.training.pool.Pool`.
@@ -261,7 +261,7 @@ def train_unet(
         unet.requires_grad_(False)
     alpha_bar = frozen.alpha_bar
     snr = alpha_bar / (1 - alpha_bar)
-    added = further(frozen, pairs, own_seed) if further else None
+    added = further(frozen, pairs, own_seed, drawn) if further else None
 
     def errors(x0, eps, t, captions, hints):
         """Squared errors of v ``(B,)``."""
@@ -277,17 +277,19 @@ def train_unet(
         x0, lines, inside, pages = pool.draw(batch_size, generator)
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         count = round(hinted * len(x0))
+        by_person = torch.zeros(len(x0), dtype=torch.bool)
         if x0.shape[-1] == x0.shape[-2]:
             for i in range(len(x0)):
                 if i < count and drawn is not None and rng.random() < by_people:
                     x0[i], lines[i], inside[i], pages[i] = drawn.draw(rng)
+                    by_person[i] = True
                 elif i >= count and as_they_are is not None and rng.random() < whole:
                     x0[i], pages[i] = as_they_are.draw(rng)
         captions = [
             "" if rng.random() < empty_captions else maker.caption(page, rng, led=i < count)
             for i, page in enumerate(pages)
         ]
-        hints = doodle(lines[:count], inside[:count], generator).to(device) if count else None
+        hints = doodle(lines[:count], inside[:count], generator, by_person[:count]).to(device) if count else None
         eps = torch.randn(x0.shape, generator=generator).to(device)
         t = draw_timesteps(len(x0), len(alpha_bar), generator).to(device)
         error = errors(x0.to(device), eps, t, captions, hints)
