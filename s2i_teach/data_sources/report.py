@@ -172,9 +172,13 @@ class Cleaning:
 
 @dataclass(frozen=True)
 class _Group:
-    """The pictures of one rule on the sheet: ``across`` pictures or pairs in a line, ``wide`` places for a picture."""
+    """The pictures of one rule on the sheet: ``across`` pictures or pairs in a line, ``wide`` places for a picture.
+
+    The note follows the title where both fit.
+    """
 
     title: str
+    note: str
     rows: list[Row]
     pair: int
     across: int
@@ -189,9 +193,9 @@ def _groups(cleaning: Cleaning, columns: int, most: int) -> list[_Group]:
             continue
         title = f"{RULES[name].title}: {len(rows)}" + (f", {most} shown" if len(rows) > most else "")
         pair = 2 if any(row.like for row in rows) else 1
-        title += " (each beside the one it is a copy of)" if pair == 2 else ""
+        note = ", each beside its original" if pair == 2 else ""
         across = max(1, min(columns // pair, len(rows), most))
-        groups.append(_Group(title, rows[:most], pair, across, max(across * pair, 2)))
+        groups.append(_Group(title, note, rows[:most], pair, across, max(across * pair, 2)))
     return groups
 
 
@@ -220,7 +224,10 @@ def _draw_sheet(cleaning: Cleaning, columns: int, most: int, side: int) -> Image
     if not groups:
         draw.text((gap, gap), "Nothing was left out.", (40, 40, 40), large)
     for group, (left, top) in zip(groups, places, strict=True):
-        draw.text((left, top), _cut(draw, group.title, large, group.wide * (side + gap) - gap), (0, 0, 0), large)
+        room = group.wide * (side + gap) - gap
+        title = group.title + group.note
+        title = title if draw.textlength(title, font=large) <= room else _cut(draw, group.title, large, room)
+        draw.text((left, top), title, (0, 0, 0), large)
         for number, row in enumerate(group.rows):
             x = left + number % group.across * group.pair * (side + gap)
             y = top + 2 * line + number // group.across * down
