@@ -216,7 +216,7 @@ def test_the_classifier_learns_the_bent_icons_and_looks_at_runs_that_drawings_le
     class Counting(People):
         def draw(self, rng):
             drawn = super().draw(rng)
-            taken.append(self.thing(drawn[3]))
+            taken.append(self.maker.thing(drawn[3]))
             return drawn
 
     people = partial(Counting, fits, packages)

@@ -153,7 +153,8 @@ def train_classifier(
     maker = PageMaker(pairs, scenes=0.0)
     pool = Pool(maker, frozen.encode, batches=pool_batches, every=6, seed=seed)
     as_they_are = Whole(maker, frozen.encode)
-    drawn = people(maker, frozen.encode, (0, 1), seed) if people else None
+    place = (accelerator.process_index, accelerator.num_processes)
+    drawn = people(maker, frozen.encode, place, seed) if people else None
     torch.manual_seed(seed)
     classifier = NoisyClassifier(things, widths)
 
@@ -167,7 +168,7 @@ def train_classifier(
                 x0[i], pages[i] = as_they_are.draw(rng)
             elif lot < 0.7 and drawn is not None:
                 x0[i], _, _, pages[i] = drawn.draw(rng)
-        target = torch.tensor([number[pairs.rows[page.rows[0]]["thing"]] for page in pages], device=accelerator.device)
+        target = torch.tensor([number[maker.thing(page)] for page in pages], device=accelerator.device)
         t = (900 * torch.rand(len(x0), generator=generator) ** 1.3).long()
         x_t = add_noise(x0, torch.randn(x0.shape, generator=generator), frozen.alpha_bar.cpu(), t)
         with accelerator.autocast():
@@ -256,7 +257,7 @@ class Naming:
         self.maker = PageMaker(self.pairs, scenes=0.0)
         self.pool = Pool(self.maker, frozen.encode, batches=pool_batches, every=20, seed=seed + 12)
         self.people, self.by_people = people, by_people
-        unknown = {people.thing(page) for page in people.pages} - self.index.keys() if people else ()
+        unknown = {people.maker.thing(page) for page in people.pages} - self.index.keys() if people else ()
         if unknown:
             raise InputError(
                 f"The classifier does not know what people drew, {min(unknown)}: train it on the same pairs."
@@ -283,7 +284,7 @@ class Naming:
                 levels,
                 maker.caption(page, rng, style_word=0.8, led=led),
                 hint,
-                self.index[maker.pairs.rows[page.rows[0]]["thing"]],
+                self.index[maker.thing(page)],
                 rng.uniform(*GUIDANCE),
             )
         )

@@ -141,6 +141,10 @@ class PageMaker:
         batch.pictures.clamp_(-1, 1)
         return batch
 
+    def thing(self, page: Page) -> str:
+        """What stands on a page; of several things the first."""
+        return self.pairs.rows[page.rows[0]]["thing"]
+
     def caption(self, page: Page, rng: random.Random, style_word: float = 0.7, led: bool = False) -> str:
         """What somebody would write under the page, mostly with the words for its style; ``led`` where a sketch says more.
 

@@ -73,7 +73,7 @@ def grids(theta: torch.Tensor, bend: torch.Tensor | None, side: int) -> torch.Te
 
 
 def laid(pictures: torch.Tensor, theta: torch.Tensor, bend: torch.Tensor) -> torch.Tensor:
-    """Icons ``(N, 3, H, H)`` in [−1, 1] on white pages of their own, as ``theta (N, 2, 3)`` and ``bend (N, 2, 8, 8)`` say."""
+    """Icons ``(N, 3, H, H)`` in [−1, 1] on white pages of their own, as ``theta (N, 2, 3)`` and ``bend (N, 2, CELLS, CELLS)`` say."""
     return on_paper(pictures, grids(theta, bend, pictures.shape[-1]))
 
 
@@ -262,10 +262,6 @@ class People:
             self.pages += [Page([row], [None], maker.pairs.rows[row]["style"]) for row in rows]
         self.latents = torch.cat(parts)
 
-    def thing(self, page: Page) -> str:
-        """What such a page shows."""
-        return self.maker.pairs.rows[page.rows[0]]["thing"]
-
     def draw(self, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Page]:
         """A random pair: latents ``(4, 16, 16)``, lines and inside ``(1, 128, 128)`` in {0, 1}, and the page."""
         i = rng.randrange(len(self.pages))
@@ -276,8 +272,8 @@ class People:
 
 
 def load_fits(file: str | Path) -> tuple[torch.Tensor, torch.Tensor, list[dict]]:
-    """What :func:`fit_drawings` wrote: ``theta (N, 2, 3)``, ``bend (N, 2, 8, 8)``, and of each pair ``category``, ``number``
-    of the drawing, ``icon`` (file name) and ``iou``.
+    """What :func:`fit_drawings` wrote: ``theta (N, 2, 3)``, ``bend (N, 2, CELLS, CELLS)``, and of each pair
+    ``category``, ``number`` of the drawing, ``icon`` (file name) and ``iou``.
 
     Raises:
         InputError: the file is not there, or no such file.
