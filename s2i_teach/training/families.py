@@ -15,7 +15,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.families.base import Batch, Facts, Family, FamilyTranslator, Told
 from s2i_teach.families.catalog import WEIGHTS, build
 from s2i_teach.models.readers import read_captions, see
-from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, load_own, save_atomically
+from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, load_own, save_atomically, save_weights
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import EMA, Budget, learning_rate, make_accelerator, save_grid
 from s2i_teach.training.pages import SIDE, PageMaker
@@ -262,14 +262,8 @@ class Fitting:
 
 def save_family(family: Family, facts: Facts, file: Path) -> Path:
     """Write a family's shipped weights in fp16, rounded to :data:`BITS`, with its facts; returns the file."""
-    from safetensors.torch import save_file
-
     weights = {name: rounded(value).half() for name, value in family.shipped().items()}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    told = {"family": family.name, "facts": json.dumps(asdict(facts))}
-    save_file({name: value.contiguous() for name, value in weights.items()}, file, metadata=told)
-    file.chmod(0o644)  # safetensors leaves it to its owner alone
-    return file
+    return save_weights(weights, file, {"family": family.name, "facts": json.dumps(asdict(facts))})
 
 
 def rounded(value: torch.Tensor) -> torch.Tensor:

@@ -25,6 +25,7 @@ from s2i_teach.theory.distil import jump
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.sampler import levels_of, spaced_timesteps
+from s2i_teach.training.checkpoints import save_weights
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator
 from s2i_teach.training.pages import SIDE, PageMaker
@@ -87,15 +88,10 @@ class NoisyClassifier(nn.Module):
 
 def save_classifier(classifier: NoisyClassifier, file: Path) -> Path:
     """Write it in fp16, its things and widths with it; returns the file."""
-    from safetensors.torch import save_file
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.detach().half().cpu().contiguous() for name, value in classifier.state_dict().items()}
-    save_file(
-        weights, file, metadata={"things": json.dumps(classifier.things), "widths": json.dumps(classifier.widths)}
+    weights = {name: value.half() for name, value in classifier.state_dict().items()}
+    return save_weights(
+        weights, file, {"things": json.dumps(classifier.things), "widths": json.dumps(classifier.widths)}
     )
-    file.chmod(0o644)  # safetensors leaves it to its owner alone
-    return file
 
 
 def load_classifier(file: str | Path) -> NoisyClassifier:

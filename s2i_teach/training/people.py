@@ -21,6 +21,7 @@ from s2i_teach.errors import InputError
 from s2i_teach.files import shown
 from s2i_teach.images import fit_to
 from s2i_teach.lines import contours, outline_mask
+from s2i_teach.training.checkpoints import save_weights
 from s2i_teach.training.data import (
     READABLE,
     benchmark_number,
@@ -164,8 +165,6 @@ def fit_drawings(
         pairs: the icons (default: the core things of the train split).
         limit: drawings of a category at most.
     """
-    from safetensors.torch import save_file
-
     packages = fetch_packages(packages, ("quickdraw",))
     pairs = (pairs or load_pairs("train", keep=lambda row: row["core"])).select(lambda row: row["style"] != "line")
     fitter = Fitter(contours_and_insides(pairs)[1])
@@ -195,9 +194,8 @@ def fit_drawings(
                 found.append({"category": category, "number": numbers[i], "icon": icon, "iou": value})
     if not found:
         raise InputError("No drawing of the package fits an icon: are these the right packages and pairs?")
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
     tensors = {"theta": torch.stack(thetas), "bend": torch.stack(bends)}
-    save_file(tensors, str(file), metadata={"pairs": json.dumps(found)})
+    save_weights(tensors, file, {"pairs": json.dumps(found)})
     mean = sum(one["iou"] for one in found) / len(found)
     return f"{shown(file)}: {len(found)} pairs of {seen} drawings, mean IoU {mean:.3f}"
 

@@ -35,7 +35,7 @@ from s2i_teach.theory.policy import (
 )
 from s2i_teach.theory.prediction import eps_from_v
 from s2i_teach.theory.sampler import spaced_timesteps
-from s2i_teach.training.checkpoints import gone_on_from, load_own, save_atomically
+from s2i_teach.training.checkpoints import gone_on_from, load_own, save_atomically, save_weights
 from s2i_teach.training.families import Stock, stock_in
 from s2i_teach.training.loop import Budget, save_grid
 
@@ -328,17 +328,12 @@ def save_changes(fitting: RewardFitting, file: Path) -> Path:
     Each tensor is whole numbers from −:data:`LEVELS` to :data:`LEVELS` and a scale. They need half the space of fp16, and the wheel
     has little left.
     """
-    from safetensors.torch import save_file
-
-    file.parent.mkdir(parents=True, exist_ok=True)
     changes = {}
     for name, value in fitting.changes().items():
         scale = value.abs().max().cpu() / LEVELS
         changes[name] = (value.cpu() / scale.clamp(min=1e-12)).round().to(torch.int8).contiguous()
         changes[f"{name}.scale"] = scale
-    save_file(changes, file, metadata={"facts": json.dumps(asdict(fitting.facts()))})
-    file.chmod(0o644)  # safetensors leaves it to its owner alone
-    return file
+    return save_weights(changes, file, {"facts": json.dumps(asdict(fitting.facts()))})
 
 
 def facts_in(file: Path | None = None) -> RewardFacts:
