@@ -6,11 +6,14 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from s2i_teach.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def shown(name, most: int = 160) -> str:
@@ -125,3 +128,15 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     finally:
         if partial and os.path.exists(partial):
             os.unlink(partial)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], told: dict[str, str]) -> Path:
+    """:func:`write_whole` of tensors as safetensors, from any device, with ``told`` as the file's metadata.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    from safetensors.torch import save
+
+    data = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata=told)
+    return write_whole(path, lambda file: file.write(data))

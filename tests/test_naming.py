@@ -99,6 +99,23 @@ def test_no_other_file_is_taken(tmp_path, classifier):
     assert (again(x, t) - classifier(x, t)).abs().max() < 1e-2, "fp16"
 
 
+def test_a_place_that_refuses_is_told_and_keeps_what_was_there(tmp_path, classifier, monkeypatch):
+    (tmp_path / "file").write_text("hello", encoding="utf-8")
+    with pytest.raises(InputError, match="cannot be written"):
+        save_classifier(classifier, tmp_path / "file" / "own.safetensors")
+    file = save_classifier(classifier, tmp_path / "own.safetensors")
+    before = file.read_bytes()
+
+    def refused(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("s2i_teach.files.os.replace", refused)
+    with pytest.raises(InputError, match="No space left on device"):
+        save_classifier(classifier, file)
+    assert file.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "own.safetensors"], "nothing half-written"
+
+
 def test_a_step_is_that_of_diffusers_with_guidance(few, frozen, led, classifier):
     """One run is followed to its end beside DDIM with the same prompt, hint and guidance."""
     naming = Naming(classifier, frozen, few, number=1, pool_batches=1)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import as_path, shown, write_whole
+from s2i_teach.files import as_path, shown, write_tensors
 from s2i_teach.theory.lora import LowRank, low_rank_update, merged
 
 FILE = "pytorch_lora_weights.safetensors"
@@ -121,18 +121,15 @@ def save_style(added: Mapping[str, LowRank], path, dtype: torch.dtype = torch.fl
     Raises:
         InputError: the place cannot be written.
     """
-    from safetensors.torch import save
-
     file = as_path(path)
     if file.suffix != ".safetensors":
         file = file / FILE
     tensors = {}
     for name, layer in added.items():
         up = layer.up.weight.detach().float() * layer.alpha / layer.rank
-        tensors[f"unet.{name}.lora_A.weight"] = layer.down.weight.detach().to(dtype).cpu().contiguous()
-        tensors[f"unet.{name}.lora_B.weight"] = up.to(dtype).cpu().contiguous()
-    data = save(tensors, {"format": "pt"})
-    return write_whole(file, lambda opened: opened.write(data))
+        tensors[f"unet.{name}.lora_A.weight"] = layer.down.weight.to(dtype)
+        tensors[f"unet.{name}.lora_B.weight"] = up.to(dtype)
+    return write_tensors(file, tensors, {"format": "pt"})
 
 
 class Styled:

@@ -1,4 +1,4 @@
-"""What a training goes on from and what it hands over: tensors in a file, written whole and read without running anything."""
+"""What a training goes on from: tensors and numbers in a file, written whole and read without running anything."""
 
 import contextlib
 import pickle
@@ -28,18 +28,6 @@ def save_atomically(state: dict, path: Path) -> None:
             raise
 
     write_whole(path, write)
-
-
-def save_weights(weights: dict[str, torch.Tensor], file: str | Path, told: dict[str, str]) -> Path:
-    """Write tensors as safetensors, with ``told`` as the file's metadata; returns the file.
-
-    Raises:
-        InputError: the disk refuses.
-    """
-    from safetensors.torch import save
-
-    flat = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    return write_whole(Path(file), lambda opened: opened.write(save(flat, metadata=told)))
 
 
 def load_checkpoint(path: Path, place="cpu", *, mmap: bool = False) -> dict:

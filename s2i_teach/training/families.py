@@ -14,8 +14,9 @@ from tqdm.auto import tqdm
 from s2i_teach.errors import InputError
 from s2i_teach.families.base import Batch, Facts, Family, FamilyTranslator, Told
 from s2i_teach.families.catalog import WEIGHTS, build
+from s2i_teach.files import write_tensors
 from s2i_teach.models.readers import read_captions, see
-from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, load_own, save_atomically, save_weights
+from s2i_teach.training.checkpoints import gone_on_from, load_checkpoint, load_own, save_atomically
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import EMA, Budget, learning_rate, make_accelerator, save_grid
 from s2i_teach.training.pages import SIDE, PageMaker
@@ -263,7 +264,7 @@ class Fitting:
 def save_family(family: Family, facts: Facts, file: Path) -> Path:
     """Write a family's shipped weights in fp16, rounded to :data:`BITS`, with its facts; returns the file."""
     weights = {name: rounded(value).half() for name, value in family.shipped().items()}
-    return save_weights(weights, file, {"family": family.name, "facts": json.dumps(asdict(facts))})
+    return write_tensors(file, weights, {"family": family.name, "facts": json.dumps(asdict(facts))})
 
 
 def rounded(value: torch.Tensor) -> torch.Tensor:

@@ -21,11 +21,11 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from s2i_teach.errors import InputError
+from s2i_teach.files import write_tensors
 from s2i_teach.theory.distil import jump
 from s2i_teach.theory.forward import add_noise
 from s2i_teach.theory.guidance import classifier_free_guidance
 from s2i_teach.theory.sampler import levels_of, spaced_timesteps
-from s2i_teach.training.checkpoints import save_weights
 from s2i_teach.training.doodles import doodle
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator
 from s2i_teach.training.pages import SIDE, PageMaker
@@ -89,8 +89,8 @@ class NoisyClassifier(nn.Module):
 def save_classifier(classifier: NoisyClassifier, file: Path) -> Path:
     """Write it in fp16, its things and widths with it; returns the file."""
     weights = {name: value.half() for name, value in classifier.state_dict().items()}
-    return save_weights(
-        weights, file, {"things": json.dumps(classifier.things), "widths": json.dumps(classifier.widths)}
+    return write_tensors(
+        file, weights, {"things": json.dumps(classifier.things), "widths": json.dumps(classifier.widths)}
     )
 
 

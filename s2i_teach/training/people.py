@@ -18,10 +18,9 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from s2i_teach.errors import InputError
-from s2i_teach.files import shown
+from s2i_teach.files import shown, write_tensors
 from s2i_teach.images import fit_to
 from s2i_teach.lines import contours, outline_mask
-from s2i_teach.training.checkpoints import save_weights
 from s2i_teach.training.data import (
     READABLE,
     benchmark_number,
@@ -195,7 +194,7 @@ def fit_drawings(
     if not found:
         raise InputError("No drawing of the package fits an icon: are these the right packages and pairs?")
     tensors = {"theta": torch.stack(thetas), "bend": torch.stack(bends)}
-    save_weights(tensors, file, {"pairs": json.dumps(found)})
+    write_tensors(Path(file), tensors, {"pairs": json.dumps(found)})
     mean = sum(one["iou"] for one in found) / len(found)
     return f"{shown(file)}: {len(found)} pairs of {seen} drawings, mean IoU {mean:.3f}"
 

@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 
 from s2i_teach.errors import InputError
 from s2i_teach.evaluate.faithfulness import edge_scores
+from s2i_teach.files import write_tensors
 from s2i_teach.images import to_picture
 from s2i_teach.models.kinds import Text, decode_latents, encode_text, evaluate
 from s2i_teach.models.load import load_pipeline
@@ -35,7 +36,7 @@ from s2i_teach.theory.policy import (
 )
 from s2i_teach.theory.prediction import eps_from_v
 from s2i_teach.theory.sampler import spaced_timesteps
-from s2i_teach.training.checkpoints import gone_on_from, load_own, save_atomically, save_weights
+from s2i_teach.training.checkpoints import gone_on_from, load_own, save_atomically
 from s2i_teach.training.families import Stock, stock_in
 from s2i_teach.training.loop import Budget, save_grid
 
@@ -330,10 +331,10 @@ def save_changes(fitting: RewardFitting, file: Path) -> Path:
     """
     changes = {}
     for name, value in fitting.changes().items():
-        scale = value.abs().max().cpu() / LEVELS
-        changes[name] = (value.cpu() / scale.clamp(min=1e-12)).round().to(torch.int8).contiguous()
+        scale = value.abs().max() / LEVELS
+        changes[name] = (value / scale.clamp(min=1e-12)).round().to(torch.int8)
         changes[f"{name}.scale"] = scale
-    return save_weights(changes, file, {"facts": json.dumps(asdict(fitting.facts()))})
+    return write_tensors(file, changes, {"facts": json.dumps(asdict(fitting.facts()))})
 
 
 def facts_in(file: Path | None = None) -> RewardFacts:

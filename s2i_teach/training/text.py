@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from s2i_teach.files import write_tensors
 from s2i_teach.models.small_clip import clip_pixels, pooled
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator
 from s2i_teach.training.pictures import Pairs, augment, load_pairs
@@ -221,18 +222,15 @@ def save_clip(clip, tokenizer, out: str | Path) -> None:
     transformers ≥ 5.6 would save a lone CLIPTextModel without the ``text_model.`` prefix, and 4.x then fills it with
     random numbers; with the prefix all versions load it.
     """
-    from safetensors.torch import save_file
-
     out = Path(out)
-    state = {name: value.detach().half().contiguous().cpu() for name, value in clip.state_dict().items()}
+    state = {name: value.half() for name, value in clip.state_dict().items()}
     state = {name: value for name, value in state.items() if "position_ids" not in name}
     text = {name: state.pop(name) for name in list(state) if name.startswith("text_model.")}
     for folder, weights, config, architecture in (
         ("clip", state, clip.config, "CLIPModel"),
         ("text_encoder", text, clip.config.text_config, "CLIPTextModel"),
     ):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-        save_file(weights, str(out / folder / "model.safetensors"), metadata={"format": "pt"})
+        write_tensors(out / folder / "model.safetensors", weights, {"format": "pt"})
         table = {**config.to_dict(), "architectures": [architecture]}
         for key in ("dtype", "torch_dtype", "_name_or_path", "transformers_version"):
             table.pop(key, None)
