@@ -152,6 +152,7 @@ BAD = [
     (["train", "control", "--steps", "1", "--whole", "1.5"], "share from 0 to 1"),
     (["train", "control", "--steps", "1", "--whole", "nan"], "share from 0 to 1"),
     (["train", "control", "--steps", "1", "--by-people", "-0.1"], "--by-people is -0.1"),
+    (["train", "control", "--steps", "1", "--fall", "0"], "--fall is 0"),
     (["train", "control", "--steps", "1", "--naming", "0"], "above 0"),
     (["translate", "", "--prompt", "a"], "file name is empty"),
     (["translate", "~nobody-of-this-name/a.png", "--prompt", "a"], "user that is not known"),

@@ -154,6 +154,22 @@ def test_learning_rate_rises_stays_and_falls():
     assert learning_rate(1.0, 500, 0.5) == 1.0
     assert learning_rate(1.0, 500, 0.85) == pytest.approx(0.5)
     assert learning_rate(1.0, 500, 1.0) == 0.0
+    assert learning_rate(1.0, 500, 0.85, fall=0.6) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("fall", "rates"), [(0.5, [1, 1, 1, 0.8, 0.4]), (1.0, [1, 0.8, 0.6, 0.4, 0.2])])
+def test_a_training_lets_its_rate_fall_over_the_share_that_was_asked_for(tmp_path, fall, rates):
+    """The warm-up's factor, (step + 1) / 100, times what is left of the fall."""
+    model, seen = nn.Linear(1, 1), []
+
+    def step_fn(step, generator):
+        seen.append(trainer.optimizer.param_groups[0]["lr"])
+        return {"loss": model(torch.ones(1, 1)).sum() ** 2}
+
+    accelerator = make_accelerator("cpu")
+    trainer = Trainer(tmp_path, model, step_fn, Budget(steps=5), accelerator=accelerator, lr=1.0, fall=fall)
+    trainer.run()
+    assert seen == pytest.approx([rate * (step + 1) / 100 for step, rate in enumerate(rates)])
 
 
 def test_ema_is_the_average():

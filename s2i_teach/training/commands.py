@@ -48,6 +48,13 @@ def add_train_parsers(parts) -> None:
         help="with --people, of the sketches that are people's drawings (default: 0.5)",
     )
     _packages(control)
+    control.add_argument(
+        "--fall",
+        type=float,
+        default=0.3,
+        metavar="SHARE",
+        help="of the budget, from its end: over it the learning rate falls to zero (default: 0.3)",
+    )
     control.add_argument("--freeze-unet", action="store_true", help="let only the ControlNet learn")
     control.add_argument(
         "--classifier",
@@ -269,6 +276,8 @@ def _control(args) -> None:
     for name, share in (("whole", args.whole), ("by-people", args.by_people)):
         if not 0 <= share <= 1:
             raise InputError(f"--{name} is {share:g}: use a share from 0 to 1.")
+    if not 0 < args.fall <= 1:
+        raise InputError(f"--fall is {args.fall:g}: use a share above 0 and up to 1.")
     if not args.naming > 0:
         raise InputError(f"--naming is {args.naming:g}: it must be above 0.")
     text, vae = _part(args, "text"), _part(args, "vae")
@@ -288,6 +297,7 @@ def _control(args) -> None:
         control_from=args.control_from,
         further=naming_loss(as_path(args.classifier), args.naming) if args.classifier else None,
         optimizer=args.optimizer,
+        fall=args.fall,
         **_options(args),
     )
 

@@ -26,21 +26,21 @@ def doodle(
 
     outline = widen_lines(inside - _eroded(inside))
     alone = chance(0.2) * (outline.flatten(1).sum(1) > 0).float().view(-1, 1, 1, 1)
-    as_drawn = (lines > 0.4).float()
+    drawn = (lines > 0.4).float()
     lines = torch.where(alone > 0, outline, lines)
-    drawn = _wobbled(lines, even(0, 0.02), generator)
+    # Lots are drawn for all pages, but lines bent only where no person drew them.
+    made = torch.ones(batch, dtype=torch.bool) if by_people is None else ~by_people
+    wobbly = _wobbled(lines, even(0, 0.02), generator, made)
     twice = (chance(0.1) > 0).flatten()
     if twice.any():
-        again = _wobbled(lines[twice], even(0.005, 0.015)[twice], generator)
-        drawn[twice] = torch.maximum(drawn[twice], again)
-    drawn = (drawn > 0.4).float()
-    field = _smooth(batch, 1, 9, height, width, generator)
-    share = (even(0, 0.25) * chance(0.5)).flatten()
-    limit = torch.stack([one[:, ::8, ::8].quantile(q) for one, q in zip(field, share, strict=True)])
-    drawn = drawn * (field >= limit.view(-1, 1, 1, 1)).float()
-    drawn = drawn * (1 - chance(0.15) * _spots(batch, height, width, generator))
-    if by_people is not None:
-        drawn = torch.where(by_people.view(-1, 1, 1, 1), as_drawn, drawn)
+        again = _wobbled(lines[twice], even(0.005, 0.015)[twice], generator, made[twice])
+        wobbly[twice[made]] = torch.maximum(wobbly[twice[made]], again)
+    field = _smooth(batch, 1, 9, height, width, generator, made)
+    share = (even(0, 0.25) * chance(0.5)).flatten()[made]
+    limits = [one[:, ::8, ::8].quantile(q) for one, q in zip(field, share, strict=True)]
+    limit = torch.tensor(limits).view(-1, 1, 1, 1)
+    spots = chance(0.15) * _spots(batch, height, width, generator)
+    drawn[made] = (wobbly > 0.4).float() * (field >= limit).float() * (1 - spots[made])
     drawn = _pens(drawn, generator)
     soft = F.avg_pool2d(F.pad(drawn, (1, 1, 1, 1)), 3, 1)
     drawn = torch.lerp(drawn, soft, even(0, 1) * chance(0.7))
@@ -53,20 +53,25 @@ def _eroded(x: torch.Tensor) -> torch.Tensor:
     return -F.max_pool2d(-x, 3, 1, 1)
 
 
-def _smooth(batch: int, channels: int, cells: int, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
-    """Smooth random fields of about unit variance, with ``cells`` bumps along the height."""
-    coarse = torch.randn(batch, channels, cells, round(cells * width / height), generator=generator)
+def _smooth(
+    batch: int, channels: int, cells: int, height: int, width: int, generator: torch.Generator, kept: torch.Tensor
+) -> torch.Tensor:
+    """Smooth random fields of about unit variance, with ``cells`` bumps along the height; of a batch those ``kept (B,)``."""
+    coarse = torch.randn(batch, channels, cells, round(cells * width / height), generator=generator)[kept]
     # Cubic to a quarter of the size and linear from there: as smooth to the eye, and a tenth of the time.
     quarter = F.interpolate(coarse, (height // 4, width // 4), mode="bicubic", align_corners=True)
     return F.interpolate(quarter, (height, width), mode="bilinear", align_corners=True)
 
 
-def _wobbled(x: torch.Tensor, strength: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Moved by a smooth field of ``strength (B, 1, 1, 1)``, fractions of the page's height."""
+def _wobbled(x: torch.Tensor, strength: torch.Tensor, generator: torch.Generator, kept: torch.Tensor) -> torch.Tensor:
+    """Pages moved by a smooth field of ``strength (B, 1, 1, 1)``, fractions of their height; those ``kept (B,)``."""
     batch, _, height, width = x.shape
-    field = _smooth(batch, 2, 6, height, width, generator) + 0.4 * _smooth(batch, 2, 16, height, width, generator)
-    field = field * 2 * strength * torch.tensor([height / width, 1.0]).view(1, 2, 1, 1)
-    still = torch.eye(2, 3).expand(batch, -1, -1)
+    field, finer = (_smooth(batch, 2, cells, height, width, generator, kept) for cells in (6, 16))
+    field = (field + 0.4 * finer) * 2 * strength[kept] * torch.tensor([height / width, 1.0]).view(1, 2, 1, 1)
+    x = x[kept]
+    if not len(x):
+        return x  # no grid may be empty
+    still = torch.eye(2, 3).expand(len(x), -1, -1)
     grid = F.affine_grid(still, list(x.shape), align_corners=False) + field.permute(0, 2, 3, 1)
     return F.grid_sample(x, grid, align_corners=False)
 

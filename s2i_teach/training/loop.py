@@ -45,9 +45,9 @@ class Budget:
         return min(1.0, max(parts))
 
 
-def learning_rate(base: float, step: int, progress: float, warmup: int = 100, decay: float = 0.3) -> float:
-    """Linear warm-up, then constant, then linear to zero over the last ``decay`` of the budget."""
-    return base * min(1.0, (step + 1) / warmup) * min(1.0, (1 - progress) / decay)
+def learning_rate(base: float, step: int, progress: float, warmup: int = 100, fall: float = 0.3) -> float:
+    """Linear warm-up, then constant, then linear to zero over the last ``fall`` of the budget."""
+    return base * min(1.0, (step + 1) / warmup) * min(1.0, (1 - progress) / fall)
 
 
 class EMA:
@@ -81,6 +81,7 @@ class Trainer:
         lr, weight_decay, betas: of AdamW.
         optimizer: ``"adamw"`` or ``"muon"`` (:mod:`s2i_teach.training.optimizers`).
         ema: decay of the weight average.
+        fall: share of the budget, from its end, over which the learning rate falls.
         resume: go on from ``checkpoint.pt`` if there is one.
         average_every: steps between two averagings, where several processes train.
     """
@@ -106,6 +107,7 @@ class Trainer:
         name: str = "train",
         average_every: int = 64,
         optimizer: str = "adamw",
+        fall: float = 0.3,
     ):
         self.out = Path(out)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -115,7 +117,7 @@ class Trainer:
         self.sample_fn, self.sample_every, self.checkpoint_every = sample_fn, sample_every, checkpoint_every
         self.optimizer = make_optimizer(optimizer, model, lr, weight_decay, betas)
         self.ema = EMA(model, ema)
-        self.average_every = average_every
+        self.average_every, self.fall = average_every, fall
         self.step, self.seconds = 0, 0.0
         self.checkpoint = self.out / "checkpoint.pt"
         if resume and self.checkpoint.is_file():
@@ -154,7 +156,7 @@ class Trainer:
         with _Log(self.out / "log.csv", fresh=self.step == 0) if main else nullcontext() as log:
             while (progress := self.budget.progress(self.step, self.seconds)) < 1:
                 for group in self.optimizer.param_groups:
-                    group["lr"] = learning_rate(self.lr, self.step, progress)
+                    group["lr"] = learning_rate(self.lr, self.step, progress, fall=self.fall)
                 losses = self._update()
                 bar.update()
                 if main:

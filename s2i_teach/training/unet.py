@@ -190,6 +190,7 @@ def train_unet(
     seed: int = 0,
     resume: bool = False,
     optimizer: str = "adamw",
+    fall: float = 0.3,
     samples: bool = True,
     sample_every: float = 1200,
     pool_batches: int = 100,
@@ -215,6 +216,7 @@ def train_unet(
         further: makes a loss that is added to each update's, from the frozen parts, the pairs, a seed, and the stock
             of people's drawings or None: ``(led, step, generator, autocast) → tensor``. See :func:`s2i_teach.training.naming.naming_loss`.
         start_from, control_from: folders of a U-Net and a ControlNet to go on from; the latter is else the U-Net's copy.
+        fall: share of the budget, from its end, over which the learning rate falls.
         samples: draws a sheet of pictures every ``sample_every`` seconds, and prints the errors of fixed pages.
         pool_batches: see :class:`s2i_teach.training.pool.Pool`.
     """
@@ -342,6 +344,7 @@ def train_unet(
         name="unet" if controlnet is None else "control",
         ema=0.9995,
         optimizer=optimizer,
+        fall=fall,
     )
     led = trainer.run().eval()
     for name, part in (("unet", unet), ("controlnet", controlnet)):
