@@ -497,8 +497,8 @@ s2i.interact(lambda prompt, seed: look(prompt, seed) and None, prompt=prompt, se
 
 # %% [markdown]
 # Each map is stretched from its own least weight to its own greatest, or the weak ones would be black. So read the numbers below the
-# maps as well. "butterfly" lies roughly on its thing, and so does "car". But not every noun does: ask for a fish or a star. And the comma
-# and "a", which mean little by themselves, can get more weight. There are two reasons:
+# maps as well. "butterfly" lies roughly on its thing, and so does "car". But not every noun does: ask for a fish or a star. And the comma,
+# which means little by itself, can get more weight. There are two reasons:
 #
 # - The weights of a place must add up to 1. A place that needs no word puts its weight *somewhere*: on the comma, on the "a", or on the
 #   end and the padding.
@@ -605,7 +605,7 @@ s2i.show(sheet, alt=f"A sailboat, more and more guidance; then the pixels' stand
 contrast.compare("rises" if deviations[15] > deviations[1] else "falls")
 
 # %% [markdown]
-# At 0 it is another thing altogether. With some guidance the thing becomes clearer and its colours stronger. With too much, colours appear
+# At 0 it is no boat. With some guidance the thing becomes clearer and its colours stronger. With too much, colours appear
 # that nobody asked for, such as yellow at the edges of the sails and green in the water: the sampler is pushed to places where no
 # training picture ever was. Try other seeds too: at 1 their pictures differ widely, at 15 they look much alike. Guidance also costs two
 # evaluations of the U-Net in every sampling step.

@@ -403,7 +403,7 @@ sheet, alt = filmstrip(rows, captions, side=110, steps=False)
 s2i.show(sheet, alt=f"First guess and end for six strengths. {alt}")
 
 # %% [markdown]
-# At high strengths the first guess gets blurrier still, and the end hardly does. Even at strength 1 the first $x_t$ is not pure noise. Stable Diffusion's schedule
+# From 0.7 on the first guess is blurred. The end is not. Even at strength 1 the first $x_t$ is not pure noise. Stable Diffusion's schedule
 # leaves some of the picture at its last timestep (lesson 2). With `"leading"` spacing 20 steps do not even start there, but at
 # $t = 951$ (lesson 5).
 #
@@ -439,9 +439,9 @@ s2i.show(sheet, alt=f"Three sketches as lines and filled, at six strengths. {alt
 # %% [markdown]
 # Plain lines stay a line drawing longer and then change to a picture within a step or two. The filled ones turn into pictures gently,
 # and earlier, while the sketch still decides. At high strengths both rows are alike: what you see there comes from the words. The house's black
-# lines are gone at about 0.6, and from about 0.8 on filling makes little difference to it. With the
-# cat that goes wrong. The sketch is a cat's *face*, and for the words "a cat" the miniature was shown whole cats. Face and body do not fit,
-# and torn patches are left. Small gaps in the lines are closed before a shape is filled. A shape with a wide gap stays white.
+# lines are gone at about 0.7, and from about 0.8 on filling makes little difference to it. With the
+# cat that goes wrong. The sketch is a cat's *face*, and for the words "a cat" the miniature was mostly shown whole cats. Sketch and words do not fit,
+# and what is left is a torn face. Small gaps in the lines are closed before a shape is filled. A shape with a wide gap stays white.
 #
 # The large models have the same weakness, at higher strengths. Some networks were made against it. **ControlNet**
 # (Zhang et al. 2023) and **T2I-Adapter** (Mou et al. 2023) show the U-Net the lines at *every* sampling step, beside
@@ -598,9 +598,9 @@ s2i.show(sheet, alt=f"A snail of lines, as a start and as a guide. {alt}")
 keeps.compare(max(keeps.options, key=f1.get))
 
 # %% [markdown]
-# The start at 0.5 has the highest number: it is still a line drawing. At which strength is it a finished picture, and
+# The start at 0.5 has the highest number: it is still a line drawing. At which strength are its black lines gone, and
 # what is its number by then? Compare the last two pictures. Strength and the sketch's share of the first $x_t$ are the
-# same. Only one of them was shown the lines. Where does the other one's snail come from, and where do its shapes lie?
+# same. Only one of them was shown the lines. Where do the other one's shapes come from, and where do they lie?
 # One snail proves little. In lesson 14 you build and train such a network, and measure over many sketches what it is
 # worth.
 #
@@ -646,7 +646,7 @@ s2i.show(sheet, alt=f"{my_prompt}. {alt}")
 # **The anatomy's answers.** The U-Net took about 85 % of the time. The smallest map is 2 × 2. Those with a thick frame
 # ask the words. Mean and log-variance come out of the encoder (lesson 7), which makes twice the channels.
 #
-# **The start at strength 1** owes most to the words: its snail looks the other way, and six empty pages reach 0.17 to 0.45.
+# **The start at strength 1** owes most to the words: its picture is a shell with torn pieces beside it.
 #
 # **What to listen for.** "Strength is how much the picture changes." It is how much *may* be changed: at 0.9 a lucky prompt can still give
 # the sketch's composition. "Strength 0.5 is half the noise." Let them read √ᾱ off the plot.

@@ -739,9 +739,9 @@ share_of_unet.compare(share, within=0.1)
 # ## 7. Start or guide?
 #
 # The course has a trained control network as well. `mini-scribble` is the miniature of the other lessons, the same weights,
-# with a control network beside its U-Net. It learned from this course's pairs, with lines of the pictures as hints. The
-# U-Net was not left alone: both networks learned together. Half of the pictures came without a hint, so the U-Net works
-# without the control network, too. `result.hint` is the hint that was used.
+# with a control network beside its U-Net. It learned from this course's pairs. Its hints were lines of the pictures, and at last
+# drawings by people. The U-Net was not left alone: both networks learned together. In each training a part of the pictures came without a
+# hint, so the U-Net works without the control network, too. `result.hint` is the hint that was used.
 
 # %%
 scribble = s2i.load_pipeline("mini-scribble", device="cpu", dtype="fp32")
@@ -802,10 +802,10 @@ for name, f1 in kept.items():
 which_half.compare(max(kept, key=kept.get))
 
 # %% [markdown]
-# More lines are not better pictures as such. Guidance 4 multiplies the push towards a shaky line by four, too. So a doodle that says little stays a
-# doodle. On a hundred
-# doodles by people, a classifier that was trained apart names fewer things when only one answer is led. The model card in `data/mini` has both
-# figures.
+# More lines are not better pictures as such. Guidance 4 multiplies the push towards a shaky line by four, too. So a shaky line stays shaky. With
+# earlier weights, a classifier that was trained apart named fewer of a hundred doodles by people when only one answer was led. The model card in
+# `data/mini` has both figures. Today's weights have learned from people's drawings as well. With one answer led, about as many of their pictures are
+# named as of the earlier weights' with both.
 #
 # Now the comparison that lesson 8 promised, in lesson 12's figures. Twelve held-out things are drawn by lot. Both ways use the same U-Net.
 # **Start** is SDEdit from the filled sketch, at three strengths, with the control network silent at scale 0. **Guide**
@@ -982,11 +982,11 @@ for name, results in by_size.items():
 on_a_larger_page.compare({"garden": "better", "strawberry": "worse"})  # as we judged by eye: do you agree?
 
 # %% [markdown]
-# Look at the snail's shell, at the butterfly's wings and at the strawberry's seeds.
+# Look at the snail's shell, at the butterfly's wings, at the mushroom's cap and at the strawberry's body.
 #
-# On the large page most of the garden's things are as large as the single things that the network learned from. So they come out like
-# single things. The strawberry is more than twice as large as anything that the network ever saw. Its outline is kept, since lines look alike in
-# every size. Its body is not filled any more. One reason is likely: a white surface of that width was always paper in training.
+# On the large page most of the garden's things are as large as the single things that the network learned from. So their shapes come out
+# like those of single things. Not all of their surfaces are filled. The strawberry is more than twice as large as anything that the network ever saw. Its outline is kept, since lines look alike in
+# every size. Most of its body is not filled any more. One reason is likely: a white surface of that width was always paper in training.
 #
 # So choose the size by what is drawn, and not by what you want to print. The miniature does best where a thing is about 50 to 130 pixels
 # large, as the single things of its training were. If most of several things on a page are smaller, `result.notes` names a better size. In the studio

@@ -507,7 +507,7 @@ gap = round(len(things) * 2 * (named["mini, 4 steps"] - named["mini-fast, 4 step
 better.compare(better.options[0 if gap > 2 else 1 if gap < -2 else 2])
 
 # %% [markdown]
-# Sixteen pictures prove little: two of them more or less are within chance (lesson 12). So here are larger figures, of forty things, twice each (`python -m benchmarks.few_steps`, November 2026). *Fréchet*, precision and recall are lesson 12's figures,
+# Sixteen pictures prove little: two of them more or less are within chance (lesson 12). So here are larger figures, of forty things, twice each (`python -m benchmarks.few_steps`, November 2026). They were measured with the weights of an earlier training, of whose pictures fewer were named than of yours. *Fréchet*, precision and recall are lesson 12's figures,
 # against real pictures of all kinds of things.
 #
 # | model | guidance | runs | named | Fréchet | precision | recall | variety |
@@ -665,7 +665,7 @@ repaired_best.compare(repaired_best.answer if repaired_best.answer in best else 
 # %% [markdown]
 # Look before you count. Eight pictures a row say little in numbers, and a lot to the eye. Which row has the calmest colours? Which one has lost the thing? And what does the last row do well?
 #
-# The table has the same on forty things, twice each, in twenty steps: `python -m benchmarks.few_steps`, November 2026. *Variety* is that of section 6. *Fréchet*, precision and recall are lesson 12's
+# The table has the same on forty things, twice each, in twenty steps: `python -m benchmarks.few_steps`, November 2026, with the weights of that earlier training. *Variety* is that of section 6. *Fréchet*, precision and recall are lesson 12's
 # figures, against real pictures of all kinds of things; *colours* is the colourfulness of lesson 0.
 #
 # | guidance | named | Fréchet | precision | recall | variety | colours |
@@ -681,7 +681,7 @@ repaired_best.compare(repaired_best.answer if repaired_best.answer in best else 
 # The row of 4 is the model of section 6's first row once more. There it was named 66 %, with other noise and with its sampler's usual stops. Keep such gaps in mind when you compare two rows.
 #
 # Rescaling takes the glare of 8 away, and as many things are named. Guidance in the middle keeps more variety than 8 everywhere, and names about as many as 4 everywhere. The crippled opponent keeps nearly all
-# variety. But it names far fewer than words do, since words are what it does not compare with. With a larger scale its pictures lie further from real ones than any others. The smaller sister of the paper may well be
+# variety. But in the table it names far fewer than words do, since words are what it does not compare with. With a larger scale its pictures lie further from real ones than any others. The smaller sister of the paper may well be
 # a better opponent: this course has none to try.
 #
 # The Fréchet distance likes the row without guidance best, of whose pictures only 22 % are named. You know why from lesson 12: it looks at the crowd and asks nobody what a picture was meant to be.
@@ -724,8 +724,9 @@ lesson.score()
 # **What to listen for.** "Few steps blur since the network is small." Section 1's denoiser is perfect. "The student is better than the teacher." It is faster; section 2 measures that it follows. "mini-fast
 # is distilled." Ask for the weights.
 #
-# **Section 8's picture.** The row without guidance has the calmest colours, and has lost rocket and key. The plain 8 has the sharpest things and the hardest colours. In the middle only, and rescaled, most of it stays, with softer
-# colours, but the rocket is lost in both. The last row mostly draws what the first row draws, calmer and with cleaner edges. So a worse opponent mends the drawing, and does not bring the words.
+# **Section 8's picture.** The row without guidance has the calmest colours, and has lost rocket and key. The plain 8 has the hardest outlines. In the middle only, most of it stays, but the key is lost. Rescaled, everything
+# that 8 draws stays, with softer colours. The last row has cleaner edges than the first and the strongest colours of all, not always the right ones: its whale is violet. So a worse opponent mends the
+# drawing. In this sheet it also helps to name more things. Eight pictures prove little.
 #
 # **The open question.** The first one was probably trained along the teacher's paths: progressive or consistency distillation. The second one on the crowd or by a
 # discriminator. For a preview the first is better, as it shows what the slow model will draw. There is no one answer for the final picture: crisp is not all, and rare kinds may be missing.

@@ -427,8 +427,8 @@ s2i.show(sheet, alt=f"Real drawings in the look of section 5, and below them wha
 
 # %% [markdown]
 # Read the three shares one after the other. The real drawings are not all named: that is the judge's fault, since no model touched them.
-# Fewer of the made ones are named than of the real ones: that is the model's fault. A part of this fault is older than the style, since
-# at weight 0 many pictures are not named either. Only the drop from weight 0 to weight 1 can be forgetting.
+# Fewer of the made ones are named than of the real ones: that is the model's fault. Hardly any of this fault is older than the style, since
+# at weight 0 nearly all pictures are named. Only the drop from weight 0 to weight 1 can be forgetting.
 #
 # The control is too friendly. It has the lines of OpenMoji's artists, and the judge learned from these artists' coloured pictures. The ten
 # drawings have unsteady lines. If you trained your own drawings, their look is another one: then draw some of these things yourself for a
@@ -453,8 +453,8 @@ loss_with_prior = lesson.loss_with_prior.use(loss_with_prior)
 
 # %% [markdown]
 # Such a training takes one and a half times as long. So the figures below were measured beforehand, by `python -m benchmarks.style`, on
-# twenty things with two seeds. Plain `mini` made the pictures, in more steps than `mini-fast`. So the shares differ from those of your own
-# measurement. The captions of the forty name a style, such as "a turtle, openmoji style". *Off* is how far the colours are from
+# twenty things with two seeds. Plain `mini` made the pictures, in more steps than `mini-fast`, and with the weights of an earlier training. So the
+# shares differ from those of your own measurement. The captions of the forty name a style, such as "a turtle, openmoji style". *Off* is how far the colours are from
 # those of the drawings.
 #
 # | learned | asked for | named, weight 0 | named, weight ½ | named, weight 1 | off, weight 0 | off, weight 1 |

@@ -168,7 +168,7 @@ guided.compare("smaller than" if larger < 0.9 else "about as large as" if larger
 
 # %% [markdown]
 # Guidance multiplies the difference of two guesses. It multiplies their change from $x$ to $y$ as well. So the wrong place costs more.
-# With guidance more steps need not even help: look at the line of guidance 4.
+# With guidance more steps help less: look at the line of guidance 4.
 #
 # Is what comes out noise at all? Noise has standard deviation 1 everywhere. Compare the places where the paper is empty with those of the turtle.
 
@@ -317,8 +317,8 @@ gap = np.mean(shares["inverted"]) - np.mean(shares["fresh"])
 keeps.compare("those from inverted noise" if gap > 0.1 else "those from fresh noise" if gap < -0.1 else "neither")
 
 # %% [markdown]
-# Place, size and pose come over with the noise, in part. The colour comes from the words. What the thing *is* comes
-# from both: look for a picture that changed its kind, and for one that kept parts of the old one. Fresh noise has some overlap as well: the
+# Little of the outline comes over with the noise here: some from the owl, hardly any from the turtle. The colour comes from the words. What the
+# thing *is* comes mostly from the words as well. Fresh noise has some overlap as well: the
 # miniature puts nearly everything in the middle. But you cannot say what shall stay. If a part must stay to the pixel, you need a mask.
 #
 # # Second sitting: a part, a word
