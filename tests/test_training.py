@@ -359,6 +359,15 @@ def test_the_whole_recipe_in_small(tmp_path, few, sketch):
             file.write_bytes(b"changes")
         save_everything(*parts[:2], again, *parts[3:], tmp_path / "data", runs / "control" / "controlnet")
         assert [file.exists() for file in changes] == [stays] * 2
+    save_everything(*parts, tmp_path / "half", runs / "control" / "controlnet", control_scale=0.5)
+    half = ControlNetModel.from_pretrained(tmp_path / "half" / "mini" / "controlnet")
+    seen = (torch.randn(1, 4, 16, 16), torch.tensor([500]), torch.randn(1, 77, led.config.cross_attention_dim))
+    hint = torch.rand(1, 3, 128, 128)
+    with torch.no_grad():
+        wanted = led(*seen, hint, conditioning_scale=0.5, return_dict=False)
+        given = half(*seen, hint, return_dict=False)
+    for one, other in zip((*wanted[0], wanted[1]), (*given[0], given[1]), strict=True):
+        assert one.abs().max() > 0 and torch.allclose(one, other, rtol=1e-3, atol=1e-6)
     assert preview(pipe, torch.zeros(1, 4, 16, 16)).size == (128, 128)
     for config in (tmp_path / "data").rglob("*.json"):
         assert str(tmp_path) not in config.read_text(encoding="utf-8"), config

@@ -132,6 +132,12 @@ def add_train_parsers(parts) -> None:
     save.add_argument("--unet", metavar="FOLDER", help="default: OUT/control/unet if there, else OUT/unet/unet")
     save.add_argument("--controlnet", metavar="FOLDER", help="default: OUT/control/controlnet, if there")
     save.add_argument(
+        "--control-scale",
+        type=float,
+        default=1.0,
+        help="multiply what the ControlNet adds by this, for good: scale 1 then does what this scale did (default: 1)",
+    )
+    save.add_argument(
         "--fast", metavar="FOLDER", help="the preview decoder (default: OUT/fast/preview_decoder, if there)"
     )
     save.add_argument("--to", metavar="FOLDER", help="default: the project's data/")
@@ -410,9 +416,14 @@ def _save(args) -> None:
 
     led = as_path(args.out) / "control"
     _check_saved(args.controlnet)
+    if not 0 < args.control_scale <= 2:
+        raise InputError(f"--control-scale is {args.control_scale}: it must be above 0 and at most 2.")
     controlnet = args.controlnet or (led / "controlnet" if (led / "controlnet").is_dir() else None)
+    if args.control_scale != 1 and not controlnet:
+        raise InputError("--control-scale needs a ControlNet: give --controlnet, or train one first (s2i train control).")
     args.unet = args.unet or (str(led / "unet") if (led / "unet").is_dir() else None)
     parts = [_part(args, name) for name in ("text", "vae", "unet")]
     judge = as_path(args.out) / "judge" / "judge"
     fast = as_path(args.fast) if args.fast else as_path(args.out) / "fast" / "preview_decoder"
-    print(save_everything(*parts, judge, fast, as_path(args.to) if args.to else data_dir(), controlnet))
+    to = as_path(args.to) if args.to else data_dir()
+    print(save_everything(*parts, judge, fast, to, controlnet, args.control_scale))

@@ -15,12 +15,14 @@ def save_miniature(
     to: str | Path,
     controlnet_folder: str | Path | None = None,
     shard: str = "14MB",
+    control_scale: float = 1.0,
 ) -> Path:
     """Write the pipeline to ``to`` in diffusers' format, weights in fp16; what else lies there (the card) is kept.
 
     A ControlNet goes to ``to/controlnet``, beside the pipeline and not part of it. It leads the one U-Net that it was
     trained with, so without a new one an old one is taken away. So is what a reward or distillation
-    changed in another U-Net.
+    changed in another U-Net. With ``control_scale`` its residuals are multiplied for good: at scale 1 it then leads as it
+    did at that scale.
 
     The text encoder is copied as ``save_clip`` wrote it: saved anew, it would lose the prefix that old versions need.
     Everything is put together beside its place first, so that a part may come from ``to`` itself.
@@ -40,7 +42,8 @@ def save_miniature(
     pipe.save_config(made)
     models = {"vae": vae, "unet": unet}
     if controlnet_folder:
-        models["controlnet"] = _rounded(ControlNetModel.from_pretrained(controlnet_folder, use_safetensors=True))
+        controlnet = ControlNetModel.from_pretrained(controlnet_folder, use_safetensors=True).float()
+        models["controlnet"] = _rounded(_scaled(controlnet, control_scale))
     for name, model in models.items():
         model.to(memory_format=torch.contiguous_format).save_pretrained(made / name, max_shard_size=shard)
     for name in ("tokenizer", "text_encoder"):
@@ -62,6 +65,15 @@ def save_miniature(
         _replace(part, to / part.name)
     made.rmdir()
     return to
+
+
+@torch.no_grad()
+def _scaled(controlnet, scale: float):
+    """The ControlNet with its residuals times ``scale``: they leave it by these convolutions and by no other way."""
+    for last in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
+        for parameter in last.parameters():
+            parameter.mul_(scale)
+    return controlnet
 
 
 def _rounded(model):
@@ -92,13 +104,14 @@ def save_everything(
     fast: Path,
     data: Path,
     controlnet: Path | None = None,
+    control_scale: float = 1.0,
 ) -> str:
     """Put the trained parts into ``data``: the miniature, as ``data/mini``, and, where they were trained, the small CLIP,
     the judge and the preview decoder.
 
     Returns what it wrote, in words.
     """
-    written = [save_miniature(text, vae, unet, data / "mini", controlnet)]
+    written = [save_miniature(text, vae, unet, data / "mini", controlnet, control_scale=control_scale)]
     for source, place in ((text / "clip", "clip"), (judge, "judge"), (fast, "mini/preview_decoder")):
         if source.is_dir():
             (data / place).parent.mkdir(parents=True, exist_ok=True)
