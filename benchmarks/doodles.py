@@ -8,6 +8,7 @@ of the pairs. Categories and numbers are drawn by lot, the styles come in turn. 
    pictures of the same things in the same styles (where one has none in the style, OpenMoji's).
 3. Kernel distance (micro-KID) from other real pictures of such things.
 4. Seconds a picture, in batches.
+5. How often the judge names the thing, by style. Each style has doodles of its own, so the lots differ as well.
 
 Only drawings numbered below 50 are read. The package has 100 of each category: those from 50 on are left for a
 last comparison, and no training may read them.
@@ -125,6 +126,15 @@ def row_of_table(label: str, iou: float | None, ranks, real, distance: float, se
     return f"| {label} | {'' if iou is None else f'{iou:.3f}'} | {' | '.join(shares)} | {distance:.3f} | {taken} |"
 
 
+def by_style(label: str, doodles: list[Doodle], ranks) -> str:
+    """One row of the second table: of each style's doodles, how many the judge names."""
+    shares = []
+    for style in dict.fromkeys(doodle.style for doodle in doodles):
+        of_style = [rank for rank, doodle in zip(ranks.tolist(), doodles, strict=True) if doodle.style == style]
+        shares.append(f"{style} {sum(rank == 0 for rank in of_style)} of {len(of_style)}")
+    return f"| {label} | {' | '.join(shares)} |"
+
+
 def main() -> int:
     """Print the table; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -169,7 +179,7 @@ def main() -> int:
     print(
         row_of_table("the doodles themselves", overlap(themselves, outlines), ranks, real, distance, None), flush=True
     )
-    shown = {}
+    shown, styles = {}, [by_style("the doodles themselves", doodles, ranks)]
     for model, scheduler in product(args.model, args.scheduler):
         pipe = load_pipeline(model, dtype="fp32", device="cpu", scheduler=scheduler)
         own = [find(model).strength] if args.strength is None else args.strength
@@ -188,6 +198,9 @@ def main() -> int:
                 [model, str(way), *(f"{name} {value}" for name, value in told.items() if value is not None)]
             )
             print(row_of_table(label, overlap(made, outlines), ranks, real, distance, seconds), flush=True)
+            styles.append(by_style(label, doodles, ranks))
+    width = len({doodle.style for doodle in doodles})
+    print("\n".join([f"\n| named, by style |{' |' * width}", "|---" * (width + 1) + "|", *styles]), flush=True)
     if args.sheet:
         groups = []
         models = f"\n{', '.join(shown)}" if len(shown) > 1 else ""

@@ -100,6 +100,15 @@ def test_a_row_of_the_doodles_table():
     assert doodles.row_of_table("real", None, real, real, 0, None).count("|") == row.count("|")
 
 
+def test_names_by_style_count_each_styles_doodles():
+    drawn = doodles.lottery((f"thing {i}" for i in range(7)), 7)
+    ranks = torch.tensor([0, 1, 0, 0, 0, 0, 2])
+    row = doodles.by_style("mini", drawn, ranks)
+    first, second = drawn[0].style, drawn[1].style
+    assert f"| {first} 2 of 2 |" in row and f"| {second} 0 of 2 |" in row
+    assert row.count(" of ") == 5 and row.startswith("| mini | ")
+
+
 @pytest.mark.parametrize("size", [scenes.TRAINED, scenes.LARGE])
 def test_places_lie_on_the_page_and_shrink_with_it(size):
     for _, things, _ in SCENES.values():
