@@ -606,7 +606,7 @@ contrast.compare("rises" if deviations[15] > deviations[1] else "falls")
 
 # %% [markdown]
 # At 0 it is no boat. With some guidance the thing becomes clearer and its colours stronger. With too much, colours appear
-# that nobody asked for, such as yellow at the edges of the sails and green in the water: the sampler is pushed to places where no
+# that nobody asked for, such as dark brown on a sail and green in the water: the sampler is pushed to places where no
 # training picture ever was. Try other seeds too: at 1 their pictures differ widely, at 15 they look much alike. Guidance also costs two
 # evaluations of the U-Net in every sampling step.
 #

@@ -646,7 +646,7 @@ s2i.show(sheet, alt=f"{my_prompt}. {alt}")
 # **The anatomy's answers.** The U-Net took about 85 % of the time. The smallest map is 2 × 2. Those with a thick frame
 # ask the words. Mean and log-variance come out of the encoder (lesson 7), which makes twice the channels.
 #
-# **The start at strength 1** owes most to the words: its picture is a shell with torn pieces beside it.
+# **The start at strength 1** owes most to the words: its picture is a snail that looks the other way.
 #
 # **What to listen for.** "Strength is how much the picture changes." It is how much *may* be changed: at 0.9 a lucky prompt can still give
 # the sketch's composition. "Strength 0.5 is half the noise." Let them read √ᾱ off the plot.

@@ -631,10 +631,10 @@ print("between two and three standard errors:", ", ".join(close) or "none")
 # averages hide and the reason, 5 for what was not shown.
 #
 # **What we measured** with fifty sketches. A and C are shown, C at both steps. D is shown from 1 to 4, and from 4 to 16 it is the other way round.
-# B is not shown on the average: its effect is less than two errors. At guidance 16 alone it is shown, where pictures melt into blots. At 1 and 4 nothing is
-# shown, and two errors are 0.02 there. A is shown at guidance 1 and 4, but not at 16. Smoothing by 1 pixel adds 0.07 to the blur effect and gains
-# a fifth of what strength 1.0 does. For edge F1 pairing makes the error from guidance 1 to 4 less than half as large (0.004 for 0.011), and
-# hardly changes the one from strength 0.4 to 1.0 (0.017 both times).
+# B is shown on the average, but its effect is less than three errors. At guidance 16 alone it is shown, where pictures melt into blots. At 1 and 4 nothing is
+# shown, and two errors are 0.02 there. A is shown at guidance 1 and 4, but not at 16. Smoothing by 1 pixel adds 0.08 to the blur effect and gains
+# a fifth of what strength 1.0 does. For edge F1 pairing makes the error from guidance 1 to 4 less than half as large (0.005 for 0.011), and
+# hardly changes the one from strength 0.4 to 1.0 (0.015 for 0.016).
 #
 # **Typical mistakes.** In `what_it_does`: `is` for equality, the sizes alone, an error that goes through. In `paired_effect`: 150 trials
 # instead of 50, the spread of one side, s for s/√n. In `verdict`: no error asked, "not shown" taken for "false", the claimed direction
@@ -648,7 +648,7 @@ print("between two and three standard errors:", ", ".join(close) or "none")
 # would smoothing alone do?
 #
 # **Short of time or power?** Draw 20 sketches instead of 50 (in the line `drawn = …`). Let the class say beforehand what happens to the
-# standard errors: they grow by √2.5, about 1.6 times, and D from 1 to 4 is shown no more or hardly. On slow computers run the cell of the fifty sketches
+# standard errors: they grow by √2.5, about 1.6 times. B is then probably shown no more, and D from 1 to 4 only just. On slow computers run the cell of the fifty sketches
 # in the break.
 #
 # **The open question.** Ten seeds of how many sketches? Chosen before or after looking? Better in which score, or in whose eyes? All else

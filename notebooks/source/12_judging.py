@@ -867,7 +867,7 @@ judged
 # The report is stricter than section 5. Nine cells make 36 pairs, and its 95 % hold for all 36 together. So two intervals can lie apart, and the
 # report still says that no difference is shown.
 #
-# Find two things. Where does edge F1 come down to that of an unrelated picture, or below it? Look at
+# Find two things. Where does edge F1 come down nearly to that of an unrelated picture, or below it? Look at
 # what such a picture shows. And why is there no single best setting, but a **front**?
 # The front has the settings that no other setting beats in both edge F1 and micro-KID.
 

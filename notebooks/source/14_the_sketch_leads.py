@@ -802,10 +802,10 @@ for name, f1 in kept.items():
 which_half.compare(max(kept, key=kept.get))
 
 # %% [markdown]
-# More lines are not better pictures as such. Guidance 4 multiplies the push towards a shaky line by four, too. So a shaky line stays shaky. With
+# More lines are not better pictures as such. Guidance 4 multiplies the push towards a shaky line by four, too. So a shaky line can stay shaky. With
 # earlier weights, a classifier that was trained apart named fewer of a hundred doodles by people when only one answer was led. The model card in
-# `data/mini` has both figures. Today's weights have learned from people's drawings as well. With one answer led, about as many of their pictures are
-# named as of the earlier weights' with both.
+# `data/mini` has both figures. Today's weights have learned from people's drawings as well. With one answer led, more of their pictures are
+# named than of the earlier weights' with both.
 #
 # Now the comparison that lesson 8 promised, in lesson 12's figures. Twelve held-out things are drawn by lot. Both ways use the same U-Net.
 # **Start** is SDEdit from the filled sketch, at three strengths, with the control network silent at scale 0. **Guide**
@@ -979,7 +979,7 @@ for name, results in by_size.items():
     s2i.show(sheet, alt=f"The picture of the sketch of a {name} in two sizes: {' and '.join(row)}.")
     for (w, h), result in zip(sizes[name], results):
         print(f"{name}, {w} × {h}: {w // 8} × {h // 8} places of the latent, {result.seconds:.1f} s")
-on_a_larger_page.compare({"garden": "better", "strawberry": "worse"})  # as we judged by eye: do you agree?
+on_a_larger_page.compare({"garden": "better", "strawberry": "worse"})  # as we judged the shapes by eye: do you agree?
 
 # %% [markdown]
 # Look at the snail's shell, at the butterfly's wings, at the mushroom's cap and at the strawberry's body.
@@ -1000,7 +1000,7 @@ on_a_larger_page.compare({"garden": "better", "strawberry": "worse"})  # as we j
 #
 # ## Think about it
 #
-# Your hint says where the lines are, and not how sure you are of them. A shaky circle is followed as faithfully as a good one. How could a
+# Your hint says where the lines are, and not how sure you are of them. A shaky circle is followed like a good one. How could a
 # network be trained that keeps what is meant, and not what is drawn? And how would you measure it, if edge F1 rewards the shaky line?
 
 # %% [markdown]

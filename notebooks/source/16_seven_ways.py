@@ -71,7 +71,7 @@ s2i.show(
 
 # %% [markdown]
 # Look at single columns before you read on. The CNN is soft and brown. StyleGAN has one tint for all: a seed is one style, and the whole
-# wall has seed 0. `mini` starts from the sketch as a picture and soon leaves it: the dog and the cat fall to pieces. The same U-Net holds
+# wall has seed 0. `mini` starts from the sketch as a picture and soon leaves it: the dog and the fan fall to pieces. The same U-Net holds
 # together better where the sketch leads it, in `mini-scribble`. The painter's pages show hardly more than where the thing lies.
 
 # %%

@@ -718,7 +718,7 @@ best_known.compare(six[int(np.argmin(mean_rank))])
 
 # %% [markdown]
 # Compare the judge with your eyes. The small CLIP has learned *all* six from pictures, the U-Net only the church, and both share the
-# text encoder. So black lines with some red may satisfy the judge. Would it satisfy a person who prays there? No model answers
+# text encoder. So a box in black lines may satisfy the judge. Would it satisfy a person who prays there? No model answers
 # that question. Ask the person.
 #
 # And look at the third row. Where words are not enough for this model, a sketch can say the shape. It cannot say the colours: compare the
@@ -1038,20 +1038,20 @@ s2i.survey()
 # no for the means. In `chance_of_so_few`: exactly so many for so few; the binomial law, which puts things back. In `kilowatt_hours`:
 # minutes for hours, and kilowatts per hour.
 #
-# **What we saw.** Shares of the pixels for sketch, prompt, seed and rest: from words alone 0.00, 0.90, 0.03, 0.07; the sketch starts 0.05, 0.72,
-# 0.04, 0.19; it leads 0.64, 0.18, 0.01, 0.17. So the control behaves. Of the *features*, when it leads: 0.11, 0.77, 0.00, 0.12. A person names
-# all led pictures after their sketches: a turtle in the colours of a house is a turtle. CLIP names 9 of 12 after the prompt, and in grey 4 of
+# **What we saw.** Shares of the pixels for sketch, prompt, seed and rest: from words alone 0.00, 0.91, 0.04, 0.06; the sketch starts 0.04, 0.74,
+# 0.04, 0.18; it leads 0.54, 0.23, 0.01, 0.22. So the control behaves. Of the *features*, when it leads: 0.06, 0.81, 0.00, 0.12. A person names
+# all led pictures after their sketches: a turtle in the colours of a house is a turtle. CLIP names 10 of 12 after the prompt, and in grey 4 of
 # 12, since it then calls all of them turtles. It does so with an artist's house in grey, too. So its features are no measure of *what is
-# shown*, but of what goes with the words, above all colour. Vote: 8 of 8 by the program, which has to be so. Strokes: edge F1 0.86 with
-# the smooth pen and 0.83 with the keys, since each picture keeps its own drawing. Copies: median distance 0.26, against 0.03 of perfect copies; 19 of 24 had the
-# picture of their caption as nearest neighbour; nearer than new pictures in 87 % of the pairs, and nearer than pictures taken out in 58 %.
+# shown*, but of what goes with the words, above all colour. Vote: 8 of 8 by the program, which has to be so. Strokes: edge F1 0.83 with
+# the smooth pen and 0.82 with the keys, since each picture keeps its own drawing. Copies: median distance 0.24, against 0.03 of perfect copies; 19 of 24 had the
+# picture of their caption as nearest neighbour; nearer than new pictures in 87 % of the pairs, and nearer than pictures taken out in 59 %.
 # So the first control alone would have told of copying. The second tells of little: the pose is the artist's, the details are not. Before the
 # hour of training that first showed pictures as they are, the same four figures were 0.34, 3, 71 % and 46 %. Selection: 0 of 17 Asian dishes, chance 0.001; 1 of 6
-# religious buildings, chance 0.35. The prompt that fits best was that of the shinto shrine, which the U-Net never saw: a warning about judges. With a
-# sketch the Kaaba has its shape, and comes out white and yellow.
-# Cost: 0.17 to 1.02 kWh, as much as some 280,000 pictures; the second number depends on the machine.
+# religious buildings, chance 0.35. The prompt that fits best was that of the Kaaba, which the U-Net never saw: a warning about judges. With a
+# sketch the Kaaba has its shape, and comes out white and orange.
+# Cost: 0.18 to 1.10 kWh, as much as some 300,000 pictures; the second number depends on the machine.
 #
-# **What to listen for.** "The sketch has 64 %, so I own 64 % of it." A share of the variance over *these* choices is no share of a right.
+# **What to listen for.** "The sketch has 54 %, so I own 54 % of it." A share of the variance over *these* choices is no share of a right.
 # "The share is above ½, so it copies." Nearer than what? "Only 1 of 6, so it is shown." Not by counting. "No credentials, so it is
 # fake." Most pictures in the world have none.
 #

@@ -724,7 +724,7 @@ lesson.score()
 # **What to listen for.** "Few steps blur since the network is small." Section 1's denoiser is perfect. "The student is better than the teacher." It is faster; section 2 measures that it follows. "mini-fast
 # is distilled." Ask for the weights.
 #
-# **Section 8's picture.** The row without guidance has the calmest colours, and has lost rocket and key. The plain 8 has the hardest outlines. In the middle only, most of it stays, but the key is lost. Rescaled, everything
+# **Section 8's picture.** The row without guidance has the calmest colours, and has lost rocket and key. The plain 8 has the hardest outlines. In the middle only, all the things stay, but the key has no black outline. Rescaled, everything
 # that 8 draws stays, with softer colours. The last row has cleaner edges than the first and the strongest colours of all, not always the right ones: its whale is violet. So a worse opponent mends the
 # drawing. In this sheet it also helps to name more things. Eight pictures prove little.
 #

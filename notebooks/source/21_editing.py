@@ -168,7 +168,7 @@ guided.compare("smaller than" if larger < 0.9 else "about as large as" if larger
 
 # %% [markdown]
 # Guidance multiplies the difference of two guesses. It multiplies their change from $x$ to $y$ as well. So the wrong place costs more.
-# With guidance more steps help less: look at the line of guidance 4.
+# With guidance more steps need not help: look at the line of guidance 4.
 #
 # Is what comes out noise at all? Noise has standard deviation 1 everywhere. Compare the places where the paper is empty with those of the turtle.
 
@@ -553,8 +553,8 @@ nearer = np.mean(distances[0.8]) / np.mean(distances[0.0])
 layout.compare("much nearer" if nearer < 0.7 else "a little nearer" if nearer < 0.97 else "no nearer")
 
 # %% [markdown]
-# In the paper, with a far larger model, this keeps a whole scene. Here it changes little: the common noise keeps the layout already, and the maps add hardly
-# anything. The numbers are large because another colour counts as a distance too. Do not blame your code: it is checked. Ask where the miniature keeps its
+# In the paper, with a far larger model, this keeps a whole scene. Here it does not help: the common noise keeps the rough layout already. The maps
+# change the picture, but bring it no nearer to the first. The numbers are large because another colour counts as a distance too. Do not blame your code: it is checked. Ask where the miniature keeps its
 # words.
 #
 # The text encoder mixes the words before attention sees them. Each token's vector knows of all tokens before it (lesson 6). So test it. Take the vectors of "a
