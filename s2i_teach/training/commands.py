@@ -420,7 +420,9 @@ def _save(args) -> None:
         raise InputError(f"--control-scale is {args.control_scale}: it must be above 0 and at most 2.")
     controlnet = args.controlnet or (led / "controlnet" if (led / "controlnet").is_dir() else None)
     if args.control_scale != 1 and not controlnet:
-        raise InputError("--control-scale needs a ControlNet: give --controlnet, or train one first (s2i train control).")
+        raise InputError(
+            "--control-scale needs a ControlNet: give --controlnet, or train one first (s2i train control)."
+        )
     args.unet = args.unet or (str(led / "unet") if (led / "unet").is_dir() else None)
     parts = [_part(args, name) for name in ("text", "vae", "unet")]
     judge = as_path(args.out) / "judge" / "judge"
