@@ -42,7 +42,7 @@ def save_miniature(
     pipe.save_config(made)
     models = {"vae": vae, "unet": unet}
     if controlnet_folder:
-        controlnet = ControlNetModel.from_pretrained(controlnet_folder, use_safetensors=True).float()
+        controlnet = ControlNetModel.from_pretrained(controlnet_folder, use_safetensors=True)
         models["controlnet"] = _rounded(_scaled(controlnet, control_scale))
     for name, model in models.items():
         model.to(memory_format=torch.contiguous_format).save_pretrained(made / name, max_shard_size=shard)
