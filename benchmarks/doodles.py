@@ -126,13 +126,17 @@ def row_of_table(label: str, iou: float | None, ranks, real, distance: float, se
     return f"| {label} | {'' if iou is None else f'{iou:.3f}'} | {' | '.join(shares)} | {distance:.3f} | {taken} |"
 
 
-def by_style(label: str, doodles: list[Doodle], ranks) -> str:
-    """One row of the second table: of each style's doodles, how many the judge names."""
-    shares = []
-    for style in dict.fromkeys(doodle.style for doodle in doodles):
-        of_style = [rank for rank, doodle in zip(ranks.tolist(), doodles, strict=True) if doodle.style == style]
-        shares.append(f"{style} {sum(rank == 0 for rank in of_style)} of {len(of_style)}")
-    return f"| {label} | {' | '.join(shares)} |"
+def by_style(doodles: list[Doodle], ranks: dict[str, torch.Tensor]) -> str:
+    """The second table: of each style's doodles, how many the judge names. ``ranks`` by the row's label."""
+    styles = list(dict.fromkeys(doodle.style for doodle in doodles))
+    rows = [f"| named, by style | {' | '.join(styles)} |", "|---" * (len(styles) + 1) + "|"]
+    for label, ranked in ranks.items():
+        of_style = {style: [] for style in styles}
+        for rank, doodle in zip(ranked.tolist(), doodles, strict=True):
+            of_style[doodle.style].append(rank == 0)
+        shares = [f"{sum(named)} of {len(named)}" for named in of_style.values()]
+        rows.append(f"| {label} | {' | '.join(shares)} |")
+    return "\n".join(rows)
 
 
 def main() -> int:
@@ -179,7 +183,7 @@ def main() -> int:
     print(
         row_of_table("the doodles themselves", overlap(themselves, outlines), ranks, real, distance, None), flush=True
     )
-    shown, styles = {}, [by_style("the doodles themselves", doodles, ranks)]
+    shown, named = {}, {"the doodles themselves": ranks}
     for model, scheduler in product(args.model, args.scheduler):
         pipe = load_pipeline(model, dtype="fp32", device="cpu", scheduler=scheduler)
         own = [find(model).strength] if args.strength is None else args.strength
@@ -198,9 +202,8 @@ def main() -> int:
                 [model, str(way), *(f"{name} {value}" for name, value in told.items() if value is not None)]
             )
             print(row_of_table(label, overlap(made, outlines), ranks, real, distance, seconds), flush=True)
-            styles.append(by_style(label, doodles, ranks))
-    width = len({doodle.style for doodle in doodles})
-    print("\n".join([f"\n| named, by style |{' |' * width}", "|---" * (width + 1) + "|", *styles]), flush=True)
+            named[label] = ranks
+    print(f"\n{by_style(doodles, named)}", flush=True)
     if args.sheet:
         groups = []
         models = f"\n{', '.join(shown)}" if len(shown) > 1 else ""

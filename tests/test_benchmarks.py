@@ -103,10 +103,11 @@ def test_a_row_of_the_doodles_table():
 def test_names_by_style_count_each_styles_doodles():
     drawn = doodles.lottery((f"thing {i}" for i in range(7)), 7)
     ranks = torch.tensor([0, 1, 0, 0, 0, 0, 2])
-    row = doodles.by_style("mini", drawn, ranks)
-    first, second = drawn[0].style, drawn[1].style
-    assert f"| {first} 2 of 2 |" in row and f"| {second} 0 of 2 |" in row
-    assert row.count(" of ") == 5 and row.startswith("| mini | ")
+    head, rule, mini, other = doodles.by_style(drawn, {"mini": ranks, "other": 1 - ranks}).splitlines()
+    assert head.split(" | ")[1:3] == [drawn[0].style, drawn[1].style]
+    assert mini == "| mini | 2 of 2 | 0 of 2 | 1 of 1 | 1 of 1 | 1 of 1 |"
+    assert other == "| other | 0 of 2 | 1 of 2 | 0 of 1 | 0 of 1 | 0 of 1 |"
+    assert {line.count("|") for line in (head, rule, mini, other)} == {7}
 
 
 @pytest.mark.parametrize("size", [scenes.TRAINED, scenes.LARGE])
