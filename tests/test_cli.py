@@ -152,6 +152,7 @@ BAD = [
     (["train", "control", "--steps", "1", "--whole", "1.5"], "share from 0 to 1"),
     (["train", "control", "--steps", "1", "--whole", "nan"], "share from 0 to 1"),
     (["train", "control", "--steps", "1", "--by-people", "-0.1"], "--by-people is -0.1"),
+    (["train", "control", "--steps", "1", "--noisy", "2"], "--noisy is 2: use a share from 0 to 1"),
     (["train", "save", "--control-scale", "0"], "--control-scale is 0.0: it must be above 0 and at most 2"),
     (["train", "save", "--control-scale", "nan"], "--control-scale is nan"),
     (["train", "save", "--out", "{folder}", "--control-scale", "0.8"], "--control-scale needs a ControlNet"),

@@ -13,7 +13,7 @@ from s2i_teach.training.optimizers import NEWTON_SCHULZ, Muon, MuonAdamW, is_mat
 from s2i_teach.training.pages import SIDE, Page, PageMaker, place
 from s2i_teach.training.pictures import content_crops, load_pairs, turn_hues
 from s2i_teach.training.pool import WIDE, Pool, Whole
-from s2i_teach.training.unet import Led, build_controlnet, build_unet, draw_timesteps
+from s2i_teach.training.unet import Led, build_controlnet, build_unet, draw_timesteps, noisier
 from s2i_teach.training.vocabulary import join_things
 
 THINGS = {"turtle", "house", "cat face", "sun", "tree"}
@@ -188,6 +188,15 @@ def test_low_noise_is_not_starved():
     assert t.min() >= 0 and t.max() <= 999
     assert 0.13 < (t < 200).float().mean() < 0.16
     assert (t > 800).float().mean() > 0.22
+
+
+def test_a_share_of_timesteps_is_moved_into_the_noisier_half():
+    t = torch.arange(1000).repeat(20)
+    moved = noisier(t, 1000, 0.5, seeded())
+    assert moved.max() == 999 and torch.equal(moved < 500, (moved < 500) & (moved == t))
+    assert (moved < 500).float().mean() == pytest.approx(0.25, abs=0.02)
+    assert noisier(t, 1000, 1.0, seeded()).min() == 500
+    assert torch.equal(noisier(t, 1000, 0.0, seeded()), t)
 
 
 @pytest.mark.parametrize("shape", [(24, 90), (90, 24), (24, 24)])

@@ -35,7 +35,7 @@ from s2i_teach.training.people import (
 )
 from s2i_teach.training.pictures import load_pairs
 from s2i_teach.training.sketches import BY_PEOPLE
-from s2i_teach.training.unet import FrozenParts, train_unet
+from s2i_teach.training.unet import FrozenParts, Led, train_unet
 
 CATEGORIES = ("apple", "cat")
 MINI = data_dir() / "mini"
@@ -206,6 +206,30 @@ def test_a_training_sees_them_with_their_pictures(fits, packages, pairs, tmp_pat
     assert wide == int(wide) < 3
     apart = max(float((trained["all"][key] - value).abs().max()) for key, value in trained["none"].items())
     assert apart > 0
+
+
+@pytest.mark.seconds(60)
+def test_led_samples_may_be_the_noisier_ones_and_the_layers_of_the_hint_may_stay(pairs, tmp_path, monkeypatch):
+    """Only timesteps of led samples move; of the ControlNet all but the layers that read the hint learns."""
+    seen = []
+
+    class Recording(Led):
+        def forward(self, x_t, t, text, hints=None):
+            seen.append((t[: len(hints)], t[len(hints) :]))
+            return super().forward(x_t, t, text, hints)
+
+    monkeypatch.setattr("s2i_teach.training.unet.Led", Recording)
+    shape = dict(block_out_channels=(16, 16, 32, 32), norm_num_groups=4)
+    common = dict(batch_size=16, hinted=0.5, pool_batches=1, samples=False, pairs=pairs, device="cpu", optimizer="muon")
+    before = train_unet(tmp_path / "a", MINI, MINI / "vae", steps=3, config=shape, **common).controlnet.state_dict()
+    assert any((led < 500).any() for led, _ in seen)
+    seen.clear()
+    begun = dict(start_from=tmp_path / "a" / "unet", control_from=tmp_path / "a" / "controlnet")
+    after = train_unet(tmp_path / "b", MINI, MINI / "vae", steps=3, noisy=1.0, freeze_hints=True, **begun, **common)
+    assert all((led >= 500).all() for led, _ in seen) and any((rest < 500).any() for _, rest in seen)
+    same = {name for name, value in after.controlnet.state_dict().items() if torch.equal(value, before[name])}
+    hint = {name for name in before if name.startswith("controlnet_cond_embedding.")}
+    assert hint and hint <= same and len(same - hint) < 0.1 * len(before)
 
 
 @pytest.mark.seconds(60)

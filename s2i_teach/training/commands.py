@@ -55,7 +55,17 @@ def add_train_parsers(parts) -> None:
         metavar="SHARE",
         help="of the budget, from its end: over it the learning rate falls to zero (default: 0.3)",
     )
+    control.add_argument(
+        "--noisy",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the samples with a sketch, those whose timestep lies in the noisier half for sure (default: 0)",
+    )
     control.add_argument("--freeze-unet", action="store_true", help="let only the ControlNet learn")
+    control.add_argument(
+        "--freeze-hints", action="store_true", help="keep the ControlNet's layers that read the sketch's pixels"
+    )
     control.add_argument(
         "--classifier",
         metavar="FILE",
@@ -279,7 +289,7 @@ def _control(args) -> None:
 
     if not 0 < args.hinted <= 1:
         raise InputError(f"--hinted is {args.hinted:g}: use a share above 0 and up to 1.")
-    for name, share in (("whole", args.whole), ("by-people", args.by_people)):
+    for name, share in (("whole", args.whole), ("by-people", args.by_people), ("noisy", args.noisy)):
         if not 0 <= share <= 1:
             raise InputError(f"--{name} is {share:g}: use a share from 0 to 1.")
     if not 0 < args.fall <= 1:
@@ -297,7 +307,9 @@ def _control(args) -> None:
         whole=args.whole,
         people=people,
         by_people=args.by_people,
+        noisy=args.noisy,
         freeze_unet=args.freeze_unet,
+        freeze_hints=args.freeze_hints,
         core_only=not args.all_things,
         start_from=_part(args, "unet"),
         control_from=args.control_from,

@@ -74,6 +74,12 @@ def draw_timesteps(number: int, steps: int, generator: torch.Generator) -> torch
     return (steps * torch.where(late, even ** (2 / 3), even)).long().clamp(max=steps - 1)
 
 
+def noisier(t: torch.Tensor, steps: int, share: float, generator: torch.Generator) -> torch.Tensor:
+    """Timesteps ``t (N,)``, of which a random ``share`` is moved into the noisier half, from [0, ``steps``) to [``steps`` / 2, ``steps``)."""
+    moved = torch.rand(len(t), generator=generator) < share
+    return torch.where(moved, (t + steps) // 2, t)
+
+
 class Led(nn.Module):
     """A U-Net and, if there is one, the ControlNet that leads it, trained together."""
 
@@ -180,7 +186,9 @@ def train_unet(
     whole: float = 0.0,
     people: Callable | None = None,
     by_people: float = 0.5,
+    noisy: float = 0.0,
     freeze_unet: bool = False,
+    freeze_hints: bool = False,
     further: Callable | None = None,
     empty_captions: float = 0.1,
     core_only: bool = True,
@@ -212,7 +220,10 @@ def train_unet(
         people: makes a stock of people's drawings with their pictures, from the page maker, the encoder, ``(k, n)`` for the
             k-th of n processes, and a seed; see :class:`s2i_teach.training.people.People`.
         by_people: with it, the share of the hints on pages of 128 × 128 that are such drawings.
+        noisy: share of the samples with a hint whose timestep is drawn from the schedule's noisier half alone. There the
+            shape and the thing of a picture are decided.
         freeze_unet: only the ControlNet learns.
+        freeze_hints: the ControlNet's layers from the hint's pixels to the latents' size, the dearest of its layers, stay as they are.
         further: makes a loss that is added to each update's, from the frozen parts, the pairs, a seed, and the stock
             of people's drawings or None: ``(led, step, generator, autocast) → tensor``. See :func:`s2i_teach.training.naming.naming_loss`.
         start_from, control_from: folders of a U-Net and a ControlNet to go on from; the latter is else the U-Net's copy.
@@ -261,6 +272,8 @@ def train_unet(
             part.set_attn_processor(AttnProcessor())
     if freeze_unet:
         unet.requires_grad_(False)
+    if freeze_hints and controlnet is not None:
+        controlnet.controlnet_cond_embedding.requires_grad_(False)
     alpha_bar = frozen.alpha_bar
     snr = alpha_bar / (1 - alpha_bar)
     added = further(frozen, pairs, own_seed, drawn) if further else None
@@ -293,7 +306,10 @@ def train_unet(
         ]
         hints = doodle(lines[:count], inside[:count], generator, by_person[:count]).to(device) if count else None
         eps = torch.randn(x0.shape, generator=generator).to(device)
-        t = draw_timesteps(len(x0), len(alpha_bar), generator).to(device)
+        t = draw_timesteps(len(x0), len(alpha_bar), generator)
+        if noisy and count:
+            t[:count] = noisier(t[:count], len(alpha_bar), noisy, generator)
+        t = t.to(device)
         error = errors(x0.to(device), eps, t, captions, hints)
         losses = {"loss": (loss_weight(snr[t]) * error).mean(), "mse": error.mean().detach()}
         if count:
