@@ -392,3 +392,11 @@ def test_standardising_changes_the_latents_and_nothing_else():
         assert scaled.mean((0, 2, 3)).abs().max() < 1e-4 and (scaled.std((0, 2, 3)) - 1).abs().max() < 1e-4
         ratio = after.std / before.std * std.view(1, -1, 1, 1) * 0.18215
         assert (ratio - 1).abs().max() < 1e-4
+
+
+def test_the_judge_comes_without_a_bar(capfd):
+    """Lessons load it in the midst of their own output."""
+    from s2i_teach.training.judge import load_judge
+
+    assert not load_judge().training
+    assert capfd.readouterr() == ("", "")

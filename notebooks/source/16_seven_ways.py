@@ -730,7 +730,7 @@ print(f"micro-KID: the intervals of {first} and {second} {'lie apart: shown' if 
 # %% [markdown]
 # The first place in a column may be luck. The last lines say whether the difference to the second place is shown. Twelve sketches are few.
 # The project's benchmark measures the same on more sketches, with drawings by people beside them: `python -m benchmarks.families`. On its
-# forty sketches `mini-scribble` and `mini` are the most real. On its forty doodles all that are diffusion lie far ahead of pix2pix. If another family
+# sixty sketches `mini-scribble` and `mini` are the most real. On its sixty doodles all that are diffusion lie far ahead of pix2pix. If another family
 # is ahead here, look at its interval: it may be luck.
 #
 # No column alone says which family is best. Edge F1 rewards whoever copies the lines, and the brown CNN copies them best. Two seeds differ

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from s2i_teach.models.shims import quiet_loading
 from s2i_teach.paths import data_dir
 from s2i_teach.training.loop import Budget, Trainer, make_accelerator
 from s2i_teach.training.pictures import Pairs, augment, load_pairs
@@ -33,7 +34,9 @@ def load_judge():
     """The judge that ships, ``data/judge``, in fp32."""
     from transformers import ResNetForImageClassification
 
-    return ResNetForImageClassification.from_pretrained(data_dir() / "judge", use_safetensors=True).float().eval()
+    with quiet_loading():
+        judge = ResNetForImageClassification.from_pretrained(data_dir() / "judge", use_safetensors=True)
+    return judge.float().eval()
 
 
 def judge_pixels(x: torch.Tensor) -> torch.Tensor:
