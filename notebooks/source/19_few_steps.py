@@ -526,7 +526,7 @@ better.compare(better.options[0 if gap > 2 else 1 if gap < -2 else 2])
 # compared LCM's sampler with those stops, and gave the merit to the sampler. Where a sampler stops is as much a part of it as its formula.
 #
 # And the student? Look at the sheet: most of its pictures are those of `mini` with the same noise. It runs the network half as often as the other rows of four steps. It has about as many things named as they have, if they begin at the top. But in the table
-# its pictures lie further from real ones than all others. There is a reason: **a student knows the teacher that it had.** The LoRA was learned from this U-Net at an earlier stage. The U-Net was trained further, and the LoRA was kept. With its own teacher
+# its pictures lie further from real ones than all others. There is a reason: **a student knows the teacher that it had.** The student was taught by this U-Net at an earlier stage. The U-Net was trained further, and the student's file was kept. With its own teacher
 # it had a Fréchet distance of 24.4, and plain DDIM at the same stops had 26.7. So the training did bring the pictures nearer to real ones. What a picture shows was another matter: 68 % were named, and 71 % with DDIM. There the stops were worth more than the training.
 # Our pictures are small and simple. So this says nothing of larger models.
 #
