@@ -18,6 +18,7 @@ import argparse
 import hashlib
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -128,13 +129,11 @@ def row_of_table(label: str, iou: float | None, ranks, real, distance: float, se
 
 def by_style(doodles: list[Doodle], ranks: dict[str, torch.Tensor]) -> str:
     """The second table: of each style's doodles, how many the judge names. ``ranks`` by the row's label."""
-    styles = list(dict.fromkeys(doodle.style for doodle in doodles))
-    rows = [f"| named, by style | {' | '.join(styles)} |", "|---" * (len(styles) + 1) + "|"]
+    asked = Counter(doodle.style for doodle in doodles)
+    rows = [f"| named, by style | {' | '.join(asked)} |", "|---" * (len(asked) + 1) + "|"]
     for label, ranked in ranks.items():
-        of_style = {style: [] for style in styles}
-        for rank, doodle in zip(ranked.tolist(), doodles, strict=True):
-            of_style[doodle.style].append(rank == 0)
-        shares = [f"{sum(named)} of {len(named)}" for named in of_style.values()]
+        named = Counter(doodle.style for rank, doodle in zip(ranked.tolist(), doodles, strict=True) if rank == 0)
+        shares = [f"{named[style]} of {count}" for style, count in asked.items()]
         rows.append(f"| {label} | {' | '.join(shares)} |")
     return "\n".join(rows)
 

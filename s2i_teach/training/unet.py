@@ -307,7 +307,7 @@ def train_unet(
         hints = doodle(lines[:count], inside[:count], generator, by_person[:count]).to(device) if count else None
         eps = torch.randn(x0.shape, generator=generator).to(device)
         t = draw_timesteps(len(x0), len(alpha_bar), generator)
-        if noisy and count:
+        if noisy:
             t[:count] = noisier(t[:count], len(alpha_bar), noisy, generator)
         t = t.to(device)
         error = errors(x0.to(device), eps, t, captions, hints)
